@@ -1,0 +1,189 @@
+package penstock
+
+import (
+	"context"
+	"io"
+	"iter"
+	"sync"
+)
+
+// Needs are what an engine requires beyond the bytes of files. They are declared
+// so that a run without network or history can say what it left out.
+type Needs uint8
+
+const (
+	NeedsNetwork Needs = 1 << iota
+	NeedsHistory
+)
+
+// Engine is one kind of analysis. It is a value: listed once, in
+// cmd/penstock/engines.go, with no state of its own.
+type Engine struct {
+	Name string
+	// Doc is one sentence.
+	Doc string
+	// Version changes whenever the same bytes may give another answer. It is
+	// part of the cache key.
+	Version int
+	Needs   Needs
+	// After names the engines whose facts this one reads in Finish.
+	After []string
+	// Rules describes the built-in rules and those of the user's rule files. A
+	// rule file that does not parse is an error that names file and line.
+	Rules func(files []RuleFile) ([]Rule, error)
+	// Open starts one run. It is called in the worker.
+	Open func(ctx context.Context, setup Setup) (Pass, error)
+	// Secrets returns the spans of b that a snippet must not show; nil for every
+	// engine but one. It sees the text around a finding of any engine.
+	Secrets func(path string, b []byte) []Span
+}
+
+// Setup is what an engine is told about a run. It crosses the process border,
+// so it is data.
+type Setup struct {
+	RuleFiles []RuleFile `json:"ruleFiles,omitempty"`
+	// SkipRules are rule ids or globs such as "secrets/*".
+	SkipRules []string `json:"skipRules,omitempty"`
+	// DecodeDepth is how many layers of encoding are taken off; 0 for none.
+	DecodeDepth int `json:"decodeDepth"`
+	// Key is for keyed hashes of secrets; 32 random bytes that stay on this
+	// machine.
+	Key []byte `json:"key,omitempty"`
+	// Tree reads other files of the source.
+	Tree Tree `json:"-"`
+}
+
+// Pass is one engine at work on one run. File is called concurrently, once for
+// each file that the engine wants, and must depend on nothing but that file (and
+// what it read through Tree): its records are cached. What Finish needs travels
+// as Fact records.
+type Pass interface {
+	// Wants sees the path and size of a file and says whether File wants it. It
+	// does no input or output.
+	Wants(path string, info FileInfo) bool
+	// File analyses one file. An error is a coverage record of this file; the
+	// run goes on. The File must not be kept.
+	File(ctx context.Context, f *File, r Reporter) error
+	// Finish is called once, after all files and after the engines in After.
+	Finish(ctx context.Context, run Run, r Reporter) error
+}
+
+// Reporter takes what an engine found: *Finding, *Component, *Asset, *Edge,
+// *Fact, *Coverage or *Note. It may be called concurrently.
+type Reporter interface{ Report(Record) }
+
+// Tree reads another file of the source by its path. The read is rooted and
+// counted, and becomes part of the cache key of the file being analysed.
+type Tree interface {
+	Read(path string) ([]byte, error)
+}
+
+// Run is what Finish may use.
+type Run struct {
+	Tree  Tree
+	Facts []Fact
+	// Each calls do for 0 to n-1 on the pass's own worker pool.
+	Each func(n int, do func(i int))
+}
+
+// FileInfo is what is known of a file before it is read.
+type FileInfo struct {
+	Size int64
+	// Executable is true where any execute bit is set.
+	Executable bool
+	// Member is true inside a container.
+	Member bool
+}
+
+// Segment is a piece of a file. Pieces overlap so that a match that lies across
+// an edge is whole in one of them.
+type Segment struct {
+	// Base is the offset of Bytes[0] in the file.
+	Base  int64
+	Bytes []byte
+	// Fresh is the index in Bytes before which everything was also in the
+	// previous segment.
+	Fresh int
+	// Last is true for the final piece.
+	Last bool
+}
+
+// File is one file as engines see it: UTF-8 or at least ASCII-compatible text
+// (UTF-16 is converted before), read at most once, whoever asks.
+type File struct {
+	Path string
+	Info FileInfo
+
+	load     func() ([]byte, error)
+	segments func(size, overlap int) iter.Seq2[Segment, error]
+	once     sync.Once
+	bytes    []byte
+	err      error
+
+	mu     sync.Mutex
+	parsed map[any]*parseOnce
+}
+
+type parseOnce struct {
+	once  sync.Once
+	value any
+	err   error
+}
+
+// NewFile makes a file from a loader, which is called at most once, and an
+// optional reader of pieces for files too large to hold; nil means that the
+// whole is one piece.
+func NewFile(path string, info FileInfo, load func() ([]byte, error), segments func(size, overlap int) iter.Seq2[Segment, error]) *File {
+	return &File{Path: path, Info: info, load: load, segments: segments}
+}
+
+// ErrTooLarge is returned by Bytes for a file that is only read in segments.
+var ErrTooLarge = &Error{Message: "too large to read whole", Err: io.ErrShortBuffer}
+
+// Bytes returns the whole file. The slice is shared: do not write to it. It is
+// valid until File returns.
+func (f *File) Bytes() ([]byte, error) {
+	f.once.Do(func() { f.bytes, f.err = f.load() })
+	return f.bytes, f.err
+}
+
+// Segments yields the file in pieces of about size bytes of which overlap bytes
+// are repeated. A file that fits in memory is one piece. A piece is valid until
+// the next one; findings reported during a piece must lie inside it.
+func (f *File) Segments(size, overlap int) iter.Seq2[Segment, error] {
+	if f.segments != nil {
+		return f.segments(size, overlap)
+	}
+	return func(yield func(Segment, error) bool) {
+		b, err := f.Bytes()
+		yield(Segment{Bytes: b, Last: true}, err)
+	}
+}
+
+// Parsed parses the file once per parser and shares the tree between engines.
+// The key identifies the parser; a package-level variable's address serves.
+func Parsed[T any](f *File, key any, parse func([]byte) (T, error)) (T, error) {
+	f.mu.Lock()
+	if f.parsed == nil {
+		f.parsed = make(map[any]*parseOnce)
+	}
+	p := f.parsed[key]
+	if p == nil {
+		p = new(parseOnce)
+		f.parsed[key] = p
+	}
+	f.mu.Unlock()
+	p.once.Do(func() {
+		b, err := f.Bytes()
+		if err != nil {
+			p.err = err
+			return
+		}
+		p.value, p.err = parse(b)
+	})
+	if p.err != nil {
+		var zero T
+		return zero, p.err
+	}
+	return p.value.(T), nil
+}

@@ -1,0 +1,109 @@
+package penstock
+
+import "cmp"
+
+// Finding is one flaw, whichever engine found it. One flaw has one finding: a
+// secret that stands in many files is one finding with many Places.
+type Finding struct {
+	// Rule is the id "engine/kebab-name"; a user's rule is "user/name".
+	Rule       string     `json:"rule"`
+	Severity   Severity   `json:"severity"`
+	Confidence Confidence `json:"confidence"`
+	// Title says in a few words what is wrong; empty means the rule's title.
+	Title string `json:"title"`
+	// Message says what is wrong here, in plain text of one or two sentences.
+	Message  string   `json:"message,omitempty"`
+	Location Location `json:"location"`
+	Snippet  *Snippet `json:"snippet,omitempty"`
+	// Places are further locations of the very same flaw, in total order.
+	Places []Location `json:"places,omitempty"`
+	// Related are other locations that help to understand it.
+	Related []Label `json:"related,omitempty"`
+	// Trace is the way from a source to the sink, first step first.
+	Trace    []Label  `json:"trace,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
+	Evidence Evidence `json:"evidence,omitzero"`
+	Fix      *Fix     `json:"fix,omitempty"`
+	// Fingerprint is the stateless hint "penstock/v1": made from rule, path,
+	// scope and ordinal, never from a secret's value.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	// Suppressed says why the finding does not count; nil means that it counts.
+	Suppressed *Suppression `json:"suppressed,omitempty"`
+	// Blocks is the gate's decision on this finding, with its reason.
+	Blocks bool   `json:"blocks,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Group joins findings of one rule that are the same flaw. For a secret it
+	// is a keyed hash of the value; it never leaves the process that reads it.
+	Group string `json:"-"`
+}
+
+// Suppression is an accepted finding: who accepted it, why and until when.
+type Suppression struct {
+	// Kind is "inline", "exception", "baseline", or the tool whose marker was
+	// honoured: "gitleaks:allow", ".gitleaksignore".
+	Kind   string `json:"kind"`
+	Owner  string `json:"owner,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Expires is a date YYYY-MM-DD, empty for never.
+	Expires string `json:"expires,omitempty"`
+	// Place is where the suppression is written, "path:line".
+	Place string `json:"place,omitempty"`
+}
+
+// Fix is a proposed repair: edits that do not overlap, and what they do.
+type Fix struct {
+	Description string `json:"description"`
+	// Safe means that the behaviour of the program stays as it is.
+	Safe  bool   `json:"safe"`
+	Edits []Edit `json:"edits,omitempty"`
+	// Steps are what a person must do beside the edits: rotate, purge.
+	Steps []string `json:"steps,omitempty"`
+}
+
+// Edit replaces the bytes of Span in the file Path by Text.
+type Edit struct {
+	Path string `json:"path"`
+	Span
+	Text string `json:"text"`
+}
+
+// Evidence carries the facts of a finding that only some engines have.
+type Evidence struct {
+	// Secret is set by the secrets engine.
+	Secret *SecretEvidence `json:"secret,omitempty"`
+	// Scope names what encloses the flaw: a key, a function, a job, a resource.
+	Scope string `json:"scope,omitempty"`
+}
+
+// SecretEvidence says what kind of secret was found, without its value.
+type SecretEvidence struct {
+	// Kind is the rule's name for the credential: "GitHub token".
+	Kind string `json:"kind,omitempty"`
+	// Hint is the redacted value, at most four of its characters: "ghp_…".
+	Hint   string `json:"hint,omitempty"`
+	Length int    `json:"length,omitempty"`
+	// Entropy is Shannon's, in bits per byte.
+	Entropy float64 `json:"entropy,omitempty"`
+	// Decoded lists the encodings that hid the value, outermost first.
+	Decoded []string `json:"decoded,omitempty"`
+	// Checksum is true where the format has one and it was right.
+	Checksum bool `json:"checksum,omitempty"`
+	// Where classes the place: "source", "test", "example", "documentation",
+	// "configuration", "ci", "history", "archive".
+	Where string `json:"where,omitempty"`
+}
+
+// Compare is the total order of findings: path, offset, rule, then the rest.
+func (f *Finding) Compare(g *Finding) int {
+	return cmp.Or(
+		CompareLocations(f.Location, g.Location),
+		cmp.Compare(f.Rule, g.Rule),
+		cmp.Compare(f.Message, g.Message),
+		cmp.Compare(f.Evidence.Scope, g.Evidence.Scope),
+	)
+}
+
+// CompareLocations orders by path, start, end.
+func CompareLocations(a, b Location) int {
+	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))
+}
