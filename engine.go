@@ -26,6 +26,12 @@ type Engine struct {
 	// part of the cache key.
 	Version int
 	Needs   Needs
+	// Digest is a hash of the built-in rule data, in hex: part of the header and
+	// of the cache key.
+	Digest func() string
+	// PerFile means that Finish does nothing, so that a run whose files are all
+	// cached need not open the engine at all.
+	PerFile bool
 	// After names the engines whose facts this one reads in Finish.
 	After []string
 	// Rules describes the built-in rules and those of the user's rule files. A
@@ -93,6 +99,9 @@ type FileInfo struct {
 	Executable bool
 	// Member is true inside a container.
 	Member bool
+	// Binary is true once the content is known not to be text. Only an engine
+	// whose Wants says yes to it is given such a file.
+	Binary bool
 }
 
 // Segment is a piece of a file. Pieces overlap so that a match that lies across
