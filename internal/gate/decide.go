@@ -1,0 +1,493 @@
+package gate
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"penstock"
+)
+
+// Input is all that a verdict depends on.
+type Input struct {
+	Policy Policy
+	// From says where the policy came from: a path, or "default".
+	From       string
+	Exceptions []Exception
+	Ignores    []Ignore
+	// Baseline is what an earlier run found; nil for none.
+	Baseline *Baseline
+	// Rules gives the aliases of the rules that findings name.
+	Rules    []penstock.Rule
+	Findings []*penstock.Finding
+	Totals   penstock.Totals
+	Notes    []*penstock.Note
+	// Today is YYYY-MM-DD.
+	Today string
+	// Base is the folder in which the scan was started, relative to the root of
+	// the project, for the globs and ignore entries that are written from there.
+	Base string
+	// Whole means that the run covers all that the exceptions and ignore lists
+	// are about, so that an entry without a finding is unused.
+	Whole bool
+}
+
+// Baseline is what an earlier run found, made by NewBaseline.
+type Baseline struct {
+	// Place is the file it was read from.
+	Place        string
+	fingerprints map[string]bool
+}
+
+// NewBaseline makes a baseline from the findings of an earlier run. Findings are
+// matched by their fingerprint, which is lost when the file is renamed or an
+// equal finding is put before it: the matcher with stored features takes this
+// place later, behind the same two functions.
+func NewBaseline(place string, findings []*penstock.Finding) *Baseline {
+	b := &Baseline{Place: place, fingerprints: make(map[string]bool, len(findings))}
+	for _, f := range findings {
+		if f.Fingerprint != "" {
+			b.fingerprints[f.Fingerprint] = true
+		}
+	}
+	return b
+}
+
+func (b *Baseline) holds(f *penstock.Finding) bool {
+	return b != nil && b.fingerprints[f.Fingerprint]
+}
+
+// Decide gives the verdict. It sets Suppressed, Blocks and Reason of every
+// finding, and returns notes on exceptions and ignores that are unused, expired
+// or without effect, in a stable order.
+//
+// A finding with many places is suppressed only if each of them is: an accepted
+// copy in a test must not hide the one in production.
+func Decide(in Input) (penstock.Verdict, []*penstock.Note) {
+	d := decider{
+		in:         in,
+		aliases:    make(map[string][]string, len(in.Rules)),
+		exceptions: make([]use, len(in.Exceptions)),
+		byPath:     make(map[string][]int),
+		ignores:    make([]use, len(in.Ignores)),
+		blocking:   make(map[string]*tally),
+	}
+	for _, r := range in.Rules {
+		d.aliases[r.ID] = r.Aliases
+	}
+	for _, p := range in.Policy.Paths {
+		d.paths = append(d.paths, pathGlob(p.Match))
+	}
+	for i, e := range in.Exceptions {
+		d.exceptions[i].rule, d.exceptions[i].path = nameGlob(e.Rule), pathGlob(e.Path)
+	}
+	d.checkExceptions()
+	for i, ig := range in.Ignores {
+		d.byPath[ig.Path] = append(d.byPath[ig.Path], i)
+	}
+	for _, f := range in.Findings {
+		d.finding(f)
+	}
+	d.unused()
+	return d.verdict(), d.notes
+}
+
+// Nothing reports whether there was nothing to check: no file at all, or only
+// such as the user or git leaves out. A file that is left out for what it is, a
+// picture or an empty file, was there to check.
+func Nothing(t penstock.Totals) bool {
+	if t.Scanned > 0 || t.Unread > 0 || t.Members > 0 {
+		return false
+	}
+	left := 0
+	for _, r := range []penstock.Reason{penstock.ReasonIgnored, penstock.ReasonExclude, penstock.ReasonVCS, penstock.ReasonSubmodule, penstock.ReasonOtherMount} {
+		left += t.ByReason[r]
+	}
+	return left >= t.Files
+}
+
+type use struct {
+	rule, path glob
+	void       bool // expired or too far ahead
+	used       bool
+}
+
+type tally struct {
+	at    Threshold
+	count [penstock.Critical + 1]int
+	total int
+}
+
+type decider struct {
+	in         Input
+	aliases    map[string][]string
+	paths      []glob // of Policy.Paths
+	exceptions []use
+	ignores    []use
+	byPath     map[string][]int
+	blocking   map[string]*tally // by key of the policy
+	weakest    Threshold         // lowest threshold that an open finding stayed below
+	open       int
+	suppressed map[string]int
+	notes      []*penstock.Note
+}
+
+func (d *decider) note(code, place, hint, format string, args ...any) {
+	d.notes = append(d.notes, &penstock.Note{Code: code, Place: place, Hint: hint, Message: fmt.Sprintf(format, args...)})
+}
+
+func (d *decider) checkExceptions() {
+	limit := ""
+	if days := d.in.Policy.MaxExceptionDays; days > 0 {
+		if today, err := time.Parse(time.DateOnly, d.in.Today); err == nil {
+			limit = today.AddDate(0, 0, days).Format(time.DateOnly)
+		}
+	}
+	for i, e := range d.in.Exceptions {
+		switch {
+		case e.Expires < d.in.Today:
+			d.exceptions[i].void = true
+			d.note("exception-expired", e.Place, "remove the flaw, or renew the exception with its owner",
+				"the exception of %s for %s expired on %s and no longer counts", e.Owner, e.Rule, e.Expires)
+		case limit != "" && e.Expires > limit:
+			d.exceptions[i].void = true
+			d.note("exception-too-long", e.Place, "choose an earlier day; gate.max-exception-days is "+strconv.Itoa(d.in.Policy.MaxExceptionDays),
+				"the exception of %s for %s expires on %s, later than the policy allows, and does not count", e.Owner, e.Rule, e.Expires)
+		}
+	}
+}
+
+func (d *decider) finding(f *penstock.Finding) {
+	f.Blocks, f.Reason = false, ""
+	d.inline(f)
+	if f.Suppressed == nil {
+		f.Suppressed = d.suppression(f)
+	}
+	if s := f.Suppressed; s != nil {
+		if d.suppressed == nil {
+			d.suppressed = make(map[string]int)
+		}
+		d.suppressed[s.Kind]++
+		f.Reason = "suppressed by " + suppressedBy(s)
+		return
+	}
+	d.open++
+	at, key := d.threshold(f)
+	if !at.blocks(f.Severity) {
+		f.Reason = fmt.Sprintf("%s is below %s (%s)", f.Severity, at, key)
+		if at == Never {
+			f.Reason = fmt.Sprintf("the policy lets it pass (%s: never)", key)
+		}
+		if d.weakest == 0 || at < d.weakest {
+			d.weakest = at
+		}
+		return
+	}
+	f.Blocks = true
+	f.Reason = fmt.Sprintf("%s is at or above %s (%s)", f.Severity, at, key)
+	t := d.blocking[key]
+	if t == nil {
+		t = &tally{at: at}
+		d.blocking[key] = t
+	}
+	t.total++
+	t.count[min(max(f.Severity, 0), penstock.Critical)]++
+}
+
+// inline judges the mark that the worker found at the finding: the worker knows
+// neither the date nor the policy.
+func (d *decider) inline(f *penstock.Finding) {
+	s := f.Suppressed
+	if s == nil {
+		return
+	}
+	if d.in.Policy.NoIgnores {
+		f.Suppressed = nil
+		return
+	}
+	if s.Expires != "" && s.Expires < d.in.Today {
+		d.note("ignore-expired", s.Place, "remove the flaw, or renew the ignore", "the ignore of %s expired on %s and no longer counts", f.Rule, s.Expires)
+		f.Suppressed = nil
+	}
+}
+
+func suppressedBy(s *penstock.Suppression) string {
+	text := s.Kind
+	if s.Owner != "" {
+		text += " of " + s.Owner
+	}
+	if s.Expires != "" {
+		text += " until " + s.Expires
+	}
+	if s.Reason != "" {
+		text += ": " + s.Reason
+	}
+	return text
+}
+
+// suppression looks for exceptions and ignore entries that cover every place,
+// and marks those that cover any as used. The one for the primary place is told.
+func (d *decider) suppression(f *penstock.Finding) *penstock.Suppression {
+	first, all := d.covered(f, f.Location)
+	for _, l := range f.Places {
+		if s, _ := d.covered(f, l); s == nil {
+			all = false
+		}
+	}
+	if all {
+		return first
+	}
+	if d.in.Policy.OnlyNew && d.in.Baseline.holds(f) {
+		return &penstock.Suppression{Kind: "baseline", Reason: "known before", Place: d.in.Baseline.Place}
+	}
+	return nil
+}
+
+func (d *decider) covered(f *penstock.Finding, l penstock.Location) (s *penstock.Suppression, ok bool) {
+	at := d.fromRoot(l.Path)
+	for i := range d.in.Exceptions {
+		e := &d.in.Exceptions[i]
+		if !d.matches(i, f, at) {
+			continue
+		}
+		d.exceptions[i].used = true // also if void: it is reported as that
+		if !d.exceptions[i].void && s == nil {
+			s = &penstock.Suppression{Kind: "exception", Owner: e.Owner, Reason: e.Reason, Expires: e.Expires, Place: e.Place}
+		}
+	}
+	if d.in.Policy.NoIgnores {
+		return s, s != nil
+	}
+	for _, p := range []string{l.Path, at} {
+		// gitleaks joins archive members by "!".
+		for _, p := range []string{p, strings.ReplaceAll(p, penstock.MemberSeparator, "!")} {
+			for _, i := range d.byPath[p] {
+				ig := &d.in.Ignores[i]
+				if ig.Line != l.Line || !d.sameRule(ig.Rule, f.Rule) {
+					continue
+				}
+				d.ignores[i].used = true
+				if s == nil {
+					s = &penstock.Suppression{Kind: ".gitleaksignore", Place: ig.Place}
+				}
+			}
+		}
+	}
+	return s, s != nil
+}
+
+func (d *decider) matches(i int, f *penstock.Finding, at string) bool {
+	e, u := &d.in.Exceptions[i], &d.exceptions[i]
+	if e.Fingerprint != "" && e.Fingerprint != f.Fingerprint {
+		return false
+	}
+	return d.matchRule(&u.rule, f.Rule) && (e.Path == "" || u.path.match(at))
+}
+
+func (d *decider) matchRule(g *glob, rule string) bool {
+	if g.match(rule) {
+		return true
+	}
+	engine, _, _ := strings.Cut(rule, "/")
+	for _, a := range d.aliases[rule] {
+		if g.match(a) || g.match(engine+"/"+a) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameRule compares a rule id of gitleaks, which has no engine, with ours.
+func (d *decider) sameRule(theirs, ours string) bool {
+	_, name, _ := strings.Cut(ours, "/")
+	return theirs == name || theirs == ours || slices.Contains(d.aliases[ours], theirs)
+}
+
+func (d *decider) fromRoot(p string) string {
+	if d.in.Base == "" || d.in.Base == "." || path.IsAbs(p) {
+		return p
+	}
+	return path.Join(d.in.Base, p)
+}
+
+// threshold is the strictest over all places of the finding, with the key of the
+// policy that sets it.
+func (d *decider) threshold(f *penstock.Finding) (Threshold, string) {
+	engine, _, _ := strings.Cut(f.Rule, "/")
+	at, key := d.placeThreshold(engine, f.Location.Path)
+	for _, l := range f.Places {
+		if t, k := d.placeThreshold(engine, l.Path); t < at {
+			at, key = t, k
+		}
+	}
+	return at, key
+}
+
+func (d *decider) placeThreshold(engine, path string) (Threshold, string) {
+	p, at := &d.in.Policy, d.fromRoot(path)
+	for i := len(d.paths) - 1; i >= 0; i-- {
+		if d.paths[i].match(at) {
+			return p.Paths[i].Block, "paths: " + p.Paths[i].Match
+		}
+	}
+	if t, ok := p.Engines[engine]; ok {
+		return t, "engines." + engine
+	}
+	return p.Block, "block"
+}
+
+func (d *decider) unused() {
+	if !d.in.Whole {
+		return
+	}
+	for i, e := range d.in.Exceptions {
+		if !d.exceptions[i].used && !d.exceptions[i].void {
+			d.note("exception-unused", e.Place, "remove it", "the exception of %s for %s covers no finding", e.Owner, e.Rule)
+		}
+	}
+	if d.in.Policy.NoIgnores {
+		return
+	}
+	for i, ig := range d.in.Ignores {
+		// An entry with a commit may be about history, which was not read.
+		if !d.ignores[i].used && ig.Commit == "" {
+			d.note("gitleaksignore-unused", ig.Place, "remove it", "the entry for %s covers no finding", ig.Rule)
+		}
+	}
+}
+
+func (d *decider) verdict() penstock.Verdict {
+	p := d.in.Policy
+	v := penstock.Verdict{Policy: d.in.From, Open: d.open}
+	for _, n := range d.suppressed {
+		v.Suppressed += n
+	}
+	v.Incomplete = d.in.Totals.Unread > 0
+	missed := 0
+	for _, n := range d.in.Notes {
+		if n.Incomplete {
+			missed++
+			v.Incomplete = true
+		}
+	}
+	for _, key := range d.blockingKeys() {
+		t := d.blocking[key]
+		v.Blocking += t.total
+		v.Reasons = append(v.Reasons, fmt.Sprintf("%s at or above %s %s (%s), by the policy's %s",
+			count(t.total, "finding", "findings"), t.at, plural(t.total, "blocks", "block"), t.severities(), key))
+	}
+	nothing := Nothing(d.in.Totals) && len(d.in.Findings) == 0
+	v.Pass = v.Blocking == 0 && !nothing && (!v.Incomplete || p.Incomplete == WarnUnread)
+	if v.Incomplete {
+		v.Reasons = append(v.Reasons, d.incompleteReason(missed))
+	}
+	if nothing && !v.Incomplete {
+		v.Reasons = append(v.Reasons, nothingReason(d.in.Totals))
+	}
+	if v.Blocking == 0 && !nothing {
+		v.Reasons = append(v.Reasons, d.passReason())
+	}
+	if s := d.suppressedReason(v.Suppressed); s != "" {
+		v.Reasons = append(v.Reasons, s)
+	}
+	if p.OnlyNew && d.in.Baseline != nil {
+		v.Reasons = append(v.Reasons, "only findings that the baseline does not hold count")
+	}
+	return v
+}
+
+// blockingKeys orders by the worst severity, then the number, then the name.
+func (d *decider) blockingKeys() []string {
+	keys := make([]string, 0, len(d.blocking))
+	for k := range d.blocking {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Or(
+			-cmp.Compare(d.blocking[a].worst(), d.blocking[b].worst()),
+			-cmp.Compare(d.blocking[a].total, d.blocking[b].total),
+			strings.Compare(a, b),
+		)
+	})
+	return keys
+}
+
+func (t *tally) worst() penstock.Severity {
+	for _, s := range penstock.Severities() {
+		if t.count[s] > 0 {
+			return s
+		}
+	}
+	return penstock.SeverityUnset
+}
+
+func (t *tally) severities() string {
+	var parts []string
+	for _, s := range append(penstock.Severities(), penstock.SeverityUnset) {
+		if t.count[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", t.count[s], s))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (d *decider) incompleteReason(missed int) string {
+	var what []string
+	if n := d.in.Totals.Unread; n > 0 {
+		what = append(what, fmt.Sprintf("%s could not be read", count(n, "file", "files")))
+	}
+	if missed > 0 {
+		what = append(what, fmt.Sprintf("%s of the work %s not done (see the notes)", count(missed, "part", "parts"), plural(missed, "was", "were")))
+	}
+	end := "which the policy counts as failure"
+	if d.in.Policy.Incomplete == WarnUnread {
+		end = "which the policy only warns of"
+	}
+	return fmt.Sprintf("the run is incomplete: %s, %s", strings.Join(what, " and "), end)
+}
+
+func nothingReason(t penstock.Totals) string {
+	if t.Files == 0 {
+		return "there was nothing to check"
+	}
+	return fmt.Sprintf("there was nothing to check: %s left out by ignore rules or exclusions", count(t.Files, "file was", "files were"))
+}
+
+func (d *decider) passReason() string {
+	switch {
+	case d.open == 0:
+		return "no open findings"
+	case d.weakest == Never:
+		return fmt.Sprintf("%s %s the policy lets pass", count(d.open, "open finding", "open findings"), plural(d.open, "is one that", "are ones that"))
+	default:
+		return fmt.Sprintf("%s, none at or above the severity that blocks", count(d.open, "open finding", "open findings"))
+	}
+}
+
+func (d *decider) suppressedReason(total int) string {
+	if total == 0 {
+		return ""
+	}
+	kinds := make([]string, 0, len(d.suppressed))
+	for k := range d.suppressed {
+		kinds = append(kinds, k)
+	}
+	slices.Sort(kinds)
+	for i, k := range kinds {
+		kinds[i] = fmt.Sprintf("%d by %s", d.suppressed[k], k)
+	}
+	return fmt.Sprintf("%s suppressed: %s", count(total, "finding is", "findings are"), strings.Join(kinds, ", "))
+}
+
+func count(n int, one, many string) string { return strconv.Itoa(n) + " " + plural(n, one, many) }
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
