@@ -1,0 +1,60 @@
+package penstock_test
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// hygiene are texts that no committed file may hold. The patterns are written in
+// pieces so that this file does not hold them itself.
+var hygiene = []struct {
+	name string
+	re   *regexp.Regexp
+}{
+	{"a path of somebody's machine", regexp.MustCompile(`/(?:work)/(?:main|shared)\b|/tmp/(?:peers|brief|corpus)\b|/(?:Users)/[a-z]+/|/home/[a-z]+/(?:src|go|work|projects)/`)},
+	{"the address of a package registry", regexp.MustCompile(`(?:proxy\.golang|sum\.golang)\.(?:org)|(?:registry\.npmjs|registry\.yarnpkg)\.(?:org|com)|(?:files\.pythonhosted)\.(?:org)|(?:pypi)\.org/simple|(?:repo1?)\.maven\.(?:org|apache)|(?:static|index)\.crates\.(?:io)`)},
+	{"a merge conflict", regexp.MustCompile(`(?m)^(?:<{7}|>{7}) `)},
+	{"carriage returns outside testdata", regexp.MustCompile(`\r\n`)},
+}
+
+const maxCommitted = 1 << 20 // bytes: larger inputs are made by code
+
+func TestHygiene(t *testing.T) {
+	err := fs.WalkDir(os.DirFS("."), ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if p == ".git" || p == "bin" || p == "penstock-data" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !d.Type().IsRegular() || strings.HasSuffix(p, ".test") || strings.HasSuffix(p, ".prof") {
+			return nil
+		}
+		b, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		if len(b) > maxCommitted {
+			t.Errorf("%s: %d bytes: generated input is made by code, not stored", p, len(b))
+		}
+		for _, h := range hygiene {
+			if strings.HasPrefix(h.name, "carriage") && strings.Contains(p, "testdata/") {
+				continue
+			}
+			if loc := h.re.FindIndex(b); loc != nil {
+				t.Errorf("%s:%d: %s: %q", p, bytes.Count(b[:loc[0]], []byte("\n"))+1, h.name, b[loc[0]:loc[1]])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
