@@ -1,0 +1,470 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+
+	"penstock"
+)
+
+// text is the report for a terminal, in the layout of rustc: what is wrong, an
+// arrow to the place, the source with markers, notes; then the verdict, what
+// was scanned and what was not. Colour adds to it and carries nothing alone.
+//
+// Its escaper is visible, for every string of the stream; breakCommands then
+// sees to what several harmless strings could form together.
+type text struct {
+	document
+	w     io.Writer
+	opts  Options
+	width int
+	cond  *runewidth.Condition
+	b     strings.Builder
+}
+
+func newText(w io.Writer, opts Options) Sink {
+	t := &text{w: w, opts: opts, width: opts.Width}
+	if t.width <= 0 {
+		t.width = 100
+	}
+	t.width = max(t.width, 40)
+	// Not the package's default condition, which depends on the locale.
+	t.cond = &runewidth.Condition{StrictEmojiNeutral: true}
+	return t
+}
+
+func (t *text) Record(r penstock.Record) error {
+	t.add(r)
+	return nil
+}
+
+func (t *text) Close() error {
+	open, suppressed := t.split()
+	order := ranked(open)
+	shown := order
+	if !t.opts.All && len(shown) > actFirst {
+		shown = shown[:actFirst]
+	}
+	if t.opts.Quiet {
+		shown = nil
+	}
+	for _, f := range byFile(shown) {
+		t.finding(f)
+	}
+	if rest := order[len(shown):]; len(rest) > 0 && !t.opts.Quiet {
+		t.printf("%s %s: %s. See them all with --all.\n\n", t.paint(bold, "... and"),
+			count(len(rest), "more finding", "more findings"), severityText(severities(rest)))
+	}
+	if t.opts.All && !t.opts.Quiet {
+		t.suppressed(suppressed)
+	}
+	t.summary(order, suppressed, len(order)-len(shown))
+	if _, err := io.WriteString(t.w, breakCommands(t.b.String())); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+func (t *text) printf(format string, args ...any) { fmt.Fprintf(&t.b, format, args...) }
+func (t *text) paint(st style, s string) string   { return paint(t.opts.Color, st, s) }
+func (t *text) columns(s string) int              { return t.cond.StringWidth(s) }
+func severityText(counts []severityCount) string {
+	var parts []string
+	for _, c := range counts {
+		parts = append(parts, fmt.Sprintf("%s %s", number(c.Count), c.Severity))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// level is the word that opens a finding, with its colour.
+func level(s penstock.Severity) (string, style) {
+	switch s.SARIFLevel() {
+	case "error":
+		return "error", red
+	case "warning":
+		return "warning", yellow
+	}
+	return "note", cyan
+}
+
+// finding prints one finding.
+func (t *text) finding(f *penstock.Finding) {
+	word, st := level(f.Severity)
+	t.printf("%s%s\n", t.paint(st, fmt.Sprintf("%s[%s]", word, visible(f.Rule))), t.paint(bold, ": "+oneLine(t.title(f))))
+
+	v := t.view(f)
+	indent := strings.Repeat(" ", v.gutter)
+	bar := indent + " " + t.paint(blue, "|") + "\n"
+	t.printf("%s%s %s\n", indent, t.paint(blue, "-->"), t.place(f.Location))
+	if len(v.rows) > 0 {
+		t.b.WriteString(bar)
+		for _, row := range v.rows {
+			t.printf("%s%s\n", t.paint(blue, row.number+" |"), row.text)
+		}
+	}
+	for _, l := range v.elsewhere {
+		t.printf("%s%s %s", indent, t.paint(blue, ":::"), t.place(l.Location))
+		if l.Message != "" {
+			t.printf(": %s", oneLine(l.Message))
+		}
+		t.b.WriteByte('\n')
+	}
+	if len(v.rows) > 0 || len(v.elsewhere) > 0 {
+		t.b.WriteString(bar)
+	}
+	if len(f.Trace) > 0 {
+		t.note(v.gutter, "note", "how it gets there:")
+		for i, step := range f.Trace {
+			t.printf("%s     %d. %s", indent, i+1, t.place(step.Location))
+			if step.Message != "" {
+				t.printf(": %s", oneLine(step.Message))
+			}
+			t.b.WriteByte('\n')
+		}
+	}
+	if f.Message != "" && !v.messageShown {
+		t.note(v.gutter, "note", f.Message)
+	}
+	if s := secretFacts(f.Evidence.Secret); s != "" {
+		t.note(v.gutter, "note", s)
+	}
+	for _, n := range f.Notes {
+		t.note(v.gutter, "note", n)
+	}
+	t.note(v.gutter, "rank", rank(f))
+	if len(f.Places) > 0 {
+		t.note(v.gutter, "also", t.places(f.Places))
+	}
+	if f.Fix != nil {
+		t.fix(v.gutter, f.Fix)
+	}
+	t.note(v.gutter, "help", "penstock explain "+f.Rule)
+	t.b.WriteByte('\n')
+}
+
+// rank says how bad and how sure a finding is, and what the gate says of it.
+func rank(f *penstock.Finding) string {
+	s := f.Severity.String() + " severity"
+	if f.Confidence != penstock.ConfidenceUnset {
+		s += ", " + f.Confidence.String() + " confidence"
+	}
+	switch {
+	case f.Blocks && f.Reason != "":
+		s += "; blocks: " + f.Reason
+	case f.Blocks:
+		s += "; blocks"
+	case f.Reason != "":
+		s += "; does not block: " + f.Reason
+	}
+	return s
+}
+
+// places lists further places of a finding, a few of them unless all are asked
+// for.
+func (t *text) places(places []penstock.Location) string {
+	shown := places
+	if !t.opts.All && len(shown) > examples+1 {
+		shown = shown[:examples]
+	}
+	var parts []string
+	for _, l := range shown {
+		parts = append(parts, position(l))
+	}
+	s := "in " + count(len(places), "more place", "more places") + ": " + strings.Join(parts, ", ")
+	if n := len(places) - len(shown); n > 0 {
+		s += ", and " + number(n) + " more"
+	}
+	return s
+}
+
+func (t *text) fix(gutter int, f *penstock.Fix) {
+	s := f.Description
+	if len(f.Edits) > 0 {
+		s += " (penstock fix shows the change)"
+	}
+	if s != "" {
+		t.note(gutter, "fix", s)
+	}
+	for i, step := range f.Steps {
+		t.note(gutter, "fix", fmt.Sprintf("%d. %s", i+1, step))
+	}
+}
+
+// note prints "= word: text", wrapped.
+func (t *text) note(gutter int, word, s string) {
+	head := strings.Repeat(" ", gutter) + " " + t.paint(blue, "=") + " " + t.paint(bold, word+":") + " "
+	t.wrap(head, gutter+5+len(word), s)
+}
+
+// wrap prints head and then s in lines that fit; lines after the first are
+// indented to the width of head, which is given since head may hold colours.
+func (t *text) wrap(head string, indent int, s string) {
+	t.b.WriteString(head)
+	column := indent
+	for i, word := range strings.Fields(s) {
+		word = visible(word)
+		w := t.columns(word)
+		switch {
+		case i == 0:
+		case column+1+w > t.width && column > indent:
+			t.b.WriteString("\n" + strings.Repeat(" ", indent))
+			column = indent
+		default:
+			t.b.WriteByte(' ')
+			column++
+		}
+		t.b.WriteString(word)
+		column += w
+	}
+	t.b.WriteByte('\n')
+}
+
+// place is a position, as a link to the file if there are links.
+func (t *text) place(l penstock.Location) string {
+	s := visible(position(l))
+	if !t.opts.Links || t.opts.Dir == "" {
+		return s
+	}
+	// OSC 8. The address is percent-encoded: nothing in it can end the sequence.
+	file, _ := penstock.SplitContainer(UnescapePath(l.Path))
+	if !path.IsAbs(file) {
+		file = path.Join(t.opts.Dir, file)
+	}
+	return "\x1b]8;;file://" + percentPath(file) + "\x1b\\" + s + "\x1b]8;;\x1b\\"
+}
+
+// percentPath percent-encodes all but the unreserved characters of RFC 3986,
+// the slash, and "!", which stands between a container and its member.
+func percentPath(p string) string {
+	const digits = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(p) {
+		c := p[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-._~/!", c) >= 0:
+			b.WriteByte(c)
+		default:
+			b.WriteByte('%')
+			b.WriteByte(digits[c>>4])
+			b.WriteByte(digits[c&15])
+		}
+	}
+	return b.String()
+}
+
+// suppressed lists accepted findings, one line each.
+func (t *text) suppressed(findings []*penstock.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	t.printf("%s\n", t.paint(bold, count(len(findings), "suppressed finding", "suppressed findings")+":"))
+	for _, f := range findings {
+		s := f.Suppressed
+		line := fmt.Sprintf("%s: %s, by %s", position(f.Location), f.Rule, s.Kind)
+		if s.Place != "" {
+			line += " at " + s.Place
+		}
+		if s.Owner != "" {
+			line += ", owner " + s.Owner
+		}
+		if s.Expires != "" {
+			line += ", until " + s.Expires
+		}
+		if s.Reason != "" {
+			line += ": " + s.Reason
+		}
+		t.wrap("  ", 4, line)
+	}
+	t.b.WriteByte('\n')
+}
+
+// summary prints the verdict and the account of the run. hidden is how many
+// findings were not shown.
+func (t *text) summary(open, suppressed []*penstock.Finding, hidden int) {
+	word, sentence := t.headline()
+	st := map[string]style{wordPass: green, wordBlocked: red, wordIncomplete: yellow, wordNone: bold}[word]
+	if word == wordPass && t.incomplete() {
+		st = yellow
+	}
+	t.printf("%s: %s\n", t.paint(st, word), sentence)
+	if t.verdict != nil {
+		for _, r := range t.verdict.Reasons {
+			t.wrap("  - ", 4, r)
+		}
+	}
+	if !t.opts.Quiet {
+		t.b.WriteByte('\n')
+		t.row("findings", plain, findingsText(open, suppressed))
+		t.row("scanned", plain, t.scannedText())
+	}
+	if t.verdict != nil && t.verdict.Policy != "" && !t.opts.Quiet {
+		t.row("policy", plain, t.verdict.Policy)
+	}
+	t.skipped("not read", red, t.skips(penstock.Unread), t.totals.Unread)
+	if !t.opts.Quiet {
+		t.skipped("left out", plain, t.skips(penstock.Excluded), t.totals.Excluded)
+	}
+	t.printNotes()
+	if !t.opts.Quiet {
+		t.next(open, hidden)
+	}
+}
+
+// labelWidth is the width of the first column of the summary.
+const labelWidth = 14
+
+func (t *text) row(label string, st style, s string) {
+	pad := strings.Repeat(" ", labelWidth-2-len(label))
+	t.wrap("  "+t.paint(st, label)+pad, labelWidth, s)
+}
+
+func findingsText(open, suppressed []*penstock.Finding) string {
+	s := "none"
+	if len(open) > 0 {
+		s = severityText(severities(open))
+	}
+	if len(suppressed) > 0 {
+		s += "; " + number(len(suppressed)) + " suppressed (" + kinds(suppressed) + ")"
+	}
+	return s
+}
+
+// scannedText says what was read, and by which engines.
+func (d *document) scannedText() string {
+	s := count(d.totals.Scanned, "file", "files")
+	if d.totals.Files > d.totals.Scanned {
+		s = fmt.Sprintf("%s of %s", number(d.totals.Scanned), count(d.totals.Files, "file", "files"))
+	}
+	s += " (" + bytesText(d.totals.Bytes) + ")"
+	if d.totals.Members > 0 {
+		s += " and " + count(d.totals.Members, "file", "files") + " inside containers"
+	}
+	engines := slices.Clone(d.header.Engines)
+	if len(engines) == 0 {
+		engines = sortedKeys(d.totals.ByEngine)
+	}
+	if len(engines) > 1 {
+		for i, e := range engines {
+			engines[i] = fmt.Sprintf("%s (%s)", e, number(d.totals.ByEngine[e]))
+		}
+	}
+	if len(engines) > 0 {
+		s += ", by " + strings.Join(engines, ", ")
+	}
+	return s
+}
+
+// skipped prints what was not scanned, by reason, with examples.
+func (t *text) skipped(label string, st style, skips []skip, files int) {
+	if len(skips) == 0 {
+		return
+	}
+	n := 0
+	for _, s := range skips {
+		n += s.count
+	}
+	total := count(n, "file", "files")
+	if files > 0 && files != n {
+		// Members of containers are counted by reason, but are no files.
+		total = count(files, "file", "files") + fmt.Sprintf(" (%s with the members of containers)", number(n))
+	}
+	t.row(label, st, total+":")
+	for _, s := range skips {
+		t.wrap(strings.Repeat(" ", labelWidth+2), labelWidth+4, s.text())
+	}
+}
+
+// text is a reason with its count and examples.
+func (s skip) text() string {
+	line := fmt.Sprintf("%s %s: ", number(s.count), reasonText(s.reason))
+	var parts []string
+	for _, c := range s.examples {
+		p := c.Path
+		if c.Detail != "" && s.state == penstock.Unread {
+			p += " (" + c.Detail + ")"
+		}
+		parts = append(parts, p)
+	}
+	line += strings.Join(parts, ", ")
+	if s.count > len(s.examples) {
+		line += ", ..."
+	}
+	return line
+}
+
+func (t *text) printNotes() {
+	notes := t.notes
+	if t.opts.Quiet {
+		notes = slices.DeleteFunc(slices.Clone(notes), func(n *penstock.Note) bool { return !n.Incomplete })
+	}
+	const few = 20
+	rest := 0
+	if !t.opts.All && len(notes) > few {
+		notes, rest = notes[:few], len(notes)-few
+	}
+	for _, n := range notes {
+		label, st := "note", plain
+		if n.Incomplete {
+			label, st = "incomplete", yellow
+		}
+		t.row(label, st, noteText(n))
+	}
+	if rest > 0 {
+		t.row("", plain, "... and "+count(rest, "more note", "more notes"))
+	}
+}
+
+func noteText(n *penstock.Note) string {
+	s := n.Message
+	if n.Place != "" {
+		s = n.Place + ": " + s
+	}
+	if n.Code != "" {
+		s += " [" + n.Code + "]"
+	}
+	if n.Hint != "" {
+		s += "; " + n.Hint
+	}
+	return s
+}
+
+// next says what to do now.
+func (t *text) next(open []*penstock.Finding, hidden int) {
+	var steps []string
+	if len(open) > 0 {
+		steps = append(steps, "penstock explain "+open[0].Rule)
+	}
+	fixes := 0
+	for _, f := range open {
+		if f.Fix != nil && len(f.Fix.Edits) > 0 {
+			fixes++
+		}
+	}
+	if fixes > 0 {
+		steps = append(steps, "penstock fix (for "+count(fixes, "finding", "findings")+")")
+	}
+	if hidden > 0 {
+		steps = append(steps, "penstock scan --all")
+	}
+	if len(steps) > 0 {
+		t.row("next", plain, strings.Join(steps, "; "))
+	}
+}
+
+var (
+	inlineCommand = regexp.MustCompile(`##([A-Za-z]*\[)`)
+	lineCommand   = regexp.MustCompile(`(?m)^([ \t]*):(:[A-Za-z])`)
+)
+
+// breakCommands defuses what CI systems would obey in a log: ##[ and ##vso[
+// anywhere in a line, ::name at its start (GitHub, Azure, TeamCity).
+func breakCommands(s string) string {
+	s = inlineCommand.ReplaceAllString(s, `#\x23$1`)
+	return lineCommand.ReplaceAllString(s, `$1\x3a$2`)
+}

@@ -1,0 +1,7 @@
+package report
+
+import "testing"
+
+func TestTextGolden(t *testing.T) {
+	golden(t, "all.txt", render(t, "text", Options{}, stream()))
+}
