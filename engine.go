@@ -55,8 +55,6 @@ type Setup struct {
 	// Key is for keyed hashes of secrets; 32 random bytes that stay on this
 	// machine.
 	Key []byte `json:"key,omitempty"`
-	// Tree reads other files of the source.
-	Tree Tree `json:"-"`
 }
 
 // Pass is one engine at work on one run. File is called concurrently, once for
@@ -79,7 +77,7 @@ type Pass interface {
 type Reporter interface{ Report(Record) }
 
 // Tree reads another file of the source by its path. The read is rooted and
-// counted, and becomes part of the cache key of the file being analysed.
+// bounded.
 type Tree interface {
 	Read(path string) ([]byte, error)
 }
@@ -122,6 +120,9 @@ type Segment struct {
 type File struct {
 	Path string
 	Info FileInfo
+	// Tree reads other files of the source; what it reads becomes part of this
+	// file's cache key.
+	Tree Tree
 
 	load     func() ([]byte, error)
 	segments func(size, overlap int) iter.Seq2[Segment, error]

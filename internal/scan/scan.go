@@ -7,10 +7,10 @@
 package scan
 
 import (
-	"context"
 	"iter"
 	"os"
 	"os/exec"
+	"time"
 
 	"penstock"
 )
@@ -28,6 +28,9 @@ type Config struct {
 	Setup   penstock.Setup
 	// Exclude are globs in .gitignore syntax, relative to each root.
 	Exclude []string
+	// NoIgnores leaves inline ignores unheeded; NoGit leaves .gitignore files.
+	NoIgnores bool
+	NoGit     bool
 	// Jobs is the number of goroutines that analyse; 0 means one per processor.
 	Jobs   int
 	Limits Limits
@@ -42,6 +45,9 @@ type Config struct {
 	Worker func() (*exec.Cmd, error)
 	// Progress is told now and then how many files are done; may be nil.
 	Progress func(files int)
+	// Now is when the run began; zero means time.Now. It decides only which time
+	// stamps the cache trusts.
+	Now time.Time
 	// Version and Build go into the header and the cache key.
 	Version, Build string
 }
@@ -62,6 +68,29 @@ type Limits struct {
 	FindingsPerRule int `json:"findingsPerRule,omitempty"`
 	// Memory is the worker's limit in bytes.
 	Memory int64 `json:"memory,omitempty"`
+}
+
+// withDefaults fills what is zero.
+func (l Limits) withDefaults() Limits {
+	set := func(v *int64, d int64) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	setInt := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&l.FileSize, 1<<30)
+	set(&l.WholeSize, 8<<20)
+	setInt(&l.ArchiveDepth, 6)
+	setInt(&l.ArchiveEntries, 100_000)
+	set(&l.ArchiveBytes, 1<<30)
+	set(&l.ArchiveRatio, 200)
+	setInt(&l.FindingsPerRule, 1000)
+	set(&l.Memory, 1<<30)
+	return l
 }
 
 // Result is one run, in total order.
@@ -102,7 +131,3 @@ func each[T penstock.Record](records []T, yield func(penstock.Record) bool) bool
 	}
 	return true
 }
-
-// Run scans and returns the result. An error means that the run as a whole could
-// not be done; what went wrong with single files is coverage.
-func Run(ctx context.Context, cfg Config) (*Result, error) { panic("TODO") }

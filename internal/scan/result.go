@@ -1,0 +1,217 @@
+package scan
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"penstock"
+)
+
+// result joins, orders and counts what the worker gave.
+func (r *run) result() *Result {
+	res := &Result{Header: r.header()}
+	for i := range r.done {
+		r.coverUnit(res, &r.done[i])
+	}
+	r.take(res, r.records)
+	r.take(res, r.hello)
+	r.take(res, r.notes)
+	res.Findings = mergePlaces(res.Findings)
+	fingerprint(res.Findings)
+	slices.SortFunc(res.Coverage, compareCoverage)
+	slices.SortFunc(res.Notes, compareNotes)
+	res.Notes = slices.CompactFunc(res.Notes, func(a, b *penstock.Note) bool { return *a == *b })
+	slices.SortFunc(res.Components, func(a, b *penstock.Component) int {
+		return cmp.Or(cmp.Compare(a.PURL, b.PURL), penstock.CompareLocations(a.Location, b.Location))
+	})
+	slices.SortFunc(res.Assets, func(a, b *penstock.Asset) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key, b.Key), penstock.CompareLocations(a.Location, b.Location))
+	})
+	slices.SortFunc(res.Edges, func(a, b *penstock.Edge) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), penstock.CompareLocations(a.Location, b.Location))
+	})
+	res.Rules = r.rulesOf(res.Findings)
+	r.count(res)
+	return res
+}
+
+// coverUnit turns a unit into its coverage and its records.
+func (r *run) coverUnit(res *Result, u *unit) {
+	records, err := decodeRecords(u.records)
+	if err != nil {
+		u.state, u.reason, u.detail, u.engines = penstock.Unread, penstock.ReasonCrash, "its result cannot be read", 0
+	}
+	res.Coverage = append(res.Coverage, &penstock.Coverage{
+		Path: u.path, Size: u.size, State: u.state, Reason: u.reason, Detail: u.detail,
+		Engines: engineNames(r.job.Engines, u.engines),
+	})
+	r.take(res, records)
+}
+
+// take sorts records into the result, dropping what no honest worker sends.
+func (r *run) take(res *Result, records []penstock.Record) {
+	for _, rec := range records {
+		switch rec := rec.(type) {
+		case *penstock.Finding:
+			if !r.ours(rec.Location.Path) || !validRule(rec.Rule) {
+				continue
+			}
+			res.Findings = append(res.Findings, rec)
+		case *penstock.Component:
+			res.Components = append(res.Components, rec)
+		case *penstock.Asset:
+			res.Assets = append(res.Assets, rec)
+		case *penstock.Edge:
+			res.Edges = append(res.Edges, rec)
+		case *penstock.Coverage:
+			if r.ours(rec.Path) {
+				res.Coverage = append(res.Coverage, rec)
+			}
+		case *penstock.Note:
+			res.Notes = append(res.Notes, rec)
+		}
+	}
+}
+
+func validRule(id string) bool {
+	engine, name, ok := strings.Cut(id, "/")
+	return ok && engine != "" && name != "" && len(id) <= 200
+}
+
+// mergePlaces makes one finding of all that are the same flaw. The worst place
+// comes first; the others are its Places. For built-in rules the same secret is
+// one finding even where another rule saw it; a user's rules stay apart, since
+// their author counts on each.
+func mergePlaces(findings []*penstock.Finding) []*penstock.Finding {
+	type key struct{ rule, group, suppressed string }
+	groups := make(map[key][]*penstock.Finding)
+	var out []*penstock.Finding
+	for _, f := range findings {
+		if f.Group == "" {
+			out = append(out, f)
+			continue
+		}
+		k := key{group: f.Group}
+		k.rule, _, _ = strings.Cut(f.Rule, "/")
+		if k.rule == "user" {
+			k.rule = f.Rule
+		}
+		// An accepted place must not hide an open one, nor the other way round.
+		if s := f.Suppressed; s != nil {
+			k.suppressed = s.Kind + "\x00" + s.Reason + "\x00" + s.Expires
+		}
+		groups[k] = append(groups[k], f)
+	}
+	for _, group := range groups {
+		slices.SortFunc(group, func(a, b *penstock.Finding) int {
+			return cmp.Or(-cmp.Compare(a.Severity, b.Severity), -cmp.Compare(a.Confidence, b.Confidence), a.Compare(b))
+		})
+		first := group[0]
+		for _, f := range group[1:] {
+			first.Places = append(first.Places, f.Location)
+			first.Places = append(first.Places, f.Places...)
+		}
+		slices.SortFunc(first.Places, penstock.CompareLocations)
+		first.Places = slices.Compact(first.Places)
+		first.Places = slices.DeleteFunc(first.Places, func(l penstock.Location) bool { return l == first.Location })
+		out = append(out, first)
+	}
+	slices.SortFunc(out, (*penstock.Finding).Compare)
+	return out
+}
+
+// fingerprint gives each finding its stateless hint: rule, path, scope and the
+// ordinal among its equals.
+func fingerprint(findings []*penstock.Finding) {
+	count := make(map[string]int)
+	for _, f := range findings {
+		id := f.Rule + "\x00" + f.Location.Path + "\x00" + f.Evidence.Scope
+		sum := sha256.Sum256(fmt.Appendf(nil, "penstock/v1\x00%s\x00%d", id, count[id]))
+		count[id]++
+		f.Fingerprint = hex.EncodeToString(sum[:16])
+	}
+}
+
+func compareCoverage(a, b *penstock.Coverage) int {
+	return cmp.Or(
+		cmp.Compare(a.Path, b.Path), -cmp.Compare(a.State, b.State), cmp.Compare(a.Reason, b.Reason),
+		cmp.Compare(a.Detail, b.Detail), slices.Compare(a.Engines, b.Engines),
+	)
+}
+
+func compareNotes(a, b *penstock.Note) int {
+	return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Place, b.Place), cmp.Compare(a.Message, b.Message), cmp.Compare(a.Hint, b.Hint))
+}
+
+// rulesOf describes the rules that findings name.
+func (r *run) rulesOf(findings []*penstock.Finding) []penstock.Rule {
+	named := make(map[string]bool)
+	for _, f := range findings {
+		named[f.Rule] = true
+	}
+	if len(named) == 0 {
+		return nil
+	}
+	var rules []penstock.Rule
+	for _, e := range r.engines {
+		if e.Rules == nil {
+			continue
+		}
+		all, err := e.Rules(r.job.Setup.RuleFiles)
+		if err != nil {
+			continue // the worker would have refused it
+		}
+		for _, rule := range all {
+			if named[rule.ID] {
+				named[rule.ID] = false
+				rules = append(rules, rule)
+			}
+		}
+	}
+	slices.SortFunc(rules, func(a, b penstock.Rule) int { return cmp.Compare(a.ID, b.ID) })
+	return rules
+}
+
+// count fills the totals. Coverage is sorted by path, worst state first, so the
+// first record of a path decides.
+func (r *run) count(res *Result) {
+	t := &res.Totals
+	t.ByReason = make(map[penstock.Reason]int)
+	t.ByEngine = make(map[string]int)
+	last := ""
+	for i, c := range res.Coverage {
+		for _, e := range c.Engines {
+			if c.State == penstock.Scanned {
+				t.ByEngine[e]++
+			}
+		}
+		if i > 0 && c.Path == last {
+			continue
+		}
+		last = c.Path
+		if c.State != penstock.Scanned {
+			t.ByReason[c.Reason]++
+		}
+		if strings.Contains(c.Path, penstock.MemberSeparator) {
+			t.Members++
+			if c.State == penstock.Unread {
+				t.Unread++
+			}
+			continue
+		}
+		t.Files++
+		switch c.State {
+		case penstock.Scanned:
+			t.Scanned++
+			t.Bytes += c.Size
+		case penstock.Excluded:
+			t.Excluded++
+		default:
+			t.Unread++
+		}
+	}
+}

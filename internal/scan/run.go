@@ -1,0 +1,523 @@
+package scan
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"penstock"
+)
+
+// maxRestarts bounds how many workers one run may lose. Each loss costs two
+// restarts at most: one to find the culprit, one to go on.
+const maxRestarts = 24
+
+// Run scans and returns the result. An error means that the run as a whole could
+// not be done; what went wrong with single files is coverage. When ctx ends, the
+// worker is ended and ctx's error returned.
+func Run(ctx context.Context, cfg Config) (*Result, error) {
+	r, err := newRun(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	for try := 0; ; try++ {
+		err := r.attempt(ctx)
+		if err == nil {
+			break
+		}
+		var died *diedError
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if !errors.As(err, &died) {
+			return nil, err
+		}
+		if try >= maxRestarts {
+			r.giveUp(died)
+			break
+		}
+		r.afterDeath(died)
+	}
+	r.saveCache()
+	return r.result(), nil
+}
+
+// run is the parent's state of one run.
+type run struct {
+	cfg     *Config
+	job     job
+	engines []penstock.Engine // selected, in the order of job.Engines
+	caches  []string          // the cache file's name of each root, "" for none
+
+	units   map[string]int // path to index in done
+	done    []unit
+	records []penstock.Record // of Finish and of the walk, this attempt's
+	hello   []penstock.Record
+	notes   []penstock.Record // the parent's own
+	alone   map[string]bool   // in flight when a worker died
+	fresh   bool              // something is not as the cache has it
+}
+
+// newRun checks the configuration and makes the job.
+func newRun(cfg *Config) (*run, error) {
+	r := &run{cfg: cfg, units: make(map[string]int), alone: make(map[string]bool)}
+	selected := cfg.Select
+	if len(selected) == 0 {
+		for _, e := range cfg.Engines {
+			selected = append(selected, e.Name)
+		}
+	}
+	selected = slices.Sorted(slices.Values(selected))
+	selected = slices.Compact(selected)
+	for _, name := range selected {
+		i := slices.IndexFunc(cfg.Engines, func(e penstock.Engine) bool { return e.Name == name })
+		if i < 0 {
+			return nil, &penstock.Error{Code: penstock.ExitUsage, Message: fmt.Sprintf("unknown engine %q", name), Hint: "engines: " + engineList(cfg.Engines)}
+		}
+		r.engines = append(r.engines, cfg.Engines[i])
+	}
+	now := cfg.Now
+	if now.IsZero() {
+		now = time.Now()
+	}
+	jobs := cfg.Jobs
+	if jobs <= 0 {
+		jobs = runtime.GOMAXPROCS(0)
+	}
+	r.job = job{
+		Engines: selected, Setup: cfg.Setup, Exclude: cfg.Exclude, Jobs: min(jobs, flightSlots), Limits: cfg.Limits.withDefaults(),
+		NoIgnores: cfg.NoIgnores, NoGit: cfg.NoGit, Sandbox: cfg.Sandbox, Hash: cfg.CacheDir != "" && !cfg.CacheReadOnly, Now: now.UnixNano(),
+	}
+	if len(r.job.Setup.Key) == 0 {
+		r.job.Setup.Key = make([]byte, 32)
+		if _, err := rand.Read(r.job.Setup.Key); err != nil {
+			return nil, fmt.Errorf("make a key: %w", err)
+		}
+	}
+	for _, name := range cfg.Roots {
+		root, err := resolveRoot(name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(r.job.Roots, root) {
+			r.job.Roots = append(r.job.Roots, root)
+		}
+	}
+	r.job.Roots = withoutNested(r.job.Roots)
+	for i := range r.job.Roots {
+		root := &r.job.Roots[i]
+		name := ""
+		if cfg.CacheDir != "" && !root.Stdin {
+			name = cacheDigest(cfg, &r.job, *root, r.engines) + ".units"
+			if _, err := os.Stat(filepath.Join(cfg.CacheDir, name)); err == nil {
+				root.Cached = true
+			}
+		}
+		r.caches = append(r.caches, name)
+	}
+	return r, nil
+}
+
+func engineList(engines []penstock.Engine) string {
+	var names []string
+	for _, e := range engines {
+		names = append(names, e.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// resolveRoot finds what the user named. A link in that name is followed: the
+// user chose it.
+func resolveRoot(name string) (jobRoot, error) {
+	if name == "-" {
+		return jobRoot{Stdin: true}, nil
+	}
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return jobRoot{}, fmt.Errorf("resolve %s: %w", name, err)
+	}
+	real, err := filepath.EvalSymlinks(abs)
+	if errors.Is(err, fs.ErrNotExist) {
+		return jobRoot{}, &penstock.Error{Message: fmt.Sprintf("%s does not exist", name), Hint: "name a folder, a file, an archive, or - for standard input", Err: nil}
+	}
+	if err != nil {
+		return jobRoot{}, &penstock.Error{Message: fmt.Sprintf("cannot open %s", name), Err: err}
+	}
+	st, err := os.Stat(real)
+	if err != nil {
+		return jobRoot{}, &penstock.Error{Message: fmt.Sprintf("cannot open %s", name), Err: err}
+	}
+	shown := showAs(name, abs)
+	if st.IsDir() {
+		if shown != "" {
+			shown += "/"
+		}
+		return jobRoot{Name: real, Prefix: shown}, nil
+	}
+	if !st.Mode().IsRegular() {
+		return jobRoot{}, &penstock.Error{Message: fmt.Sprintf("%s is neither a folder nor a regular file", name), Hint: "to scan a stream, pipe it in and name it -"}
+	}
+	dir := filepath.ToSlash(filepath.Dir(shown))
+	if dir == "." || shown == "" {
+		dir = ""
+	} else if !strings.HasSuffix(dir, "/") {
+		dir += "/"
+	}
+	return jobRoot{Name: filepath.Dir(real), File: filepath.Base(real), Prefix: dir}, nil
+}
+
+// showAs is how paths below a root begin: relative to where the user stands, if
+// the root is below it, else as the user wrote it.
+func showAs(name, abs string) string {
+	if cwd, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(cwd, abs); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
+			if rel == "." {
+				return ""
+			}
+			return filepath.ToSlash(rel)
+		}
+	}
+	return filepath.ToSlash(filepath.Clean(name))
+}
+
+// withoutNested drops roots that lie inside another one.
+func withoutNested(roots []jobRoot) []jobRoot {
+	var out []jobRoot
+	for i, r := range roots {
+		inside := false
+		for k, other := range roots {
+			if i == k || other.File != "" || other.Stdin || r.Stdin {
+				continue
+			}
+			full := filepath.Join(r.Name, r.File)
+			inside = inside || full != other.Name && strings.HasPrefix(full, strings.TrimSuffix(other.Name, "/")+"/")
+		}
+		if !inside {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// diedError says that the worker ended without finishing.
+type diedError struct {
+	how    string
+	flight []string
+}
+
+func (e *diedError) Error() string { return e.how }
+
+// attempt runs one worker to its end.
+func (r *run) attempt(ctx context.Context) error {
+	r.records, r.hello = nil, nil
+	r.job.Done = r.job.Done[:0]
+	for _, u := range r.done {
+		r.job.Done = append(r.job.Done, u.path)
+		r.job.Facts = append(r.job.Facts, factsOf(u.records)...)
+	}
+	r.job.Alone = r.job.Alone[:0]
+	for path := range r.alone {
+		r.job.Alone = append(r.job.Alone, path)
+	}
+	payload, err := json.Marshal(&r.job)
+	if err != nil {
+		return fmt.Errorf("encode job: %w", err)
+	}
+	r.job.Facts = nil
+	if r.cfg.Worker == nil {
+		return r.inProcess(payload)
+	}
+	return r.inWorker(ctx, payload)
+}
+
+// inProcess runs the worker's code here, without a sandbox.
+func (r *run) inProcess(payload []byte) error {
+	jobR, jobW := io.Pipe()
+	outR, outW := io.Pipe()
+	w := &worker{engines: r.cfg.Engines, stdin: r.cfg.Stdin, cache: func(i int) *os.File { return r.openCaches()[i] }}
+	go func() {
+		b := bufio.NewWriter(jobW)
+		_ = writeFrame(b, frameJob, payload)
+		_ = b.Flush()
+	}()
+	go func() { outW.CloseWithError(w.serve(jobR, outW)) }()
+	return r.read(outR)
+}
+
+func (r *run) openCaches() []*os.File {
+	var files []*os.File
+	for i, root := range r.job.Roots {
+		if !root.Cached {
+			continue
+		}
+		f, err := os.Open(filepath.Join(r.cfg.CacheDir, r.caches[i]))
+		if err != nil {
+			f, _ = os.Open(os.DevNull)
+		}
+		files = append(files, f)
+	}
+	return files
+}
+
+// inWorker runs a worker process.
+func (r *run) inWorker(ctx context.Context, payload []byte) error {
+	cmd, err := r.cfg.Worker()
+	if err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	flight, err := newFlight()
+	if err != nil {
+		return err
+	}
+	defer flight.close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	defer null.Close()
+	stdin := r.cfg.Stdin
+	if stdin == nil || !slices.ContainsFunc(r.job.Roots, func(j jobRoot) bool { return j.Stdin }) {
+		stdin = null
+	}
+	var job bytes.Buffer
+	b := bufio.NewWriter(&job)
+	if err := errors.Join(writeFrame(b, frameJob, payload), b.Flush()); err != nil {
+		return err
+	}
+	caches := r.openCaches()
+	defer func() {
+		for _, f := range caches {
+			f.Close()
+		}
+	}()
+	stderr := &tail{max: 16 << 10}
+	cmd.Env = []string{} // not nil: nil would mean ours
+	cmd.Stdin = &job
+	cmd.Stderr = stderr
+	cmd.ExtraFiles = append([]*os.File{flight.file, stdin}, caches...)
+	isolate(cmd)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	defer stop()
+	readErr := r.read(out)
+	if readErr != nil {
+		_ = cmd.Process.Kill() // it may still write; nobody reads
+	}
+	waitErr := cmd.Wait()
+	var f *penstock.Error
+	if readErr == nil || errors.As(readErr, &f) {
+		return readErr
+	}
+	return &diedError{how: howDied(readErr, waitErr, stderr.b), flight: flight.paths()}
+}
+
+// tail keeps the end of what a worker says while dying. It is classed, never
+// shown: it may hold bytes of the files.
+type tail struct {
+	b   []byte
+	max int
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	// The first lines of a Go crash say why.
+	if room := t.max - len(t.b); room > 0 {
+		t.b = append(t.b, p[:min(room, len(p))]...)
+	}
+	return len(p), nil
+}
+
+func howDied(readErr, waitErr error, stderr []byte) string {
+	switch {
+	case errors.Is(readErr, errFrame):
+		return "the worker sent something malformed"
+	case bytes.Contains(stderr, []byte("stack overflow")), bytes.Contains(stderr, []byte("stack exceeds")):
+		return "the worker ran out of stack"
+	case bytes.Contains(stderr, []byte("out of memory")), bytes.Contains(stderr, []byte("cannot allocate memory")):
+		return "the worker ran out of memory"
+	case waitErr != nil:
+		return "the worker died (" + waitErr.Error() + ")"
+	default:
+		return "the worker ended early"
+	}
+}
+
+// read takes frames until the end. It trusts nothing in them.
+func (r *run) read(out io.Reader) error {
+	in := bufio.NewReaderSize(out, 256<<10)
+	var buf []byte
+	for count := 0; ; count++ {
+		kind, payload, err := readFrame(in, buf)
+		if err != nil {
+			return err
+		}
+		buf = payload
+		switch kind {
+		case frameUnit, frameKnown:
+			err = r.unit(payload, kind == frameUnit)
+		case frameRecords, frameHello:
+			var records []penstock.Record
+			records, err = decodeRecords(payload)
+			if kind == frameHello {
+				r.hello = append(r.hello, records...)
+			} else {
+				r.records = append(r.records, records...)
+			}
+		case frameFatal:
+			var f fatal
+			if err := json.Unmarshal(payload, &f); err != nil {
+				return errFrame
+			}
+			return &penstock.Error{Message: f.Message, Hint: f.Hint}
+		case frameEnd:
+			return nil
+		default:
+			err = errFrame
+		}
+		if err != nil {
+			return err
+		}
+		if r.cfg.Progress != nil && count%64 == 0 {
+			r.cfg.Progress(len(r.done))
+		}
+	}
+}
+
+// unit takes one unit of the worker; fresh ones are not in the cache yet.
+func (r *run) unit(payload []byte, fresh bool) error {
+	reader := unitReader{s: string(payload)}
+	u, err := reader.unit()
+	if err != nil || reader.s != "" {
+		return errFrame
+	}
+	if u.path == "" || len(u.path) > 2*flightSlot || u.engines>>len(r.engines) != 0 {
+		return errFrame
+	}
+	if _, ok := r.units[u.path]; ok {
+		return nil // a folder reported by an earlier attempt
+	}
+	if !r.ours(u.path) {
+		return errFrame
+	}
+	r.units[u.path] = len(r.done)
+	r.done = append(r.done, u)
+	r.fresh = r.fresh || fresh && u.cacheable()
+	return nil
+}
+
+// ours reports whether a path belongs to a root of the run.
+func (r *run) ours(path string) bool {
+	for _, root := range r.job.Roots {
+		if root.Stdin && path == stdinName || !root.Stdin && strings.HasPrefix(path, root.Prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// afterDeath decides what the next worker does: what was in flight is read one
+// at a time, and the one that was alone in flight is the culprit.
+func (r *run) afterDeath(died *diedError) {
+	var open []string
+	for _, path := range died.flight {
+		if _, done := r.units[path]; !done {
+			open = append(open, path)
+		}
+	}
+	if len(open) == 1 && (r.alone[open[0]] || r.job.Jobs == 1) {
+		r.kill(open[0], died.how)
+		return
+	}
+	for _, path := range open {
+		r.alone[path] = true
+	}
+	if len(open) == 0 {
+		// Nothing to blame: bounded by the number of restarts.
+		return
+	}
+}
+
+func (r *run) kill(path, how string) {
+	delete(r.alone, path)
+	if !r.ours(path) {
+		return
+	}
+	r.units[path] = len(r.done)
+	r.done = append(r.done, unit{path: path, state: penstock.Unread, reason: penstock.ReasonKilled, detail: how})
+}
+
+// giveUp ends a run whose workers keep dying.
+func (r *run) giveUp(died *diedError) {
+	for path := range r.alone {
+		r.kill(path, died.how)
+	}
+	r.notes = append(r.notes, &penstock.Note{
+		Code: "worker-lost", Incomplete: true,
+		Message: fmt.Sprintf("the worker died %d times, the last time because %s; what was left is not read", maxRestarts+1, died.how),
+	})
+}
+
+// saveCache writes each root's units if they are not what the cache has.
+func (r *run) saveCache() {
+	if r.cfg.CacheDir == "" || r.cfg.CacheReadOnly {
+		return
+	}
+	for i, root := range r.job.Roots {
+		if r.caches[i] == "" {
+			continue
+		}
+		var units []unit
+		for _, u := range r.done {
+			if u.cacheable() && strings.HasPrefix(u.path, root.Prefix) {
+				units = append(units, u)
+			}
+		}
+		if root.Cached && !r.fresh {
+			continue
+		}
+		if err := writeCache(r.cfg.CacheDir, r.caches[i], units, r.job.Now); err != nil {
+			r.notes = append(r.notes, &penstock.Note{Code: "cache", Message: "the cache cannot be written: " + detail(err), Hint: "--no-cache turns it off"})
+		}
+	}
+}
+
+// header describes the run.
+func (r *run) header() penstock.Header {
+	rules, config := sha256.New(), sha256.New()
+	for _, e := range r.engines {
+		fmt.Fprintf(rules, "%s %d %s\n", e.Name, e.Version, digestOf(e))
+	}
+	for _, f := range r.job.Setup.RuleFiles {
+		fmt.Fprintf(rules, "%x\n", sha256.Sum256(f.Data))
+	}
+	enc := json.NewEncoder(config)
+	_ = enc.Encode(r.job.Exclude)
+	_ = enc.Encode(r.job.Setup.SkipRules)
+	_ = enc.Encode(r.job.Setup.DecodeDepth)
+	_ = enc.Encode(r.job.Limits)
+	_ = enc.Encode([]bool{r.job.NoIgnores, r.job.NoGit})
+	return penstock.Header{
+		Schema: penstock.Schema, Tool: "penstock", Version: r.cfg.Version, Build: r.cfg.Build,
+		Roots: r.cfg.Roots, Engines: r.job.Engines,
+		Rules: hex.EncodeToString(rules.Sum(nil)), Config: hex.EncodeToString(config.Sum(nil)),
+	}
+}

@@ -1,0 +1,213 @@
+package scan
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"penstock"
+)
+
+const (
+	snippetContext = 1   // lines before and after
+	snippetLines   = 6   // most lines of one snippet
+	snippetWidth   = 200 // bytes of one line around the marker
+	// redactReach is how far around a snippet text is searched for secrets: a
+	// long key that begins above must be known inside too.
+	redactReach = 16 << 10
+	hidden      = "[redacted]"
+)
+
+// cutter cuts snippets of one piece, showing no secret: neither the one that was
+// found nor one that only stands beside a finding of another engine.
+type cutter struct {
+	p     *piece
+	path  string
+	hide  func(path string, b []byte) []penstock.Span
+	spans []mask // of the findings, sorted
+	// whole holds the masks of the whole text once it was searched.
+	whole  []mask
+	looked bool
+}
+
+// mask is a span of the piece's text and what stands in its place.
+type mask struct {
+	start, end int
+	text       string
+}
+
+func newCutter(path string, p *piece, findings []*penstock.Finding, hide func(string, []byte) []penstock.Span) *cutter {
+	c := &cutter{p: p, path: path, hide: hide}
+	for _, f := range findings {
+		if f.Evidence.Secret == nil {
+			continue
+		}
+		text := hidden
+		if f.Evidence.Secret.Hint != "" {
+			text = f.Evidence.Secret.Hint
+		}
+		for _, l := range append([]penstock.Location{f.Location}, f.Places...) {
+			if l.Path == path || l.Path == "" {
+				c.spans = append(c.spans, c.mask(l.Span, p.base, text))
+			}
+		}
+	}
+	return c
+}
+
+func (c *cutter) mask(s penstock.Span, base int64, text string) mask {
+	n := int64(len(c.p.text))
+	m := mask{int(max(0, min(s.Start-base, n))), int(max(0, min(s.End-base, n))), text}
+	// The armour line of a key says what it is and hides nothing.
+	if m.end > m.start && strings.HasPrefix(string(c.p.text[m.start:min(m.end, m.start+11)]), "-----BEGIN ") {
+		if i := strings.IndexByte(string(c.p.text[m.start:min(m.end, m.start+100)]), '\n'); i > 0 {
+			m.start += i + 1
+			m.text = hidden
+		}
+	}
+	return m
+}
+
+// masks returns what to hide in text[start:end], sorted and apart.
+func (c *cutter) masks(start, end int) []mask {
+	masks := slices.Clone(c.spans)
+	if c.hide != nil {
+		masks = append(masks, c.found(start, end)...)
+	}
+	slices.SortStableFunc(masks, func(a, b mask) int { return cmp.Or(cmp.Compare(a.start, b.start), -cmp.Compare(a.end, b.end)) })
+	var apart []mask
+	for _, m := range masks {
+		if m.end <= m.start {
+			continue
+		}
+		if n := len(apart); n > 0 && m.start < apart[n-1].end {
+			apart[n-1].end = max(apart[n-1].end, m.end)
+			continue
+		}
+		apart = append(apart, m)
+	}
+	return apart
+}
+
+// found searches the text around for secrets that are not findings here.
+func (c *cutter) found(start, end int) []mask {
+	text := c.p.text
+	if len(text) <= 256<<10 {
+		if !c.looked {
+			c.looked = true
+			for _, s := range c.hide(c.path, text) {
+				c.whole = append(c.whole, c.mask(s, 0, hidden))
+			}
+		}
+		return c.whole
+	}
+	from, to := max(0, start-redactReach), min(len(text), end+redactReach)
+	var masks []mask
+	for _, s := range c.hide(c.path, text[from:to]) {
+		masks = append(masks, c.mask(penstock.Span{Start: s.Start + int64(from), End: s.End + int64(from)}, 0, hidden))
+	}
+	return masks
+}
+
+// snippet cuts the lines of a located finding.
+func (c *cutter) snippet(f *penstock.Finding) *penstock.Snippet {
+	line, _ := c.p.lines.Position(f.Location.Start - c.p.base)
+	last, _ := c.p.lines.Position(max(f.Location.Start, f.Location.End-1) - c.p.base)
+	first := max(1, line-snippetContext)
+	until := min(last+snippetContext, first+snippetLines-1, c.p.lines.Count())
+	start, _ := c.p.lines.LineSpan(first)
+	_, end := c.p.lines.LineSpan(until)
+	// One line of 500 MB must not be searched whole.
+	from := max(start, f.Location.Start-c.p.base-redactReach)
+	to := min(end, f.Location.End-c.p.base+redactReach)
+	masks := c.masks(int(from), int(max(from, to)))
+	s := &penstock.Snippet{FirstLine: first + c.p.line}
+	for n := first; n <= until; n++ {
+		a, b := c.p.lines.LineSpan(n)
+		s.Lines = append(s.Lines, c.line(int(a), int(b), f, masks))
+	}
+	return s
+}
+
+// line renders text[start:end] around the finding's part of it.
+func (c *cutter) line(start, end int, f *penstock.Finding, masks []mask) penstock.SnippetLine {
+	markStart := int(min(max(f.Location.Start-c.p.base, int64(start)), int64(end)))
+	markEnd := int(max(min(f.Location.End-c.p.base, int64(end)), int64(markStart)))
+	marked := f.Location.Start-c.p.base < int64(end) && f.Location.End-c.p.base > int64(start)
+	if !marked {
+		markStart, markEnd = start, start
+	}
+	// The window begins before the marker; a long marker is cut, not the reader.
+	var out penstock.SnippetLine
+	from := start
+	if markStart-start > snippetWidth/2 {
+		from = runeStart(c.p.text, markStart-snippetWidth/2, start)
+		out.ClippedStart = true
+	}
+	var b strings.Builder
+	room := func() bool { return b.Len() < snippetWidth }
+	at := from
+	setMark := func(pos int) {
+		if marked && pos == markStart {
+			out.MarkStart = b.Len()
+		}
+	}
+	copyText := func(to int) {
+		for at < to && room() {
+			setMark(at)
+			_, size := utf8.DecodeRune(c.p.text[at:to])
+			b.Write(c.p.text[at : at+size])
+			at += size
+			if marked && at >= markEnd && out.MarkEnd == 0 {
+				out.MarkEnd = b.Len()
+			}
+		}
+	}
+	for _, m := range masks {
+		if m.end <= from || m.start >= end || !room() {
+			continue
+		}
+		copyText(max(m.start, from))
+		if !room() {
+			break
+		}
+		// The mark begins with the mask that hides its beginning.
+		if marked && markStart >= max(m.start, from) && markStart < m.end {
+			out.MarkStart = b.Len()
+		}
+		b.WriteString(m.text)
+		at = min(m.end, end)
+		if marked && at >= markEnd && out.MarkEnd == 0 {
+			out.MarkEnd = b.Len()
+		}
+	}
+	copyText(end)
+	out.ClippedEnd = at < end
+	if marked && out.MarkEnd <= out.MarkStart {
+		out.MarkEnd = b.Len()
+	}
+	text := b.String()
+	if !utf8.ValidString(text) {
+		// Offsets must stay right, so each bad byte becomes one byte.
+		fixed := []byte(text)
+		for i := 0; i < len(fixed); {
+			r, size := utf8.DecodeRune(fixed[i:])
+			if r == utf8.RuneError && size == 1 {
+				fixed[i] = '?'
+			}
+			i += size
+		}
+		text = string(fixed)
+	}
+	out.Text = text
+	return out
+}
+
+// runeStart moves i back to the start of a character, not before low.
+func runeStart(b []byte, i, low int) int {
+	for n := 0; n < utf8.UTFMax && i > low && !utf8.RuneStart(b[i]); n++ {
+		i--
+	}
+	return max(i, low)
+}

@@ -1,0 +1,300 @@
+package scan
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"penstock"
+	"penstock/internal/source"
+)
+
+// The worker protocol is private: both ends are the same binary. Frames are one
+// type byte, a 32-bit little-endian length and a payload. The parent treats them
+// as hostile, since the worker reads hostile files.
+const (
+	frameJob     = 'j' // parent to worker: job, JSON
+	frameHello   = 'h' // worker: notes about its sandbox, JSON records
+	frameUnit    = 'u' // worker: one unit
+	frameKnown   = 'c' // worker: one unit, as it stands in the cache
+	frameRecords = 'r' // worker: what Finish reported, JSON records
+	frameFatal   = 'x' // worker: the run as a whole cannot be done, JSON fatal
+	frameEnd     = 'e' // worker: all is done
+)
+
+// maxFrame bounds what the parent holds for the worker at once.
+const maxFrame = 64 << 20
+
+var errFrame = errors.New("malformed frame from the worker")
+
+func writeFrame(w *bufio.Writer, kind byte, payload []byte) error {
+	var head [5]byte
+	head[0] = kind
+	binary.LittleEndian.PutUint32(head[1:], uint32(len(payload)))
+	if _, err := w.Write(head[:]); err != nil {
+		return err
+	}
+	_, err := w.Write(payload)
+	return err
+}
+
+// readFrame reads into buf, which grows as bytes arrive, never by the announced
+// length alone.
+func readFrame(r *bufio.Reader, buf []byte) (kind byte, payload []byte, err error) {
+	var head [5]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, buf, err
+	}
+	n := int(binary.LittleEndian.Uint32(head[1:]))
+	if n > maxFrame {
+		return 0, buf, errFrame
+	}
+	buf = buf[:0]
+	for len(buf) < n {
+		step := min(n-len(buf), max(64<<10, len(buf)))
+		at := len(buf)
+		if cap(buf) < at+step {
+			buf = append(buf, make([]byte, step)...)
+		} else {
+			buf = buf[:at+step]
+		}
+		if _, err := io.ReadFull(r, buf[at:]); err != nil {
+			return 0, buf, err
+		}
+	}
+	return head[0], buf, nil
+}
+
+// unit is how one entry of the source ended, with all that it gave. It is the
+// frame of the protocol and the entry of the cache alike.
+type unit struct {
+	path    string
+	size    int64
+	state   penstock.State
+	reason  penstock.Reason
+	detail  string
+	engines uint64 // a bit per selected engine that read it
+	// stat, hash and deps let the cache know the file again; hash is zero where
+	// the result must not be reused.
+	stat source.Stat
+	hash digest
+	deps []dep
+	// records is a JSON array of wireRecord, empty for none.
+	records []byte
+}
+
+// digest is a truncated SHA-256; 128 bits are enough against accident and, the
+// cache being private to one trust class, against choice.
+type digest [16]byte
+
+// dep is another file that the result depends on.
+type dep struct {
+	path string
+	hash digest
+}
+
+// cacheable reports whether the next run may use the unit: the bytes were read
+// and all went well.
+func (u *unit) cacheable() bool { return u.state != penstock.Unread && u.hash != (digest{}) }
+
+func (u *unit) append(b []byte) []byte {
+	b = appendString(b, u.path)
+	b = binary.AppendUvarint(b, uint64(u.size))
+	b = append(b, byte(u.state))
+	b = appendString(b, string(u.reason))
+	b = appendString(b, u.detail)
+	b = binary.AppendUvarint(b, u.engines)
+	b = binary.AppendUvarint(b, uint64(u.stat.Mtime))
+	b = binary.AppendUvarint(b, uint64(u.stat.Ctime))
+	b = binary.AppendUvarint(b, u.stat.Inode)
+	b = append(b, u.hash[:]...)
+	b = binary.AppendUvarint(b, uint64(len(u.deps)))
+	for _, d := range u.deps {
+		b = appendString(b, d.path)
+		b = append(b, d.hash[:]...)
+	}
+	return appendString(b, string(u.records))
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// unitReader decodes units. Strings share the text they are read from.
+type unitReader struct {
+	s   string
+	err error
+}
+
+func (r *unitReader) uvarint() uint64 {
+	// binary.Uvarint wants bytes; this reads the same code from a string.
+	var v uint64
+	for i := 0; i < len(r.s) && i < binary.MaxVarintLen64; i++ {
+		c := r.s[i]
+		v |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			r.s = r.s[i+1:]
+			return v
+		}
+	}
+	r.err = errFrame
+	r.s = ""
+	return 0
+}
+
+func (r *unitReader) take(n uint64) string {
+	if n > uint64(len(r.s)) {
+		r.err = errFrame
+		r.s = ""
+		return ""
+	}
+	s := r.s[:n]
+	r.s = r.s[n:]
+	return s
+}
+
+func (r *unitReader) string() string { return r.take(r.uvarint()) }
+
+func (r *unitReader) digest() (d digest) {
+	copy(d[:], r.take(uint64(len(d))))
+	return d
+}
+
+func (r *unitReader) unit() (u unit, err error) {
+	u.path = r.string()
+	size := r.uvarint()
+	u.size = int64(min(size, math.MaxInt64))
+	if s := r.take(1); s != "" {
+		u.state = penstock.State(s[0])
+	}
+	u.reason = penstock.Reason(r.string())
+	u.detail = r.string()
+	u.engines = r.uvarint()
+	u.stat = source.Stat{Size: u.size, Mtime: int64(r.uvarint()), Ctime: int64(r.uvarint()), Inode: r.uvarint()}
+	u.hash = r.digest()
+	n := r.uvarint()
+	if n > uint64(len(r.s)) { // each takes more than a byte
+		r.err = errFrame
+		n = 0
+	}
+	for range n {
+		u.deps = append(u.deps, dep{path: r.string(), hash: r.digest()})
+	}
+	if records := r.string(); records != "" {
+		u.records = []byte(records)
+	}
+	if u.state < penstock.Scanned || u.state > penstock.Unread {
+		r.err = errFrame
+	}
+	return u, r.err
+}
+
+// wireRecord is a record with its type. Group stands apart since no report may
+// show it.
+type wireRecord struct {
+	Type  string          `json:"t"`
+	Group string          `json:"g,omitempty"`
+	Value json.RawMessage `json:"v"`
+}
+
+func encodeRecords(records []penstock.Record) ([]byte, error) {
+	if len(records) == 0 {
+		return nil, nil
+	}
+	wire := make([]wireRecord, 0, len(records))
+	for _, r := range records {
+		value, err := json.Marshal(r)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", r.RecordType(), err)
+		}
+		w := wireRecord{Type: r.RecordType(), Value: value}
+		if f, ok := r.(*penstock.Finding); ok {
+			w.Group = f.Group
+		}
+		wire = append(wire, w)
+	}
+	return json.Marshal(wire)
+}
+
+func decodeRecords(b []byte) ([]penstock.Record, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	var wire []wireRecord
+	if err := json.Unmarshal(b, &wire); err != nil {
+		return nil, fmt.Errorf("%w: %w", errFrame, err)
+	}
+	records := make([]penstock.Record, 0, len(wire))
+	for _, w := range wire {
+		var r penstock.Record
+		switch w.Type {
+		case "finding":
+			r = &penstock.Finding{Group: w.Group}
+		case "component":
+			r = new(penstock.Component)
+		case "asset":
+			r = new(penstock.Asset)
+		case "edge":
+			r = new(penstock.Edge)
+		case "fact":
+			r = new(penstock.Fact)
+		case "coverage":
+			r = new(penstock.Coverage)
+		case "note":
+			r = new(penstock.Note)
+		default:
+			return nil, errFrame
+		}
+		if err := json.Unmarshal(w.Value, r); err != nil {
+			return nil, fmt.Errorf("%w: %w", errFrame, err)
+		}
+		records = append(records, r)
+	}
+	return records, nil
+}
+
+// job is all that a worker is told.
+type job struct {
+	Roots     []jobRoot      `json:"roots"`
+	Engines   []string       `json:"engines"`
+	Setup     penstock.Setup `json:"setup"`
+	Exclude   []string       `json:"exclude,omitempty"`
+	Jobs      int            `json:"jobs"`
+	Limits    Limits         `json:"limits"`
+	NoIgnores bool           `json:"noIgnores,omitempty"`
+	NoGit     bool           `json:"noGit,omitempty"`
+	Sandbox   string         `json:"sandbox,omitempty"`
+	Hash      bool           `json:"hash,omitempty"` // results will be cached
+	// Now is when the run began, in nanoseconds: files touched after it may
+	// change again without a new time stamp.
+	Now int64 `json:"now"`
+	// Done are units that an earlier worker of this run finished; Alone are those
+	// that were in flight when it died, to be read one at a time at the end.
+	Done  []string        `json:"done,omitempty"`
+	Alone []string        `json:"alone,omitempty"`
+	Facts []penstock.Fact `json:"facts,omitempty"`
+}
+
+// jobRoot is one thing to scan.
+type jobRoot struct {
+	// Name is the absolute path of a folder; for a single file that of its
+	// folder, with the file's own name in File.
+	Name string `json:"name"`
+	File string `json:"file,omitempty"`
+	// Prefix goes before each path of this root to make the path that is shown.
+	Prefix string `json:"prefix,omitempty"`
+	// Stdin is set for standard input.
+	Stdin bool `json:"stdin,omitempty"`
+	// Cached is set where a cache file comes with the job.
+	Cached bool `json:"cached,omitempty"`
+}
+
+// fatal is why a run as a whole cannot be done.
+type fatal struct {
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}

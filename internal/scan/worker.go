@@ -1,0 +1,481 @@
+package scan
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"penstock"
+	"penstock/internal/source"
+)
+
+// WorkerArg is the argument by which the program knows that it is a worker. It
+// must be looked at before anything else is done.
+const WorkerArg = "__worker"
+
+// Descriptors that the parent hands to the worker beside the standard streams.
+const (
+	fdFlight = 3 // memory shared with the parent: the files in flight
+	fdStdin  = 4 // the user's standard input, or the null device
+	fdCache  = 5 // one cache file per root that has one
+)
+
+// ServeWorker is the whole of the worker process: it reads a job from standard
+// input, gives up its rights, scans, and writes frames to standard output. It
+// returns the exit code.
+func ServeWorker(engines []penstock.Engine) int {
+	limitStack()
+	flight, err := openFlight(os.NewFile(fdFlight, "flight"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		return penstock.ExitError
+	}
+	caches := func(i int) *os.File { return os.NewFile(uintptr(fdCache+i), "cache") }
+	w := &worker{engines: engines, flight: flight, stdin: os.NewFile(fdStdin, "stdin"), cache: caches, confine: confine}
+	if err := w.serve(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		return penstock.ExitError
+	}
+	return penstock.ExitPass
+}
+
+// worker is one worker, in its own process or, for tests, in the caller's.
+type worker struct {
+	engines []penstock.Engine
+	flight  *flight
+	stdin   *os.File
+	cache   func(i int) *os.File
+	// confine gives up the process's rights; nil in the caller's own process.
+	confine func(paths []string, j *job) ([]penstock.Note, error)
+
+	mu  sync.Mutex // guards out
+	out *bufio.Writer
+	buf []byte
+}
+
+func (w *worker) serve(in io.Reader, out io.Writer) error {
+	w.out = bufio.NewWriterSize(out, 64<<10)
+	kind, payload, err := readFrame(bufio.NewReader(in), nil)
+	if err != nil || kind != frameJob {
+		return fmt.Errorf("read job: %w", errors.Join(err, errFrame))
+	}
+	var j job
+	if err := json.Unmarshal(payload, &j); err != nil {
+		return fmt.Errorf("read job: %w", err)
+	}
+	if err := w.run(j); err != nil {
+		f := fatal{Message: err.Error()}
+		var e *penstock.Error
+		if errors.As(err, &e) {
+			f.Hint = e.Hint
+		}
+		b, err := json.Marshal(f)
+		if err != nil {
+			return err
+		}
+		w.frame(frameFatal, b)
+	} else {
+		w.frame(frameEnd, nil)
+	}
+	return w.out.Flush()
+}
+
+func (w *worker) frame(kind byte, payload []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	// A broken pipe means that the parent is gone; the next write ends us.
+	if writeFrame(w.out, kind, payload) != nil {
+		os.Exit(penstock.ExitError)
+	}
+}
+
+func (w *worker) unit(kind byte, u *unit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buf = u.append(w.buf[:0])
+	if writeFrame(w.out, kind, w.buf) != nil {
+		os.Exit(penstock.ExitError)
+	}
+}
+
+func (w *worker) records(kind byte, records []penstock.Record) error {
+	b, err := encodeRecords(records)
+	if err != nil || b == nil {
+		return err
+	}
+	w.frame(kind, b)
+	return nil
+}
+
+func (w *worker) run(j job) error {
+	ctx := context.Background() // ends with the process
+	p := &pass{job: j, limits: j.Limits, bytes: newGate(max(64<<20, 2*j.Limits.WholeSize))}
+	for _, e := range w.engines {
+		if e.Secrets != nil {
+			p.hide = e.Secrets
+		}
+	}
+	for i, name := range j.Engines {
+		k := slices.IndexFunc(w.engines, func(e penstock.Engine) bool { return e.Name == name })
+		if k < 0 {
+			return fmt.Errorf("unknown engine %q", name)
+		}
+		p.engines = append(p.engines, &runner{engine: w.engines[k], bit: 1 << i, setup: j.Setup})
+	}
+	var paths []string
+	caches := 0
+	for _, r := range j.Roots {
+		root := &openRoot{jobRoot: r}
+		p.roots = append(p.roots, root)
+		if r.Cached {
+			root.cache = loadCache(w.cache(caches))
+			caches++
+		}
+		if r.Stdin {
+			root.stdin = source.NewFile(w.stdin)
+			continue
+		}
+		opened, err := source.OpenRoot(r.Name)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", r.Name, err)
+		}
+		root.root = opened
+		paths = append(paths, filepath.Join(r.Name, r.File))
+	}
+	if w.confine != nil {
+		notes, err := w.confine(paths, &j)
+		if err != nil {
+			return err
+		}
+		var records []penstock.Record
+		for i := range notes {
+			records = append(records, &notes[i])
+		}
+		if err := w.records(frameHello, records); err != nil {
+			return err
+		}
+	}
+	if len(j.Setup.RuleFiles) > 0 {
+		// A rule file with an error is an error of the run, before any file.
+		for _, r := range p.engines {
+			if _, err := r.open(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	facts, err := w.files(ctx, p)
+	if err != nil {
+		return err
+	}
+	return w.finish(ctx, p, append(j.Facts, facts...))
+}
+
+func loadCache(f *os.File) *cacheReader {
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return nil
+	}
+	return readCache(b)
+}
+
+// task is one file to read.
+type task struct {
+	root *openRoot
+	name string
+	stat source.Stat
+}
+
+// files walks the roots and reads every file, several at a time.
+func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
+	done := setOf(p.job.Done)
+	alone := setOf(p.job.Alone)
+	var later []task
+	tasks := make(chan task, 256)
+	var readers sync.WaitGroup
+	var mu sync.Mutex
+	var facts []penstock.Fact
+	var failed atomic.Pointer[error]
+	one := func(slot int, t task, s *scratch) {
+		w.flight.begin(slot, t.root.Prefix+t.name)
+		u := p.file(ctx, t.root, t.name, t.stat, s)
+		w.unit(frameUnit, &u)
+		w.flight.end(slot)
+		if err := p.openError(); err != nil {
+			failed.CompareAndSwap(nil, &err)
+		}
+		if found := factsOf(u.records); len(found) > 0 {
+			mu.Lock()
+			facts = append(facts, found...)
+			mu.Unlock()
+		}
+	}
+	for slot := range p.job.Jobs {
+		readers.Go(func() {
+			s := new(scratch)
+			for t := range tasks {
+				if failed.Load() == nil {
+					one(slot, t, s)
+				}
+			}
+		})
+	}
+	stop := func() bool { return failed.Load() != nil }
+	var walkErr error
+	for _, root := range p.roots {
+		offer := func(name string, st source.Stat) {
+			path := root.Prefix + name
+			if done[path] {
+				return
+			}
+			if u, ok := root.cache.unchanged(path, st); ok && p.depsHold(u.deps) {
+				w.unit(frameKnown, &u)
+				if found := factsOf(u.records); len(found) > 0 {
+					mu.Lock()
+					facts = append(facts, found...)
+					mu.Unlock()
+				}
+				return
+			}
+			t := task{root, name, st}
+			if alone[path] {
+				later = append(later, t)
+				return
+			}
+			tasks <- t
+		}
+		if err := w.root(ctx, p, root, offer, stop); err != nil {
+			walkErr = errors.Join(walkErr, err)
+		}
+	}
+	close(tasks)
+	readers.Wait()
+	s := new(scratch)
+	for _, t := range later {
+		if !stop() {
+			// What was written must be with the parent if this one kills us.
+			w.flush()
+			one(0, t, s)
+		}
+	}
+	if err := failed.Load(); err != nil {
+		return nil, *err
+	}
+	return facts, walkErr
+}
+
+func (w *worker) flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.out.Flush()
+}
+
+// root offers every file of one root and reports what is not offered.
+func (w *worker) root(ctx context.Context, p *pass, root *openRoot, offer func(string, source.Stat), stop func() bool) error {
+	cover := func(c penstock.Coverage) {
+		u := unit{path: root.Prefix + c.Path, size: c.Size, state: c.State, reason: c.Reason, detail: c.Detail}
+		w.unit(frameUnit, &u)
+	}
+	switch {
+	case root.Stdin:
+		u := p.stream(ctx, root)
+		w.unit(frameUnit, &u)
+		return nil
+	case root.File != "":
+		f, st, err := root.root.Open(root.File)
+		if err != nil {
+			cover(penstock.Coverage{Path: root.File, State: penstock.Unread, Reason: source.Reason(err), Detail: detail(err)})
+			return nil
+		}
+		f.Close()
+		offer(root.File, st)
+		return nil
+	}
+	walker := &source.Walker{Root: root.root, Git: !p.job.NoGit, File: offer, Cover: cover}
+	walker.Note = func(n penstock.Note) { _ = w.records(frameRecords, []penstock.Record{&n}) }
+	if len(p.job.Exclude) > 0 {
+		walker.Exclude = source.ParseExclude(p.job.Exclude)
+	}
+	return walker.Walk(stop)
+}
+
+// stream reads standard input, which has no size and can be read only once.
+func (p *pass) stream(ctx context.Context, root *openRoot) unit {
+	u := unit{path: stdinName}
+	c := content{path: stdinName, tree: p.tree(&openRoot{jobRoot: root.jobRoot})}
+	limited := &io.LimitedReader{R: root.stdin, N: p.limits.FileSize}
+	first, err := io.ReadAll(io.LimitReader(limited, p.limits.WholeSize+1))
+	if err != nil {
+		return u.unread(source.Reason(err), err)
+	}
+	c.bytes, c.size = first, int64(len(first))
+	if c.size > p.limits.WholeSize {
+		c.bytes, c.random = nil, onlyHead(first)
+		c.reopen = once(io.MultiReader(bytes.NewReader(first), limited))
+	}
+	c.info.Size = c.size
+	u = p.analyse(ctx, u, c)
+	u.size = p.limits.FileSize - limited.N
+	if limited.N == 0 && u.state == penstock.Scanned {
+		return u.unread(penstock.ReasonSize, fmt.Errorf("only the first %d bytes were read", p.limits.FileSize))
+	}
+	return u
+}
+
+// onlyHead reads the start of a stream that is kept in memory.
+func onlyHead(first []byte) io.ReaderAt { return bytes.NewReader(first[:min(len(first), headSize)]) }
+
+// once returns r the first time and an error after that.
+func once(r io.Reader) func() (io.Reader, error) {
+	used := false
+	return func() (io.Reader, error) {
+		if used {
+			return nil, penstock.ErrTooLarge
+		}
+		used = true
+		return r, nil
+	}
+}
+
+// stdinName is the path under which standard input is shown.
+const stdinName = "stdin"
+
+// openError is the first error of opening an engine, an error of the run.
+func (p *pass) openError() error {
+	for _, r := range p.engines {
+		if r.opened && r.err != nil {
+			return r.err
+		}
+	}
+	return nil
+}
+
+func setOf(list []string) map[string]bool {
+	set := make(map[string]bool, len(list))
+	for _, s := range list {
+		set[s] = true
+	}
+	return set
+}
+
+func factsOf(records []byte) []penstock.Fact {
+	if len(records) == 0 {
+		return nil
+	}
+	decoded, err := decodeRecords(records)
+	if err != nil {
+		return nil
+	}
+	var facts []penstock.Fact
+	for _, r := range decoded {
+		if f, ok := r.(*penstock.Fact); ok {
+			facts = append(facts, *f)
+		}
+	}
+	return facts
+}
+
+// finish lets each engine do its cross-file work, in the order of After.
+func (w *worker) finish(ctx context.Context, p *pass, facts []penstock.Fact) error {
+	slices.SortFunc(facts, compareFacts)
+	for _, r := range finishOrder(p.engines) {
+		if r.engine.PerFile {
+			continue
+		}
+		engine, err := r.open(ctx)
+		if err != nil {
+			return err
+		}
+		col := &lockedReporter{engine: r.engine.Name}
+		run := penstock.Run{Tree: p.tree(p.roots[0]), Facts: facts, Each: p.each}
+		w.flight.begin(0, "finish "+r.engine.Name)
+		if err := guard(func() error { return engine.Finish(ctx, run, col) }); err != nil {
+			col.Report(&penstock.Note{
+				Code: "finish-failed", Incomplete: true,
+				Message: fmt.Sprintf("the engine %s could not finish: %s", r.engine.Name, detail(err)),
+			})
+		}
+		w.flight.end(0)
+		facts = append(facts, col.facts...)
+		slices.SortFunc(facts, compareFacts)
+		if err := w.records(frameRecords, col.records); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each runs do(0..n-1) on as many goroutines as the job has.
+func (p *pass) each(n int, do func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(p.job.Jobs, n) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				do(int(i))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// lockedReporter takes what Finish reports, from several goroutines.
+type lockedReporter struct {
+	mu      sync.Mutex
+	engine  string
+	records []penstock.Record
+	facts   []penstock.Fact
+}
+
+// Report implements penstock.Reporter.
+func (c *lockedReporter) Report(r penstock.Record) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f, ok := r.(*penstock.Fact); ok {
+		f.Engine = c.engine
+		c.facts = append(c.facts, *f)
+		return
+	}
+	c.records = append(c.records, r)
+}
+
+// finishOrder puts each engine behind those it names in After.
+func finishOrder(engines []*runner) []*runner {
+	var order []*runner
+	placed := make(map[string]bool)
+	selected := make(map[string]bool)
+	for _, r := range engines {
+		selected[r.engine.Name] = true
+	}
+	for len(order) < len(engines) {
+		before := len(order)
+		for _, r := range engines {
+			ready := !placed[r.engine.Name]
+			for _, name := range r.engine.After {
+				ready = ready && (placed[name] || !selected[name])
+			}
+			if ready {
+				order = append(order, r)
+				placed[r.engine.Name] = true
+			}
+		}
+		if len(order) == before {
+			panic("engines wait for each other") // a programmer's error in the list of engines
+		}
+	}
+	return order
+}
+
+func compareFacts(a, b penstock.Fact) int {
+	return cmp.Or(cmp.Compare(a.Engine, b.Engine), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Path, b.Path), bytes.Compare(a.Data, b.Data))
+}
