@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 const (
@@ -29,6 +30,9 @@ func warm(ctx context.Context, c config) error {
 	if err := makeTree(tree); err != nil {
 		return err
 	}
+	// Files that changed within two seconds of a scan are read again by the next:
+	// their time stamps could not tell a further change.
+	time.Sleep(3 * time.Second)
 	self, err := os.Executable()
 	if err != nil {
 		return err
