@@ -2,6 +2,7 @@ package penstock_test
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
@@ -56,5 +57,50 @@ func TestHygiene(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestThreatModel: a test that docs/threat-model.md names exists, and each abuse
+// case has exactly one row.
+func TestThreatModel(t *testing.T) {
+	doc, err := os.ReadFile("docs/threat-model.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]bool{}
+	decl := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	err = fs.WalkDir(os.DirFS("."), ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(p, "_test.go") {
+			return err
+		}
+		b, err := os.ReadFile(p)
+		for _, m := range decl.FindAllSubmatch(b, -1) {
+			tests[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllSubmatch(doc, -1) {
+		if !tests[string(m[1])] {
+			t.Errorf("docs/threat-model.md names %s, which does not exist", m[1])
+		}
+	}
+	rows := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^\| (A\d+) \|`).FindAllSubmatch(doc, -1) {
+		rows[string(m[1])]++
+	}
+	want := 0
+	for _, r := range [][2]int{{1, 29}, {35, 49}, {57, 57}, {59, 61}, {71, 73}} {
+		for n := r[0]; n <= r[1]; n++ {
+			want++
+			if id := fmt.Sprintf("A%d", n); rows[id] != 1 {
+				t.Errorf("%s has %d rows, want 1", id, rows[id])
+			}
+		}
+	}
+	if len(rows) != want {
+		t.Errorf("%d abuse cases, want %d", len(rows), want)
 	}
 }
