@@ -1,7 +1,6 @@
 package scan
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -63,64 +62,112 @@ func digestOf(e penstock.Engine) string {
 	return e.Digest()
 }
 
-// cacheReader answers what the last run knew of a path.
-type cacheReader struct{ units map[string]unit }
-
-// readCache loads a cache file. A damaged one is no cache.
-func readCache(b []byte) *cacheReader {
+// checkCache returns the units of a cache file as text, without its frame. A
+// damaged one is no cache.
+func checkCache(b []byte) (string, bool) {
 	s, ok := strings.CutPrefix(string(b), cacheMagic)
 	if !ok || len(s) < sha256.Size {
-		return nil
+		return "", false
 	}
 	sum := sha256.Sum256(b[len(cacheMagic)+sha256.Size:])
-	if string(sum[:]) != s[:sha256.Size] {
-		return nil
-	}
-	r := unitReader{s: s[sha256.Size:]}
+	return s[sha256.Size:], string(sum[:]) == s[:sha256.Size]
+}
+
+// decodeCache decodes all units of a checked cache file, for the parent.
+func decodeCache(s string) []unit {
+	r := unitReader{s: s}
 	n := r.uvarint()
 	if n > uint64(len(r.s)) {
 		return nil
 	}
-	c := &cacheReader{units: make(map[string]unit, n)}
-	for range n {
+	units := make([]unit, n)
+	for i := range units {
 		u, err := r.unit()
 		if err != nil {
 			return nil
 		}
-		c.units[u.path] = u
+		units[i] = u
 	}
+	return units
+}
+
+// cursor goes through a cache file in step with the walk, which visits files in
+// the order of the units. It decodes one unit at a time and keeps none.
+type cursor struct {
+	r     unitReader
+	left  uint64
+	index int // of at
+	at    unit
+}
+
+// newCursor starts on the units of a cache file that the parent has checked.
+func newCursor(b []byte) *cursor {
+	if len(b) < len(cacheMagic)+sha256.Size {
+		return nil
+	}
+	c := &cursor{r: unitReader{s: string(b[len(cacheMagic)+sha256.Size:])}, index: -1}
+	c.left = c.r.uvarint()
+	c.next()
 	return c
 }
 
-// unchanged returns the unit of a file whose stat is that of the last run.
-func (c *cacheReader) unchanged(path string, st source.Stat) (unit, bool) {
-	if c == nil {
-		return unit{}, false
+func (c *cursor) next() {
+	c.index++
+	c.at.path = ""
+	if c.left == 0 || c.r.err != nil {
+		return
 	}
-	u, ok := c.units[path]
-	if !ok || u.stat.Mtime == 0 || !u.stat.Same(st) {
-		return unit{}, false
+	c.left--
+	if u, err := c.r.unit(); err == nil {
+		c.at = u
 	}
-	return u, true
 }
 
-// same returns the unit of a file whose bytes are those of the last run.
-func (c *cacheReader) same(path string, hash digest) (unit, bool) {
+// seek returns what the last run knew of a path. Paths must come in the order of
+// the walk.
+func (c *cursor) seek(path string) (known *unit, index int) {
 	if c == nil {
-		return unit{}, false
+		return nil, 0
 	}
-	u, ok := c.units[path]
-	return u, ok && u.hash == hash
+	for c.at.path != "" && compareWalk(c.at.path, path) < 0 {
+		c.next()
+	}
+	if c.at.path != path {
+		return nil, 0
+	}
+	return &c.at, c.index
+}
+
+// unchanged reports whether a file's stat is that of the last run.
+func (u *unit) unchanged(st source.Stat) bool { return u.stat.Mtime != 0 && u.stat.Same(st) }
+
+// compareWalk is the order in which the walk visits files: those of a folder by
+// name, then its folders by name.
+func compareWalk(a, b string) int {
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	start := strings.LastIndexByte(a[:i], '/') + 1
+	nameA, _, inA := strings.Cut(a[start:], "/")
+	nameB, _, inB := strings.Cut(b[start:], "/")
+	if inA != inB {
+		if inB {
+			return -1
+		}
+		return 1
+	}
+	return strings.Compare(nameA, nameB)
 }
 
 // writeCache replaces a root's cache file. Units must not be unread. It fails
 // quietly for the run: a cache that cannot be written costs time, not truth.
-func writeCache(dir, name string, units []unit, now int64) error {
-	slices.SortFunc(units, func(a, b unit) int { return cmp.Compare(a.path, b.path) })
+func writeCache(dir, name string, units []*unit, now int64) error {
+	slices.SortFunc(units, func(a, b *unit) int { return compareWalk(a.path, b.path) })
 	var body []byte
 	body = binary.AppendUvarint(body, uint64(len(units)))
 	for i := range units {
-		u := units[i]
+		u := *units[i]
 		if max(u.stat.Mtime, u.stat.Ctime) > now-int64(racy) {
 			u.stat.Mtime = 0 // never equal: look at the bytes next time
 		}

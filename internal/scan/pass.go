@@ -34,9 +34,14 @@ type pass struct {
 // openRoot is a root of the job, opened.
 type openRoot struct {
 	jobRoot
+	index int // among the job's roots
 	root  *source.Root
 	stdin *source.File
-	cache *cacheReader
+	cache *cursor
+	// known are the indices of units that are as the cache has them, not yet
+	// told to the parent.
+	known []byte
+	last  int
 }
 
 // runner is one selected engine. It opens when the first file needs it, since a
@@ -112,7 +117,8 @@ type content struct {
 }
 
 // file reads and analyses one file of a root and returns its unit.
-func (p *pass) file(ctx context.Context, root *openRoot, name string, st source.Stat, s *scratch) unit {
+func (p *pass) file(ctx context.Context, t task, s *scratch) unit {
+	root, name, st := t.root, t.name, t.stat
 	u := unit{path: root.Prefix + name, size: st.Size, stat: st}
 	if st.Size > p.limits.FileSize {
 		u.state, u.reason = penstock.Excluded, penstock.ReasonSize
@@ -152,9 +158,9 @@ func (p *pass) file(ctx context.Context, root *openRoot, name string, st source.
 		}
 		if p.job.Hash {
 			u.hash = digestBytes(c.bytes)
-			if known, ok := root.cache.same(u.path, u.hash); ok && p.depsHold(known.deps) {
-				known.stat = opened
-				return known
+			if t.known != nil && t.known.hash == u.hash && p.depsHold(t.known.deps) {
+				t.known.stat = opened
+				return *t.known
 			}
 		}
 	} else {

@@ -14,8 +14,20 @@ import (
 // result joins, orders and counts what the worker gave.
 func (r *run) result() *Result {
 	res := &Result{Header: r.header()}
-	for i := range r.done {
-		r.coverUnit(res, &r.done[i])
+	res.Coverage = make([]*penstock.Coverage, 0, len(r.done))
+	covers := make([]penstock.Coverage, len(r.done))
+	engines := make(map[uint64][]string)
+	for i, u := range r.done {
+		if engines[u.engines] == nil {
+			engines[u.engines] = engineNames(r.job.Engines, u.engines)
+		}
+		covers[i] = penstock.Coverage{Path: u.path, Size: u.size, State: u.state, Reason: u.reason, Detail: u.detail, Engines: engines[u.engines]}
+		records, err := decodeRecords(u.records)
+		if err != nil {
+			covers[i] = penstock.Coverage{Path: u.path, Size: u.size, State: penstock.Unread, Reason: penstock.ReasonCrash, Detail: "its result cannot be read"}
+		}
+		res.Coverage = append(res.Coverage, &covers[i])
+		r.take(res, records)
 	}
 	r.take(res, r.records)
 	r.take(res, r.hello)
@@ -37,19 +49,6 @@ func (r *run) result() *Result {
 	res.Rules = r.rulesOf(res.Findings)
 	r.count(res)
 	return res
-}
-
-// coverUnit turns a unit into its coverage and its records.
-func (r *run) coverUnit(res *Result, u *unit) {
-	records, err := decodeRecords(u.records)
-	if err != nil {
-		u.state, u.reason, u.detail, u.engines = penstock.Unread, penstock.ReasonCrash, "its result cannot be read", 0
-	}
-	res.Coverage = append(res.Coverage, &penstock.Coverage{
-		Path: u.path, Size: u.size, State: u.state, Reason: u.reason, Detail: u.detail,
-		Engines: engineNames(r.job.Engines, u.engines),
-	})
-	r.take(res, records)
 }
 
 // take sorts records into the result, dropping what no honest worker sends.

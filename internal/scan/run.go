@@ -6,12 +6,14 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -63,18 +65,23 @@ type run struct {
 	engines []penstock.Engine // selected, in the order of job.Engines
 	caches  []string          // the cache file's name of each root, "" for none
 
-	units   map[string]int // path to index in done
-	done    []unit
-	records []penstock.Record // of Finish and of the walk, this attempt's
-	hello   []penstock.Record
-	notes   []penstock.Record // the parent's own
-	alone   map[string]bool   // in flight when a worker died
-	fresh   bool              // something is not as the cache has it
+	done []*unit
+	// units are the paths of done, kept once a worker has died: the next one
+	// walks again.
+	units     map[string]bool
+	texts     []string          // the cache file of each root, checked
+	cached    [][]unit          // of each root, decoded when the worker first names one
+	lastKnown []int             // of each root, in this attempt
+	records   []penstock.Record // of Finish and of the walk, this attempt's
+	hello     []penstock.Record
+	notes     []penstock.Record // the parent's own
+	alone     map[string]bool   // in flight when a worker died
+	fresh     bool              // something is not as the cache has it
 }
 
 // newRun checks the configuration and makes the job.
 func newRun(cfg *Config) (*run, error) {
-	r := &run{cfg: cfg, units: make(map[string]int), alone: make(map[string]bool)}
+	r := &run{cfg: cfg, alone: make(map[string]bool)}
 	selected := cfg.Select
 	if len(selected) == 0 {
 		for _, e := range cfg.Engines {
@@ -118,18 +125,29 @@ func newRun(cfg *Config) (*run, error) {
 		}
 	}
 	r.job.Roots = withoutNested(r.job.Roots)
+	r.texts = make([]string, len(r.job.Roots))
+	r.cached = make([][]unit, len(r.job.Roots))
 	for i := range r.job.Roots {
 		root := &r.job.Roots[i]
 		name := ""
 		if cfg.CacheDir != "" && !root.Stdin {
 			name = cacheDigest(cfg, &r.job, *root, r.engines) + ".units"
-			if _, err := os.Stat(filepath.Join(cfg.CacheDir, name)); err == nil {
+			if text, ok := loadChecked(filepath.Join(cfg.CacheDir, name)); ok {
 				root.Cached = true
+				r.texts[i] = text
 			}
 		}
 		r.caches = append(r.caches, name)
 	}
 	return r, nil
+}
+
+func loadChecked(name string) (string, bool) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return "", false
+	}
+	return checkCache(b)
 }
 
 func engineList(engines []penstock.Engine) string {
@@ -224,13 +242,14 @@ func (e *diedError) Error() string { return e.how }
 // attempt runs one worker to its end.
 func (r *run) attempt(ctx context.Context) error {
 	r.records, r.hello = nil, nil
+	r.lastKnown = make([]int, len(r.job.Roots))
 	r.job.Done = r.job.Done[:0]
 	for _, u := range r.done {
 		r.job.Done = append(r.job.Done, u.path)
 		r.job.Facts = append(r.job.Facts, factsOf(u.records)...)
 	}
 	r.job.Alone = r.job.Alone[:0]
-	for path := range r.alone {
+	for _, path := range slices.Sorted(maps.Keys(r.alone)) {
 		r.job.Alone = append(r.job.Alone, path)
 	}
 	payload, err := json.Marshal(&r.job)
@@ -372,8 +391,10 @@ func (r *run) read(out io.Reader) error {
 		}
 		buf = payload
 		switch kind {
-		case frameUnit, frameKnown:
-			err = r.unit(payload, kind == frameUnit)
+		case frameUnit:
+			err = r.unit(payload)
+		case frameKnown:
+			err = r.known(payload)
 		case frameRecords, frameHello:
 			var records []penstock.Record
 			records, err = decodeRecords(payload)
@@ -402,25 +423,50 @@ func (r *run) read(out io.Reader) error {
 	}
 }
 
-// unit takes one unit of the worker; fresh ones are not in the cache yet.
-func (r *run) unit(payload []byte, fresh bool) error {
+// unit takes one unit of the worker.
+func (r *run) unit(payload []byte) error {
 	reader := unitReader{s: string(payload)}
 	u, err := reader.unit()
 	if err != nil || reader.s != "" {
 		return errFrame
 	}
-	if u.path == "" || len(u.path) > 2*flightSlot || u.engines>>len(r.engines) != 0 {
+	if u.path == "" || len(u.path) > 2*flightSlot || u.engines>>len(r.engines) != 0 || !r.ours(u.path) {
 		return errFrame
 	}
-	if _, ok := r.units[u.path]; ok {
-		return nil // a folder reported by an earlier attempt
+	if r.units[u.path] {
+		return nil // a folder that an earlier worker reported
 	}
-	if !r.ours(u.path) {
+	r.fresh = r.fresh || u.cacheable()
+	r.done = append(r.done, &u)
+	return nil
+}
+
+// known takes units that are as the cache has them.
+func (r *run) known(payload []byte) error {
+	n, size := binary.Uvarint(payload)
+	if size <= 0 || n >= uint64(len(r.cached)) {
 		return errFrame
 	}
-	r.units[u.path] = len(r.done)
-	r.done = append(r.done, u)
-	r.fresh = r.fresh || fresh && u.cacheable()
+	payload = payload[size:]
+	if r.cached[n] == nil {
+		r.cached[n] = decodeCache(r.texts[n])
+		r.done = slices.Grow(r.done, len(r.cached[n]))
+	}
+	units := r.cached[n]
+	at := &r.lastKnown[n]
+	for len(payload) > 0 {
+		step, size := binary.Uvarint(payload)
+		if size <= 0 || step > uint64(len(units)) {
+			return errFrame
+		}
+		payload = payload[size:]
+		if *at += int(step); *at >= len(units) {
+			return errFrame
+		}
+		if !r.units[units[*at].path] {
+			r.done = append(r.done, &units[*at])
+		}
+	}
 	return nil
 }
 
@@ -437,9 +483,13 @@ func (r *run) ours(path string) bool {
 // afterDeath decides what the next worker does: what was in flight is read one
 // at a time, and the one that was alone in flight is the culprit.
 func (r *run) afterDeath(died *diedError) {
+	r.units = make(map[string]bool, len(r.done))
+	for _, u := range r.done {
+		r.units[u.path] = true
+	}
 	var open []string
 	for _, path := range died.flight {
-		if _, done := r.units[path]; !done {
+		if !r.units[path] {
 			open = append(open, path)
 		}
 	}
@@ -450,10 +500,6 @@ func (r *run) afterDeath(died *diedError) {
 	for _, path := range open {
 		r.alone[path] = true
 	}
-	if len(open) == 0 {
-		// Nothing to blame: bounded by the number of restarts.
-		return
-	}
 }
 
 func (r *run) kill(path, how string) {
@@ -461,13 +507,15 @@ func (r *run) kill(path, how string) {
 	if !r.ours(path) {
 		return
 	}
-	r.units[path] = len(r.done)
-	r.done = append(r.done, unit{path: path, state: penstock.Unread, reason: penstock.ReasonKilled, detail: how})
+	if r.units != nil {
+		r.units[path] = true
+	}
+	r.done = append(r.done, &unit{path: path, state: penstock.Unread, reason: penstock.ReasonKilled, detail: how})
 }
 
 // giveUp ends a run whose workers keep dying.
 func (r *run) giveUp(died *diedError) {
-	for path := range r.alone {
+	for _, path := range slices.Sorted(maps.Keys(r.alone)) {
 		r.kill(path, died.how)
 	}
 	r.notes = append(r.notes, &penstock.Note{
@@ -485,14 +533,14 @@ func (r *run) saveCache() {
 		if r.caches[i] == "" {
 			continue
 		}
-		var units []unit
+		if root.Cached && !r.fresh {
+			continue
+		}
+		var units []*unit
 		for _, u := range r.done {
 			if u.cacheable() && strings.HasPrefix(u.path, root.Prefix) {
 				units = append(units, u)
 			}
-		}
-		if root.Cached && !r.fresh {
-			continue
 		}
 		if err := writeCache(r.cfg.CacheDir, r.caches[i], units, r.job.Now); err != nil {
 			r.notes = append(r.notes, &penstock.Note{Code: "cache", Message: "the cache cannot be written: " + detail(err), Hint: "--no-cache turns it off"})

@@ -20,7 +20,7 @@ const (
 	frameJob     = 'j' // parent to worker: job, JSON
 	frameHello   = 'h' // worker: notes about its sandbox, JSON records
 	frameUnit    = 'u' // worker: one unit
-	frameKnown   = 'c' // worker: one unit, as it stands in the cache
+	frameKnown   = 'c' // worker: units that stand in the cache as they are
 	frameRecords = 'r' // worker: what Finish reported, JSON records
 	frameFatal   = 'x' // worker: the run as a whole cannot be done, JSON fatal
 	frameEnd     = 'e' // worker: all is done

@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -35,6 +37,7 @@ const (
 // returns the exit code.
 func ServeWorker(engines []penstock.Engine) int {
 	limitStack()
+	debug.SetGCPercent(400) // until the first file is read, see files
 	flight, err := openFlight(os.NewFile(fdFlight, "flight"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
@@ -108,6 +111,23 @@ func (w *worker) unit(kind byte, u *unit) {
 	}
 }
 
+// known tells the parent, some at a time, that a unit is as the cache has it: the
+// distance of its index from the one before.
+func (w *worker) known(root *openRoot, index int) {
+	root.known = binary.AppendUvarint(root.known, uint64(index-root.last))
+	root.last = index
+	if len(root.known) > 32<<10 {
+		w.flushKnown(root)
+	}
+}
+
+func (w *worker) flushKnown(root *openRoot) {
+	if len(root.known) > 0 {
+		w.frame(frameKnown, append(binary.AppendUvarint(nil, uint64(root.index)), root.known...))
+		root.known = root.known[:0]
+	}
+}
+
 func (w *worker) records(kind byte, records []penstock.Record) error {
 	b, err := encodeRecords(records)
 	if err != nil || b == nil {
@@ -134,8 +154,8 @@ func (w *worker) run(j job) error {
 	}
 	var paths []string
 	caches := 0
-	for _, r := range j.Roots {
-		root := &openRoot{jobRoot: r}
+	for k, r := range j.Roots {
+		root := &openRoot{jobRoot: r, index: k}
 		p.roots = append(p.roots, root)
 		if r.Cached {
 			root.cache = loadCache(w.cache(caches))
@@ -180,13 +200,13 @@ func (w *worker) run(j job) error {
 	return w.finish(ctx, p, append(j.Facts, facts...))
 }
 
-func loadCache(f *os.File) *cacheReader {
+func loadCache(f *os.File) *cursor {
 	defer f.Close()
 	b, err := io.ReadAll(f)
 	if err != nil {
 		return nil
 	}
-	return readCache(b)
+	return newCursor(b)
 }
 
 // task is one file to read.
@@ -194,6 +214,8 @@ type task struct {
 	root *openRoot
 	name string
 	stat source.Stat
+	// known is what the cache has for the path, nil for nothing.
+	known *unit
 }
 
 // files walks the roots and reads every file, several at a time.
@@ -206,30 +228,37 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 	var mu sync.Mutex
 	var facts []penstock.Fact
 	var failed atomic.Pointer[error]
-	one := func(slot int, t task, s *scratch) {
-		w.flight.begin(slot, t.root.Prefix+t.name)
-		u := p.file(ctx, t.root, t.name, t.stat, s)
-		w.unit(frameUnit, &u)
-		w.flight.end(slot)
-		if err := p.openError(); err != nil {
-			failed.CompareAndSwap(nil, &err)
-		}
-		if found := factsOf(u.records); len(found) > 0 {
+	keep := func(records []byte) {
+		if found := factsOf(records); len(found) > 0 {
 			mu.Lock()
 			facts = append(facts, found...)
 			mu.Unlock()
 		}
 	}
-	for slot := range p.job.Jobs {
-		readers.Go(func() {
-			s := new(scratch)
-			for t := range tasks {
-				if failed.Load() == nil {
-					one(slot, t, s)
-				}
-			}
-		})
+	one := func(slot int, t task, s *scratch) {
+		w.flight.begin(slot, t.root.Prefix+t.name)
+		u := p.file(ctx, t, s)
+		w.unit(frameUnit, &u)
+		w.flight.end(slot)
+		if err := p.openError(); err != nil {
+			failed.CompareAndSwap(nil, &err)
+		}
+		keep(u.records)
 	}
+	// A run that finds everything in the cache needs no readers.
+	start := sync.OnceFunc(func() {
+		debug.SetGCPercent(100)
+		for slot := range p.job.Jobs {
+			readers.Go(func() {
+				s := new(scratch)
+				for t := range tasks {
+					if failed.Load() == nil {
+						one(slot, t, s)
+					}
+				}
+			})
+		}
+	})
 	stop := func() bool { return failed.Load() != nil }
 	var walkErr error
 	for _, root := range p.roots {
@@ -238,16 +267,17 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 			if done[path] {
 				return
 			}
-			if u, ok := root.cache.unchanged(path, st); ok && p.depsHold(u.deps) {
-				w.unit(frameKnown, &u)
-				if found := factsOf(u.records); len(found) > 0 {
-					mu.Lock()
-					facts = append(facts, found...)
-					mu.Unlock()
+			t := task{root: root, name: name, stat: st}
+			if u, i := root.cache.seek(path); u != nil {
+				if u.unchanged(st) && p.depsHold(u.deps) {
+					w.known(root, i)
+					keep(u.records)
+					return
 				}
-				return
+				copied := *u
+				t.known = &copied
 			}
-			t := task{root, name, st}
+			start()
 			if alone[path] {
 				later = append(later, t)
 				return
@@ -257,6 +287,7 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 		if err := w.root(ctx, p, root, offer, stop); err != nil {
 			walkErr = errors.Join(walkErr, err)
 		}
+		w.flushKnown(root)
 	}
 	close(tasks)
 	readers.Wait()
