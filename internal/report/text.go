@@ -265,23 +265,27 @@ func (t *text) suppressed(findings []*penstock.Finding) {
 	}
 	t.printf("%s\n", t.paint(bold, count(len(findings), "suppressed finding", "suppressed findings")+":"))
 	for _, f := range findings {
-		s := f.Suppressed
-		line := fmt.Sprintf("%s: %s, by %s", position(f.Location), f.Rule, s.Kind)
-		if s.Place != "" {
-			line += " at " + s.Place
-		}
-		if s.Owner != "" {
-			line += ", owner " + s.Owner
-		}
-		if s.Expires != "" {
-			line += ", until " + s.Expires
-		}
-		if s.Reason != "" {
-			line += ": " + s.Reason
-		}
-		t.wrap("  ", 4, line)
+		t.wrap("  ", 4, fmt.Sprintf("%s: %s, %s", position(f.Location), f.Rule, suppressedText(f.Suppressed)))
 	}
 	t.b.WriteByte('\n')
+}
+
+// suppressedText says by what a finding was suppressed, and why.
+func suppressedText(s *penstock.Suppression) string {
+	line := "by " + s.Kind
+	if s.Place != "" {
+		line += " at " + s.Place
+	}
+	if s.Owner != "" {
+		line += ", owner " + s.Owner
+	}
+	if s.Expires != "" {
+		line += ", until " + s.Expires
+	}
+	if s.Reason != "" {
+		line += ": " + s.Reason
+	}
+	return line
 }
 
 // summary prints the verdict and the account of the run. hidden is how many
@@ -457,13 +461,10 @@ func (t *text) next(open []*penstock.Finding, hidden int) {
 	}
 }
 
-var (
-	inlineCommand = regexp.MustCompile(`##([A-Za-z]*\[)`)
-	lineCommand   = regexp.MustCompile(`(?m)^([ \t]*):(:[A-Za-z])`)
-)
+var lineCommand = regexp.MustCompile(`(?m)^([ \t]*):(:[A-Za-z])`)
 
-// breakCommands defuses what CI systems would obey in a log: ##[ and ##vso[
-// anywhere in a line, ::name at its start (GitHub, Azure, TeamCity).
+// breakCommands defuses what several harmless strings could form together in a
+// log: ##[ anywhere in a line, ::name at its start, as GitHub has it.
 func breakCommands(s string) string {
 	s = inlineCommand.ReplaceAllString(s, `#\x23$1`)
 	return lineCommand.ReplaceAllString(s, `$1\x3a$2`)

@@ -2,9 +2,12 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"penstock"
 )
 
 // maxMarks is how many combining marks in a row are shown as they are. The
@@ -15,19 +18,28 @@ const maxMarks = 4
 // see, or that change how what follows is shown, are written as escapes (\x1b,
 // \u202e). That is controls, format characters such as bidirectional overrides
 // and zero-width joiners, tags, variation selectors, fillers, line separators
-// and code points that have no meaning yet. Nothing else changes, and s is one
-// line afterwards.
+// and code points that have no meaning yet. So is the second # of "##[" and
+// "##vso[", which a CI system obeys wherever it stands in a log. Nothing else
+// changes, and s is one line of valid UTF-8 afterwards.
 func visible(s string) string {
 	marks := 0
 	for i, r := range s {
 		if hidden(r, &marks) || r == utf8.RuneError {
-			return visibleFrom(s, i)
+			s = escapeFrom(s, i)
+			break
 		}
+	}
+	if strings.Contains(s, "##") {
+		s = inlineCommand.ReplaceAllString(s, `#\x23$1`)
 	}
 	return s
 }
 
-func visibleFrom(s string, i int) string {
+// inlineCommand is what GitHub, Azure Pipelines and TeamCity look for.
+var inlineCommand = regexp.MustCompile(`##([A-Za-z]*\[)`)
+
+// escapeFrom escapes s, whose first i bytes need nothing.
+func escapeFrom(s string, i int) string {
 	var b strings.Builder
 	b.Grow(len(s) + 16)
 	marks := 0
@@ -94,3 +106,32 @@ func isSelector(r rune) bool {
 
 // oneLine is visible for running text: white space of any kind is one blank.
 func oneLine(s string) string { return visible(strings.Join(strings.Fields(s), " ")) }
+
+// visibleSource is visible for a line of source, in which tabs stay.
+func visibleSource(s string) string {
+	if !strings.Contains(s, "\t") {
+		return visible(s)
+	}
+	parts := strings.Split(s, "\t")
+	for i := range parts {
+		parts[i] = visible(parts[i])
+	}
+	return strings.Join(parts, "\t")
+}
+
+// sourceLine is a snippet line in visible form, with dots where it is cut and
+// without the CR of a CR LF.
+func sourceLine(l penstock.SnippetLine) string {
+	s := l.Text
+	if !l.ClippedEnd {
+		s = strings.TrimSuffix(s, "\r")
+	}
+	s = visibleSource(s)
+	if l.ClippedStart {
+		s = ellipsis + s
+	}
+	if l.ClippedEnd {
+		s += ellipsis
+	}
+	return s
+}

@@ -1,0 +1,389 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"penstock"
+)
+
+const (
+	// mdLimit is the size of a Markdown report at most: a step summary of GitHub
+	// takes 1024 KiB and is dropped whole beyond that; some room is left for what
+	// the step itself writes.
+	mdLimit = 1000 << 10
+	// mdReserve is kept free for the closing lines.
+	mdReserve = 512
+	// mdItems and mdChars bound the lists and texts of one finding.
+	mdItems = 20
+	mdChars = 2000
+)
+
+// markdown writes a report for the step summary of a CI run or a comment. The
+// ten findings to act on first are shown with their source, the others as a
+// list; all of it within a bound of bytes, and what did not fit is counted.
+//
+// Text of the scanned tree is inert: mdText for running text, mdCode and mdFence
+// for code, mdHTML inside a tag. None can mention a person, refer to another
+// issue, load an image, hide in a comment, or end its fence.
+type markdown struct {
+	document
+	w    io.Writer
+	opts Options
+	b    strings.Builder
+	max  int
+}
+
+func newMarkdown(w io.Writer, opts Options) Sink {
+	m := &markdown{w: w, opts: opts, max: mdLimit}
+	if opts.MaxBytes > 0 {
+		m.max = max(min(m.max, opts.MaxBytes), 4*mdReserve)
+	}
+	return m
+}
+
+func (m *markdown) Record(r penstock.Record) error {
+	m.add(r)
+	return nil
+}
+
+func (m *markdown) Close() error {
+	open, suppressed := m.split()
+	tail := m.coverage()
+	m.head(open, suppressed)
+	// The account of what was not read matters more than the fortieth finding.
+	room := m.max - mdReserve - m.b.Len()
+	if len(tail) > room/2 {
+		tail = cutLines(tail, room/2)
+	}
+	room -= len(tail)
+
+	order := ranked(open)
+	full := order
+	if !m.opts.All && len(full) > actFirst {
+		full = full[:actFirst]
+	}
+	shown := 0
+	if len(full) > 0 {
+		m.block(&room, "### To act on first\n\n")
+	}
+	for _, f := range full {
+		if !m.block(&room, m.finding(f)) && !m.block(&room, m.line(f)+"\n") {
+			break
+		}
+		shown++
+	}
+	if shown == len(full) && len(order) > len(full) {
+		m.block(&room, "### More findings\n\n")
+		for _, f := range order[shown:] {
+			if !m.block(&room, m.line(f)) {
+				break
+			}
+			shown++
+		}
+		m.block(&room, "\n")
+	}
+	if rest := len(order) - shown; rest > 0 {
+		fmt.Fprintf(&m.b, "\n**%s not shown: this report is limited to %s.** The other formats have them all.\n\n",
+			count(rest, "finding is", "findings are"), bytesText(int64(m.max)))
+	}
+	m.b.WriteString(tail)
+	if _, err := io.WriteString(m.w, m.b.String()); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+// block writes s if there is room for it.
+func (m *markdown) block(room *int, s string) bool {
+	if len(s) > *room {
+		return false
+	}
+	*room -= len(s)
+	m.b.WriteString(s)
+	return true
+}
+
+// cutLines keeps whole lines of s within n bytes and says that it cut.
+func cutLines(s string, n int) string {
+	const more = "- ... cut to fit the limit of this report\n"
+	n -= len(more)
+	if n <= 0 {
+		return ""
+	}
+	return s[:strings.LastIndexByte(s[:n], '\n')+1] + more
+}
+
+func (m *markdown) head(open, suppressed []*penstock.Finding) {
+	word, sentence := m.headline()
+	mark := map[string]string{wordPass: "✅", wordBlocked: "❌", wordIncomplete: "⚠️"}[word]
+	if word == wordPass && m.incomplete() {
+		mark = "⚠️"
+	}
+	if mark != "" {
+		mark += " "
+	}
+	fmt.Fprintf(&m.b, "## %sPenstock: %s\n\n%s.\n\n", mark, word, mdText(upperFirst(sentence)))
+	if m.verdict != nil {
+		for i, r := range m.verdict.Reasons {
+			if i == 20 {
+				fmt.Fprintf(&m.b, "- ... and %s\n", count(len(m.verdict.Reasons)-i, "more reason", "more reasons"))
+				break
+			}
+			fmt.Fprintf(&m.b, "- %s\n", mdText(clip(r, 500)))
+		}
+		m.b.WriteString("\n")
+	}
+	if counts := severities(open); len(counts) > 0 {
+		m.b.WriteString("| severity | open |\n| --- | ---: |\n")
+		for _, c := range counts {
+			fmt.Fprintf(&m.b, "| %s | %s |\n", c.Severity, number(c.Count))
+		}
+		m.b.WriteString("\n")
+	}
+	if len(suppressed) > 0 {
+		fmt.Fprintf(&m.b, "%s: %s.\n\n", count(len(suppressed), "suppressed finding", "suppressed findings"), mdText(clip(kinds(suppressed), 500)))
+	}
+}
+
+func upperFirst(s string) string {
+	if s == "" || s[0] < 'a' || s[0] > 'z' {
+		return s
+	}
+	return string(s[0]-'a'+'A') + s[1:]
+}
+
+// finding is one finding in full, folded.
+func (m *markdown) finding(f *penstock.Finding) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "<details>\n<summary><b>%s</b> %s <code>%s</code></summary>\n\n",
+		f.Severity, mdHTML(clip(m.title(f), 200)), mdHTML(clip(position(f.Location), 500)))
+	if f.Message != "" {
+		b.WriteString(mdClip(f.Message) + "\n\n")
+	}
+	if s := f.Snippet; s != nil && len(s.Lines) > 0 {
+		lines := make([]string, 0, len(s.Lines))
+		for i, l := range s.Lines {
+			if i == 2*maxRows {
+				lines = append(lines, ellipsis)
+				break
+			}
+			lines = append(lines, fmt.Sprintf("%5d  %s", max(s.FirstLine, 1)+i, clip(sourceLine(l), 400)))
+		}
+		b.WriteString(mdFence(lines) + "\n")
+	}
+	fmt.Fprintf(&b, "- rule %s\n- %s\n", mdCode(f.Rule), mdClip(rank(f)))
+	if s := secretFacts(f.Evidence.Secret); s != "" {
+		fmt.Fprintf(&b, "- %s\n", mdClip(s))
+	}
+	for _, n := range f.Notes[:min(len(f.Notes), mdItems)] {
+		fmt.Fprintf(&b, "- %s\n", mdClip(n))
+	}
+	for i, step := range f.Trace {
+		if i == mdItems {
+			fmt.Fprintf(&b, "- ... and %s\n", count(len(f.Trace)-i, "more step", "more steps"))
+			break
+		}
+		fmt.Fprintf(&b, "- step %d: %s %s\n", i+1, mdPlace(step.Location), mdClip(step.Message))
+	}
+	for _, l := range f.Related[:min(len(f.Related), mdItems)] {
+		fmt.Fprintf(&b, "- %s %s\n", mdPlace(l.Location), mdClip(l.Message))
+	}
+	if n := len(f.Places); n > 0 {
+		fmt.Fprintf(&b, "- in %s:", count(n, "more place", "more places"))
+		for i, l := range f.Places {
+			if i == mdItems {
+				b.WriteString(" ...")
+				break
+			}
+			b.WriteString(" " + mdPlace(l))
+		}
+		b.WriteString("\n")
+	}
+	if f.Fix != nil {
+		if f.Fix.Description != "" {
+			fmt.Fprintf(&b, "- fix: %s\n", mdClip(f.Fix.Description))
+		}
+		for _, s := range f.Fix.Steps[:min(len(f.Fix.Steps), mdItems)] {
+			fmt.Fprintf(&b, "- to do: %s\n", mdClip(s))
+		}
+	}
+	if r := m.rules[f.Rule]; r != nil && r.Why != "" {
+		fmt.Fprintf(&b, "\n%s", mdClip(r.Why))
+		if r.Remedy != "" {
+			fmt.Fprintf(&b, " %s", mdClip(r.Remedy))
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\n</details>\n\n")
+	return b.String()
+}
+
+// mdClip is mdText for text of any length.
+func mdClip(s string) string { return mdText(clip(s, mdChars)) }
+
+// mdPlace is a position as code.
+func mdPlace(l penstock.Location) string { return mdCode(clip(position(l), 500)) }
+
+// line is one finding in one line.
+func (m *markdown) line(f *penstock.Finding) string {
+	return fmt.Sprintf("- %s: %s %s\n", f.Severity, mdPlace(f.Location), mdText(clip(m.title(f), 200)))
+}
+
+// coverage is what was scanned, what was not, and the notes.
+func (m *markdown) coverage() string {
+	var b strings.Builder
+	b.WriteString("### What was checked\n\n")
+	fmt.Fprintf(&b, "- scanned: %s\n", mdText(m.scannedText()))
+	list := func(label string, skips []skip) {
+		for _, s := range skips {
+			fmt.Fprintf(&b, "- %s: %s %s:", label, number(s.count), mdText(reasonText(s.reason)))
+			for _, c := range s.examples {
+				b.WriteString(" " + mdCode(clip(c.Path, 300)))
+				if c.Detail != "" && s.state == penstock.Unread {
+					b.WriteString(" (" + mdText(clip(c.Detail, 300)) + ")")
+				}
+			}
+			if s.count > len(s.examples) {
+				b.WriteString(" ...")
+			}
+			b.WriteString("\n")
+		}
+	}
+	list("**not read**", m.skips(penstock.Unread))
+	list("left out", m.skips(penstock.Excluded))
+	for i, n := range m.notes {
+		if i == 50 {
+			fmt.Fprintf(&b, "- ... and %s\n", count(len(m.notes)-i, "more note", "more notes"))
+			break
+		}
+		label := "note"
+		if n.Incomplete {
+			label = "**incomplete**"
+		}
+		fmt.Fprintf(&b, "- %s: %s\n", label, mdText(clip(noteText(n), 1000)))
+	}
+	if m.verdict != nil && m.verdict.Policy != "" {
+		fmt.Fprintf(&b, "- policy: %s\n", mdCode(m.verdict.Policy))
+	}
+	if m.header.Version != "" {
+		fmt.Fprintf(&b, "- penstock %s\n", mdText(m.header.Version))
+	}
+	return b.String()
+}
+
+// mdText is the escaper for running text: one line in which nothing is Markdown,
+// HTML, a mention, a reference, an address or a formula.
+//
+// Punctuation that CommonMark knows is escaped by a backslash (CommonMark 0.31,
+// section 2.4), & and < by entities. That is not enough for what forges look for
+// in the text after Markdown is done: @name, #1, !1, ~label, :emoji:, addresses.
+// Such a sign is put into an element of its own, which ends the word it began.
+func mdText(s string) string {
+	s = oneLine(s)
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case joinsReference(s, i):
+			fmt.Fprintf(&b, "<span>&#%d;</span>", c)
+		case c == '&':
+			b.WriteString("&amp;")
+		case c == '<':
+			b.WriteString("&lt;")
+		case c == '>':
+			b.WriteString("&gt;")
+		case strings.IndexByte("\\`*_{}[]#!|~^", c) >= 0, opensBlock(s, i):
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// opensBlock reports whether the sign at i would make a list, a rule or a
+// heading of a line that begins with s: "- x", "1. x", "===".
+func opensBlock(s string, i int) bool {
+	switch s[i] {
+	case '-', '+', '=':
+		return i == 0
+	case '.', ')':
+		return i > 0 && strings.Trim(s[:i], "0123456789") == ""
+	}
+	return false
+}
+
+// joinsReference reports whether the sign at i could be part of a mention, a
+// reference, an emoji, a formula or an address.
+func joinsReference(s string, i int) bool {
+	switch s[i] {
+	case '@', '$':
+		return true
+	case '#', '!', '~', '%', '^', ':', '&':
+		return i+1 < len(s) && s[i+1] != ' '
+	case '.':
+		return i >= 3 && strings.EqualFold(s[i-3:i], "www")
+	}
+	return false
+}
+
+// mdCode is the escaper for a piece of code within a line.
+func mdCode(s string) string {
+	s = visible(s)
+	if strings.TrimSpace(s) == "" {
+		return "(empty)"
+	}
+	fence := strings.Repeat("`", longestRun(s, '`')+1)
+	if len(fence) > 1 || s[0] == ' ' || s[len(s)-1] == ' ' {
+		// One blank on either side is taken off again (CommonMark, section 6.1).
+		s = " " + s + " "
+	}
+	return fence + s + fence
+}
+
+// mdFence is the escaper for lines of code.
+func mdFence(lines []string) string {
+	longest := 2
+	for i, l := range lines {
+		lines[i] = visibleSource(l)
+		longest = max(longest, longestRun(l, '`'))
+	}
+	fence := strings.Repeat("`", longest+1)
+	return fence + "text\n" + strings.Join(lines, "\n") + "\n" + fence + "\n"
+}
+
+// longestRun is the length of the longest run of c in s.
+func longestRun(s string, c byte) int {
+	longest, n := 0, 0
+	for i := range len(s) {
+		if s[i] == c {
+			n++
+			longest = max(longest, n)
+		} else {
+			n = 0
+		}
+	}
+	return longest
+}
+
+// mdHTML is the escaper for text inside an HTML block of Markdown, in which
+// Markdown is not read but references are.
+func mdHTML(s string) string {
+	s = oneLine(s)
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case joinsReference(s, i):
+			fmt.Fprintf(&b, "<span>&#%d;</span>", c)
+		case strings.IndexByte("&<>\"'", c) >= 0:
+			fmt.Fprintf(&b, "&#%d;", c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
