@@ -12,8 +12,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"penstock"
 )
@@ -25,6 +28,8 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case WorkerArg:
 			os.Exit(ServeWorker(testEngines()))
+		case powerlessArg:
+			becomePowerless()
 		case escapeArg:
 			os.Exit(escape())
 		}
@@ -38,6 +43,34 @@ func testWorker() (*exec.Cmd, error) {
 		return nil, err
 	}
 	return exec.Command(exe, WorkerArg), nil
+}
+
+// powerlessArg starts a worker that cannot read what its user may not, even if
+// the tests run as root.
+const powerlessArg = "__powerless"
+
+func powerlessWorker() (*exec.Cmd, error) {
+	cmd, err := testWorker()
+	if err == nil {
+		cmd.Args[1] = powerlessArg
+	}
+	return cmd, err
+}
+
+// becomePowerless starts the worker anew in its own place. Capabilities belong to
+// a thread, so only a new program has none in all of its threads; the secure bit
+// keeps root from getting them back.
+func becomePowerless() {
+	runtime.LockOSThread()
+	const noRoot = 1 << 0
+	exe, err := os.Executable()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	err = errors.Join(err, unix.Prctl(unix.PR_SET_SECUREBITS, noRoot, 0, 0, 0), unix.Capset(&header, &none[0]))
+	if err == nil {
+		err = unix.Exec(exe, []string{exe, WorkerArg}, nil)
+	}
+	panic(err)
 }
 
 func testEngines() []penstock.Engine {

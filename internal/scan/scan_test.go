@@ -314,6 +314,60 @@ func TestHostileTree(t *testing.T) {
 	}
 }
 
+func TestUnreadable(t *testing.T) {
+	dir := plant(t, map[string]string{"ok": "SECRET-ok", "closed": "SECRET-closed", "shut/in": "SECRET-in"})
+	for _, name := range []string{"closed", "shut"} {
+		if err := os.Chmod(filepath.Join(dir, name), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { os.Chmod(filepath.Join(dir, "shut"), 0o700) })
+	r := mustRun(t, Config{Roots: []string{dir}, Worker: powerlessWorker, Select: []string{"words"}})
+	want := map[string]string{"ok": "scanned", "closed": "unread permission", "shut/": "unread permission"}
+	if diff := cmp.Diff(want, states(r, dir)); diff != "" {
+		t.Errorf("coverage (-want +got):\n%s", diff)
+	}
+	if r.Totals.Unread != 2 || len(r.Findings) != 1 {
+		t.Errorf("totals %+v, %d findings", r.Totals, len(r.Findings))
+	}
+}
+
+// meddler changes the tree while it is scanned, from the caller's own process.
+type meddler struct{ dir string }
+
+func (m meddler) Wants(string, penstock.FileInfo) bool { return true }
+
+func (m meddler) File(_ context.Context, f *penstock.File, _ penstock.Reporter) error {
+	switch filepath.Base(f.Path) {
+	case "a-first":
+		// What comes later in the walk has been listed already.
+		os.Remove(filepath.Join(m.dir, "c-vanishes"))
+		os.RemoveAll(filepath.Join(m.dir, "d-becomes-link"))
+		os.Symlink("/etc/passwd", filepath.Join(m.dir, "d-becomes-link"))
+	case "b-changes":
+		os.WriteFile(filepath.Join(m.dir, "b-changes"), []byte("something else"), 0o644)
+	}
+	return nil
+}
+
+func (m meddler) Finish(context.Context, penstock.Run, penstock.Reporter) error { return nil }
+
+func TestTreeChangesDuringTheScan(t *testing.T) {
+	files := map[string]string{"a-first": "x", "b-changes": "x", "c-vanishes": "x", "d-becomes-link": "x", "e-last": "x"}
+	dir := plant(t, files)
+	engine := penstock.Engine{Name: "meddler", PerFile: true, Open: func(context.Context, penstock.Setup) (penstock.Pass, error) {
+		return meddler{dir}, nil
+	}}
+	r := mustRun(t, Config{Roots: []string{dir}, Engines: []penstock.Engine{engine}, Jobs: 1})
+	want := map[string]string{
+		"a-first": "scanned", "b-changes": "unread changed", "c-vanishes": "unread vanished",
+		"d-becomes-link": "unread changed", "e-last": "scanned",
+	}
+	if diff := cmp.Diff(want, states(r, dir)); diff != "" {
+		t.Errorf("coverage (-want +got):\n%s", diff)
+	}
+}
+
 func TestRunErrors(t *testing.T) {
 	dir := plant(t, map[string]string{"ok": "SECRET-ok"})
 	for name, cfg := range map[string]Config{
