@@ -3,7 +3,6 @@ package gate
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,9 +27,10 @@ type Input struct {
 	Notes    []*penstock.Note
 	// Today is YYYY-MM-DD.
 	Today string
-	// Base is the folder in which the scan was started, relative to the root of
-	// the project, for the globs and ignore entries that are written from there.
-	Base string
+	// FromRoot turns the path of a location into one from the root of the
+	// project, from where globs and ignore entries are written; nil means that
+	// they are the same.
+	FromRoot func(path string) string
 	// Whole means that the run covers all that the exceptions and ignore lists
 	// are about, so that an entry without a finding is unused.
 	Whole bool
@@ -308,10 +308,10 @@ func (d *decider) sameRule(theirs, ours string) bool {
 }
 
 func (d *decider) fromRoot(p string) string {
-	if d.in.Base == "" || d.in.Base == "." || path.IsAbs(p) {
+	if d.in.FromRoot == nil {
 		return p
 	}
-	return path.Join(d.in.Base, p)
+	return d.in.FromRoot(p)
 }
 
 // threshold is the strictest over all places of the finding, with the key of the

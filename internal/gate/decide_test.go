@@ -116,7 +116,7 @@ func TestDecide(t *testing.T) {
 			name: "paths count from the root of the project",
 			in: Input{
 				Policy:   policy(func(p *Policy) { p.Paths = []PathRule{{"/sub/test/**", Never}} }),
-				Base:     "sub",
+				FromRoot: inSub,
 				Findings: []*penstock.Finding{finding("secrets/c", penstock.High, "test/a")},
 			},
 			want:    "pass 0/1/0",
@@ -226,7 +226,7 @@ func TestDecide(t *testing.T) {
 		{
 			name: "gitleaksignore counts from the root",
 			in: Input{
-				Policy: Default(), Base: "sub",
+				Policy: Default(), FromRoot: inSub,
 				Ignores:  []Ignore{{Path: "sub/x", Rule: "a", Line: 7, Place: "i:1"}},
 				Findings: []*penstock.Finding{finding("secrets/a", penstock.High, "x")},
 			},
@@ -409,3 +409,5 @@ func TestPolicyCheck(t *testing.T) {
 		}
 	}
 }
+
+func inSub(p string) string { return "sub/" + p }
