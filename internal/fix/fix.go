@@ -1,0 +1,458 @@
+// Package fix applies the edits that findings propose.
+//
+// Invariant: a file is changed only inside the root, only if it still holds the
+// bytes that the plan was made from, and only if a new scan of the edited bytes
+// has lost the finding and gained none. What a plan shows never holds a secret.
+package fix
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"penstock"
+)
+
+// maxFile bounds the files that are edited, in bytes: they are held in memory
+// twice, and nobody edits larger ones by hand.
+const maxFile = 16 << 20
+
+// Options are the choices of a plan.
+type Options struct {
+	// Unsafe also takes edits that may change what the program does or need a
+	// hand after.
+	Unsafe bool
+	// Name turns the path of a finding into one below the root, "" if the file is
+	// not there; nil means that they are the same.
+	Name func(path string) string
+	// Scan finds what is in files of these names (below the root) and bytes. It
+	// runs with the rules of the scan that the findings are from.
+	Scan func(ctx context.Context, files map[string][]byte) ([]*penstock.Finding, error)
+}
+
+// Plan is what can be done about findings.
+type Plan struct {
+	// Files are the edits, sorted by path.
+	Files []*File
+	// Left are the findings that no edit of the plan removes, in the order given,
+	// each with the reason.
+	Left []Left
+}
+
+// File is one file with its edits.
+type File struct {
+	// Path is as findings have it; Name is below the root.
+	Path, Name string
+	Before     []byte
+	After      []byte
+	// Fixed are the findings that the edits remove.
+	Fixed []*penstock.Finding
+
+	edits []penstock.Edit
+	// hide are the spans of Before that must not be shown, sorted.
+	hide []penstock.Span
+	mode fs.FileMode
+}
+
+// Left is a finding that stays.
+type Left struct {
+	Finding *penstock.Finding
+	Why     string
+	// Unsafe means that an edit exists and was not asked for.
+	Unsafe bool
+}
+
+// Make plans the edits that remove findings. all are all findings of the run:
+// their places are hidden when the plan is shown. Files are read, none is
+// written. An error means that the plan as a whole could not be made.
+func Make(ctx context.Context, root *os.Root, findings, all []*penstock.Finding, opts Options) (*Plan, error) {
+	if opts.Name == nil {
+		opts.Name = func(p string) string { return p }
+	}
+	b := &builder{root: root, opts: opts, files: map[string]*File{}, plan: &Plan{}}
+	for _, f := range findings {
+		b.add(f)
+	}
+	b.hide(all)
+	files := make([]*File, 0, len(b.files))
+	for _, f := range b.files {
+		f.apply()
+		files = append(files, f)
+	}
+	slices.SortFunc(files, func(x, y *File) int { return strings.Compare(x.Path, y.Path) })
+	if err := b.verify(ctx, files); err != nil {
+		return nil, err
+	}
+	return b.plan, nil
+}
+
+type builder struct {
+	root  *os.Root
+	opts  Options
+	files map[string]*File // by path
+	plan  *Plan
+}
+
+func (b *builder) leave(f *penstock.Finding, why string, args ...any) {
+	b.plan.Left = append(b.plan.Left, Left{Finding: f, Why: fmt.Sprintf(why, args...)})
+}
+
+// add takes the edits of one finding, all or none.
+func (b *builder) add(f *penstock.Finding) {
+	switch {
+	case f.Fix == nil || len(f.Fix.Edits) == 0:
+		b.leave(f, "needs a change by hand")
+		return
+	case !f.Fix.Safe && !b.opts.Unsafe:
+		b.plan.Left = append(b.plan.Left, Left{Finding: f, Why: "has an edit that may need a hand after it", Unsafe: true})
+		return
+	}
+	for _, l := range f.Places {
+		if !slices.ContainsFunc(f.Fix.Edits, func(e penstock.Edit) bool { return e.Path == l.Path && e.Overlaps(l.Span) }) {
+			b.leave(f, "stands in %d places, of which not all can be edited", len(f.Places)+1)
+			return
+		}
+	}
+	for _, e := range f.Fix.Edits {
+		if why := b.possible(e); why != "" {
+			b.leave(f, "%s", why)
+			return
+		}
+	}
+	for _, e := range f.Fix.Edits {
+		file := b.files[e.Path]
+		file.edits = append(file.edits, e)
+		if !slices.Contains(file.Fixed, f) {
+			file.Fixed = append(file.Fixed, f)
+		}
+	}
+}
+
+// possible opens the file of an edit and says why the edit cannot be made.
+func (b *builder) possible(e penstock.Edit) string {
+	if _, member := penstock.SplitContainer(e.Path); member != "" {
+		return "lies in an archive"
+	}
+	file, err := b.file(e.Path)
+	if err != nil {
+		return "cannot be edited: " + reason(err)
+	}
+	if e.Start < 0 || e.End < e.Start || e.End > int64(len(file.Before)) {
+		return "has changed since the scan"
+	}
+	for _, other := range file.edits {
+		if e.Overlaps(other.Span) || e.Span == other.Span {
+			return "overlaps another edit; run fix again after it"
+		}
+	}
+	return ""
+}
+
+func (b *builder) file(p string) (*File, error) {
+	if f, ok := b.files[p]; ok {
+		return f, nil
+	}
+	name := b.opts.Name(p)
+	if name == "" {
+		return nil, errors.New("it is outside of the folder")
+	}
+	data, mode, err := read(b.root, name)
+	if err != nil {
+		return nil, err
+	}
+	// Positions in other encodings are those of the converted text.
+	if bytes.IndexByte(data, 0) >= 0 || bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, errors.New("it is no text in UTF-8 or the like")
+	}
+	f := &File{Path: p, Name: name, Before: data, mode: mode}
+	b.files[p] = f
+	return f, nil
+}
+
+// read reads a regular file below the root. A link is refused even where it
+// leads inside: the scan did not follow it.
+func read(root *os.Root, name string) ([]byte, fs.FileMode, error) {
+	st, err := root.Lstat(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, 0, errors.New("it is no regular file")
+	}
+	if st.Size() > maxFile {
+		return nil, 0, fmt.Errorf("it is larger than %d MiB", maxFile>>20)
+	}
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	opened, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	if !os.SameFile(st, opened) {
+		return nil, 0, errors.New("it changed while it was read")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("it is larger than %d MiB", maxFile>>20)
+	}
+	return data, opened.Mode(), err
+}
+
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+// hide collects what must not be shown of the files: the places of all findings,
+// whatever became of them.
+func (b *builder) hide(all []*penstock.Finding) {
+	add := func(l penstock.Location) {
+		if f, ok := b.files[l.Path]; ok && l.Start >= 0 && l.Start < l.End && l.End <= int64(len(f.Before)) {
+			f.hide = append(f.hide, l.Span)
+		}
+	}
+	for _, f := range all {
+		if f.Evidence.Secret == nil {
+			continue
+		}
+		add(f.Location)
+		for _, l := range f.Places {
+			add(l)
+		}
+		if f.Fix == nil {
+			continue
+		}
+		// What an edit takes out is the secret with its quotes.
+		for _, e := range f.Fix.Edits {
+			add(penstock.Location{Path: e.Path, Span: e.Span})
+		}
+	}
+	for _, f := range b.files {
+		f.hide = union(f.hide)
+	}
+}
+
+// union sorts spans and joins those that touch.
+func union(spans []penstock.Span) []penstock.Span {
+	slices.SortFunc(spans, func(a, b penstock.Span) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End)) })
+	var out []penstock.Span
+	for _, s := range spans {
+		if n := len(out); n > 0 && s.Start <= out[n-1].End {
+			out[n-1].End = max(out[n-1].End, s.End)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (f *File) apply() {
+	slices.SortFunc(f.edits, func(a, b penstock.Edit) int { return cmp.Compare(a.Start, b.Start) })
+	var out bytes.Buffer
+	at := int64(0)
+	for _, e := range f.edits {
+		out.Write(f.Before[at:e.Start])
+		out.WriteString(e.Text)
+		at = e.End
+	}
+	out.Write(f.Before[at:])
+	f.After = out.Bytes()
+}
+
+// verify scans the files as they are and as they would be, and keeps those in
+// which every finding goes away and none comes.
+func (b *builder) verify(ctx context.Context, files []*File) error {
+	if len(files) == 0 {
+		return nil
+	}
+	before, after := map[string][]byte{}, map[string][]byte{}
+	for _, f := range files {
+		before[f.Name], after[f.Name] = f.Before, f.After
+	}
+	old, err := b.scan(ctx, before)
+	if err != nil {
+		return err
+	}
+	now, err := b.scan(ctx, after)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if len(f.edits) == 0 {
+			continue
+		}
+		if why := f.judge(old[f.Name], now[f.Name]); why != "" {
+			for _, x := range f.Fixed {
+				b.leave(x, "%s", why)
+			}
+			continue
+		}
+		b.plan.Files = append(b.plan.Files, f)
+	}
+	b.plan.settle()
+	return nil
+}
+
+// settle takes out files whose findings stay because another file of theirs is
+// not edited.
+func (p *Plan) settle() {
+	for {
+		gone := map[*penstock.Finding]bool{}
+		for _, l := range p.Left {
+			gone[l.Finding] = true
+		}
+		n := len(p.Files)
+		p.Files = slices.DeleteFunc(p.Files, func(f *File) bool {
+			if !slices.ContainsFunc(f.Fixed, func(x *penstock.Finding) bool { return gone[x] }) {
+				return false
+			}
+			for _, x := range f.Fixed {
+				if !gone[x] {
+					p.Left = append(p.Left, Left{Finding: x, Why: "shares a file with an edit that cannot be made"})
+				}
+			}
+			return true
+		})
+		if len(p.Files) == n {
+			return
+		}
+	}
+}
+
+// place is one place of a finding, by which two scans are compared.
+type place struct {
+	rule string
+	span penstock.Span
+}
+
+func (b *builder) scan(ctx context.Context, files map[string][]byte) (map[string][]place, error) {
+	findings, err := b.opts.Scan(ctx, files)
+	if err != nil {
+		return nil, fmt.Errorf("scan the edited files: %w", err)
+	}
+	places := map[string][]place{}
+	for _, f := range findings {
+		for _, l := range append([]penstock.Location{f.Location}, f.Places...) {
+			places[l.Path] = append(places[l.Path], place{f.Rule, l.Span})
+		}
+	}
+	return places, nil
+}
+
+// judge says why the edits must not be made: the scan of the file as it is does
+// not know the findings any more, or that of the edited one still has them or
+// new ones.
+func (f *File) judge(old, now []place) string {
+	removed := map[string]int{}
+	for _, x := range f.Fixed {
+		for _, l := range append([]penstock.Location{x.Location}, x.Places...) {
+			if l.Path != f.Path {
+				continue
+			}
+			if !slices.Contains(old, place{x.Rule, l.Span}) {
+				return "has changed since the scan"
+			}
+			removed[x.Rule]++
+		}
+	}
+	count := map[string]int{}
+	for _, p := range old {
+		count[p.rule]++
+	}
+	for _, p := range now {
+		count[p.rule]--
+	}
+	for rule, n := range removed {
+		if count[rule] < n {
+			return "would still be found after the edit"
+		}
+	}
+	for _, n := range count {
+		if n < 0 {
+			return "would be replaced by another finding"
+		}
+	}
+	return ""
+}
+
+// ErrChanged says that a file is not as the plan knows it.
+var ErrChanged = errors.New("it changed since the plan was made")
+
+// Write puts one file of the plan in place: a new file beside it with the same
+// permissions and owner, then a rename. It refuses with ErrChanged a file that
+// is not as planned.
+func Write(root *os.Root, f *File) error {
+	now, mode, err := read(root, f.Name)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.Path, err)
+	}
+	if !bytes.Equal(now, f.Before) || mode != f.mode {
+		return fmt.Errorf("write %s: %w", f.Path, ErrChanged)
+	}
+	old, err := root.Lstat(f.Name)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.Path, err)
+	}
+	temp, err := f.writeBeside(root, old)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.Path, err)
+	}
+	if err := root.Rename(temp, f.Name); err != nil {
+		root.Remove(temp)
+		return fmt.Errorf("write %s: %w", f.Path, err)
+	}
+	return nil
+}
+
+func (f *File) writeBeside(root *os.Root, old fs.FileInfo) (name string, err error) {
+	for i := range 1000 {
+		name = path.Join(path.Dir(f.Name), fmt.Sprintf(".%s.%d-%d.tmp", path.Base(f.Name), os.Getpid(), i))
+		out, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		_, err = out.Write(f.After)
+		err = errors.Join(err, out.Chmod(old.Mode().Perm()), sameOwner(out, old), out.Sync(), out.Close())
+		if err != nil {
+			root.Remove(name)
+			return "", err
+		}
+		return name, nil
+	}
+	return "", errors.New("no free name beside it")
+}
+
+// sameOwner gives the new file to the owner of the old one, where that is someone
+// else.
+func sameOwner(f *os.File, old fs.FileInfo) error {
+	want, ok := old.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if got, ok := st.Sys().(*syscall.Stat_t); ok && got.Uid == want.Uid && got.Gid == want.Gid {
+		return nil
+	}
+	return f.Chown(int(want.Uid), int(want.Gid))
+}

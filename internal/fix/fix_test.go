@@ -1,0 +1,333 @@
+package fix
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"penstock"
+)
+
+// The scanner of these tests finds every run of letters that begins with "SEC".
+func find(files map[string][]byte) []*penstock.Finding {
+	var out []*penstock.Finding
+	for name, data := range files {
+		for at := 0; ; {
+			i := bytes.Index(data[at:], []byte("SEC"))
+			if i < 0 {
+				break
+			}
+			start := at + i
+			end := start
+			for end < len(data) && data[end] >= 'A' && data[end] <= 'Z' {
+				end++
+			}
+			out = append(out, &penstock.Finding{
+				Rule:     "secrets/x",
+				Location: penstock.Location{Path: name, Span: penstock.Span{Start: int64(start), End: int64(end)}},
+				Evidence: penstock.Evidence{Secret: &penstock.SecretEvidence{}},
+			})
+			at = end
+		}
+	}
+	return out
+}
+
+func scanner(_ context.Context, files map[string][]byte) ([]*penstock.Finding, error) {
+	return find(files), nil
+}
+
+type tree struct {
+	t   *testing.T
+	dir string
+	*os.Root
+}
+
+func newTree(t *testing.T, files map[string]string) *tree {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	return &tree{t, dir, root}
+}
+
+func (tr *tree) read(name string) string {
+	tr.t.Helper()
+	b, err := os.ReadFile(filepath.Join(tr.dir, name))
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// findings are those of the tree, each with the edit that puts text in its place.
+func (tr *tree) findings(text string, safe bool, names ...string) []*penstock.Finding {
+	files := map[string][]byte{}
+	var out []*penstock.Finding
+	for _, n := range names {
+		files = map[string][]byte{n: []byte(tr.read(n))}
+		for _, f := range find(files) {
+			f.Fix = &penstock.Fix{Safe: safe, Edits: []penstock.Edit{{Path: n, Span: f.Location.Span, Text: text}}}
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func plan(t *testing.T, tr *tree, fs []*penstock.Finding, opts Options) *Plan {
+	t.Helper()
+	if opts.Scan == nil {
+		opts.Scan = scanner
+	}
+	p, err := Make(t.Context(), tr.Root, fs, fs, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func show(f *File) string {
+	var b strings.Builder
+	for _, l := range f.Diff() {
+		if l.Kind != '@' {
+			b.WriteByte(l.Kind)
+		}
+		b.WriteString(l.Text + "\n")
+	}
+	return b.String()
+}
+
+func whys(p *Plan) []string {
+	var out []string
+	for _, l := range p.Left {
+		out = append(out, l.Finding.Location.Path+" "+l.Why)
+	}
+	return out
+}
+
+func TestPlanAndWrite(t *testing.T) {
+	tr := newTree(t, map[string]string{"a/x.go": "one\ntwo\nthree\nk := \"SECRETA\" // SECRETB\nfive\r\nsix\nseven\neight\nnine\nz := \"SECRETC\""})
+	fs := tr.findings("ENV", true, "a/x.go")
+	p := plan(t, tr, fs[:1:1], Options{}) // only the first is to be fixed
+	if len(p.Files) != 1 || len(p.Left) != 0 {
+		t.Fatalf("plan %+v, left %v", p.Files, whys(p))
+	}
+	if got := show(p.Files[0]); strings.Contains(got, "SECRETA") {
+		t.Errorf("diff shows the secret:\n%s", got)
+	}
+
+	p, err := Make(t.Context(), tr.Root, fs, fs, Options{Scan: scanner})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `@@ -1,10 +1,10 @@
+ one
+ two
+ three
+-k := "[redacted]" // [redacted]
++k := "ENV" // ENV
+ five
+ six
+ seven
+ eight
+ nine
+-z := "[redacted]"
++z := "ENV"
+`
+	if d := cmp.Diff(want, show(p.Files[0])); d != "" {
+		t.Errorf("diff (-want +got):\n%s", d)
+	}
+	if err := Write(tr.Root, p.Files[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got := tr.read("a/x.go"); got != "one\ntwo\nthree\nk := \"ENV\" // ENV\nfive\r\nsix\nseven\neight\nnine\nz := \"ENV\"" {
+		t.Errorf("wrote %q", got)
+	}
+	st, err := os.Stat(filepath.Join(tr.dir, "a/x.go"))
+	if err != nil || st.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, %v", st.Mode(), err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(tr.dir, "a/.*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// Findings that are not to be fixed are hidden all the same.
+func TestDiffHidesAllFindings(t *testing.T) {
+	tr := newTree(t, map[string]string{"x": "SECRETB\nk=SECRETA SECRETC\n"})
+	fs := tr.findings("ENV", true, "x")
+	p, err := Make(t.Context(), tr.Root, fs[1:2], fs, Options{Scan: scanner})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "@@ -1,2 +1,2 @@\n [redacted]\n-k=[redacted] [redacted]\n+k=ENV [redacted]\n"
+	if d := cmp.Diff(want, show(p.Files[0])); d != "" {
+		t.Errorf("diff (-want +got):\n%s", d)
+	}
+}
+
+func TestDiffHunks(t *testing.T) {
+	lines := make([]string, 30)
+	for i := range lines {
+		lines[i] = string(rune('a' + i%26))
+	}
+	lines[2], lines[20] = "SECRETA", "SECRETB\nSECRETC"
+	tr := newTree(t, map[string]string{"x": strings.Join(lines, "\n") + "\n"})
+	fs := tr.findings("1\n2", true, "x")
+	p := plan(t, tr, fs, Options{})
+	got := show(p.Files[0])
+	for _, want := range []string{"@@ -1,6 +1,7 @@\n", "@@ -18,8 +19,10 @@\n", "-[redacted]\n+1\n+2\n-[redacted]\n+1\n+2\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+func TestLeft(t *testing.T) {
+	tr := newTree(t, map[string]string{
+		"plain": "SECRETA", "utf16": "\xff\xfeSECRETA", "twice": "SECRETA", "again": "SECRETA", "new": "SECRETA",
+		"unsafe": "SECRETA", "multi1": "SECRETA", "multi2": "SECRETA",
+	})
+	if err := os.Symlink("plain", filepath.Join(tr.dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	one := func(name, text string) *penstock.Finding { return tr.findings(text, true, name)[0] }
+	handmade := one("plain", "ENV")
+	handmade.Fix.Edits = nil
+	outside := one("plain", "ENV")
+	outside.Fix.Edits[0].Path = "../x"
+	member := one("plain", "ENV")
+	member.Fix.Edits[0].Path = "a.zip!/x"
+	beyond := one("plain", "ENV")
+	beyond.Fix.Edits[0].End = 100
+	link := one("plain", "ENV")
+	link.Fix.Edits[0].Path = "link"
+	places := one("multi1", "ENV")
+	places.Places = []penstock.Location{{Path: "multi2", Span: penstock.Span{Start: 0, End: 7}}}
+	overlap := one("twice", "ENV")
+	changed := one("again", "ENV")
+	changed.Location.Start++
+	for _, c := range []struct {
+		name string
+		fs   []*penstock.Finding
+		want []string
+	}{
+		{"no edit", []*penstock.Finding{handmade}, []string{"plain needs a change by hand"}},
+		{"outside", []*penstock.Finding{outside}, []string{"plain cannot be edited: path escapes from parent"}},
+		{"member", []*penstock.Finding{member}, []string{"plain lies in an archive"}},
+		{"beyond the end", []*penstock.Finding{beyond}, []string{"plain has changed since the scan"}},
+		{"link", []*penstock.Finding{link}, []string{"plain cannot be edited: it is no regular file"}},
+		{"places", []*penstock.Finding{places}, []string{"multi1 stands in 2 places, of which not all can be edited"}},
+		{"overlap", []*penstock.Finding{overlap, one("twice", "X")}, []string{"twice overlaps another edit; run fix again after it"}},
+		{"utf16", []*penstock.Finding{one("utf16", "ENV")}, []string{"utf16 cannot be edited: it is no text in UTF-8 or the like"}},
+		{"changed", []*penstock.Finding{changed}, []string{"again has changed since the scan"}},
+		{"still there", []*penstock.Finding{one("new", "SECRETX")}, []string{"new would still be found after the edit"}},
+		{"unsafe", tr.findings("ENV", false, "unsafe"), []string{"unsafe has an edit that may need a hand after it"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if d := cmp.Diff(c.want, whys(plan(t, tr, c.fs, Options{}))); d != "" {
+				t.Errorf("left (-want +got):\n%s", d)
+			}
+		})
+	}
+	if p := plan(t, tr, tr.findings("ENV", false, "unsafe"), Options{Unsafe: true}); len(p.Files) != 1 {
+		t.Errorf("--unsafe left %v", whys(p))
+	}
+	places.Fix.Edits = append(places.Fix.Edits, penstock.Edit{Path: "multi2", Span: penstock.Span{Start: 0, End: 7}, Text: "ENV"})
+	if p := plan(t, tr, []*penstock.Finding{places}, Options{}); len(p.Files) != 2 {
+		t.Errorf("two places left %v", whys(p))
+	}
+}
+
+// An edit that brings another finding is no repair.
+func TestNewFindingIsRefused(t *testing.T) {
+	tr := newTree(t, map[string]string{"x": "SECRETA"})
+	scan := func(ctx context.Context, files map[string][]byte) ([]*penstock.Finding, error) {
+		out := find(files)
+		if bytes.Contains(files["x"], []byte("ENV")) {
+			out = append(out, &penstock.Finding{Rule: "code/y", Location: penstock.Location{Path: "x"}})
+		}
+		return out, nil
+	}
+	p := plan(t, tr, tr.findings("ENV", true, "x"), Options{Scan: scan})
+	if d := cmp.Diff([]string{"x would be replaced by another finding"}, whys(p)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestScanErrorEndsThePlan(t *testing.T) {
+	tr := newTree(t, map[string]string{"x": "SECRETA"})
+	fs := tr.findings("ENV", true, "x")
+	want := errors.New("no")
+	_, err := Make(t.Context(), tr.Root, fs, fs, Options{Scan: func(context.Context, map[string][]byte) ([]*penstock.Finding, error) { return nil, want }})
+	if !errors.Is(err, want) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWriteRefusesWhatChanged(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(path string) error
+	}{
+		{"bytes", func(p string) error { return os.WriteFile(p, []byte("SECRETA and more"), 0o640) }},
+		{"mode", func(p string) error { return os.Chmod(p, 0o600) }},
+		{"gone", os.Remove},
+		{"link", func(p string) error { return errors.Join(os.Rename(p, p+"2"), os.Symlink(filepath.Base(p)+"2", p)) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tr := newTree(t, map[string]string{"x": "SECRETA"})
+			p := plan(t, tr, tr.findings("ENV", true, "x"), Options{})
+			if err := c.change(filepath.Join(tr.dir, "x")); err != nil {
+				t.Fatal(err)
+			}
+			if err := Write(tr.Root, p.Files[0]); err == nil {
+				t.Error("written all the same")
+			}
+			if b, err := os.ReadFile(filepath.Join(tr.dir, "x")); err == nil && strings.Contains(string(b), "ENV") {
+				t.Errorf("changed: %q", b)
+			}
+		})
+	}
+}
+
+func TestEmptyEditAtTheEnd(t *testing.T) {
+	tr := newTree(t, map[string]string{"x": "a\nSECRETA\n"})
+	fs := tr.findings("", true, "x")
+	p := plan(t, tr, fs, Options{})
+	if got := show(p.Files[0]); got != "@@ -1,2 +1,2 @@\n a\n-[redacted]\n+\n" {
+		t.Errorf("diff %q", got)
+	}
+}
+
+func FuzzDiff(f *testing.F) {
+	f.Add("a\nb\nc\n", 2, 3, "x\ny", 0, 1)
+	f.Add("", 0, 0, "x", 0, 0)
+	f.Fuzz(func(t *testing.T, text string, start, end int, repl string, hs, he int) {
+		if start < 0 || end < start || end > len(text) || hs < 0 || he <= hs || he > len(text) || len(text) > 10000 {
+			return
+		}
+		x := &File{Before: []byte(text), edits: []penstock.Edit{{Span: penstock.Span{Start: int64(start), End: int64(end)}, Text: repl}}}
+		x.hide = union([]penstock.Span{{Start: int64(hs), End: int64(he)}})
+		x.apply()
+		x.Diff()
+	})
+}
