@@ -116,7 +116,7 @@ func newRun(cfg *Config) (*run, error) {
 		}
 	}
 	for _, name := range cfg.Roots {
-		root, err := resolveRoot(name)
+		root, err := resolveRoot(cfg.Dir, name)
 		if err != nil {
 			return nil, err
 		}
@@ -160,7 +160,7 @@ func engineList(engines []penstock.Engine) string {
 
 // resolveRoot finds what the user named. A link in that name is followed: the
 // user chose it.
-func resolveRoot(name string) (jobRoot, error) {
+func resolveRoot(base, name string) (jobRoot, error) {
 	if name == "-" {
 		return jobRoot{Stdin: true}, nil
 	}
@@ -179,7 +179,7 @@ func resolveRoot(name string) (jobRoot, error) {
 	if err != nil {
 		return jobRoot{}, &penstock.Error{Message: fmt.Sprintf("cannot open %s", name), Err: err}
 	}
-	shown := showAs(name, abs)
+	shown := showAs(base, name, abs)
 	if st.IsDir() {
 		if shown != "" {
 			shown += "/"
@@ -200,8 +200,8 @@ func resolveRoot(name string) (jobRoot, error) {
 
 // showAs is how paths below a root begin: relative to where the user stands, if
 // the root is below it, else as the user wrote it.
-func showAs(name, abs string) string {
-	if cwd, err := os.Getwd(); err == nil {
+func showAs(base, name, abs string) string {
+	if cwd, err := filepath.Abs(base); err == nil {
 		if rel, err := filepath.Rel(cwd, abs); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
 			if rel == "." {
 				return ""

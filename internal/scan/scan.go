@@ -19,6 +19,9 @@ import (
 type Config struct {
 	// Roots are what to scan: folders, files, archives, "-" for Stdin.
 	Roots []string
+	// Dir is the folder that shown paths are relative to; empty for the current
+	// one. Roots are relative to the current folder in any case.
+	Dir string
 	// Stdin is read for the root "-".
 	Stdin *os.File
 	// Engines are all engines of the program; Select names those to run, empty
