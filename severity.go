@@ -43,8 +43,13 @@ func ParseSeverity(name string) (Severity, error) {
 // MarshalText writes the severity's name.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText reads the severity's name.
+// UnmarshalText reads what MarshalText writes, "unset" included; a setting is
+// read by ParseSeverity, which refuses that.
 func (s *Severity) UnmarshalText(text []byte) (err error) {
+	if string(text) == severityNames[0] {
+		*s = SeverityUnset
+		return nil
+	}
 	*s, err = ParseSeverity(string(text))
 	return err
 }
