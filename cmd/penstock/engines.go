@@ -1,0 +1,20 @@
+package main
+
+import (
+	"penstock"
+)
+
+// engines is the one list of engines.
+func engines() []penstock.Engine {
+	return []penstock.Engine{
+		// TODO: secrets.Engine()
+	}
+}
+
+func engineNames(engines []penstock.Engine) []string {
+	names := make([]string, len(engines))
+	for i, e := range engines {
+		names[i] = e.Name
+	}
+	return names
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"penstock"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "explain RULE",
+		Short: "Say what a rule is about, why it matters and what to do",
+		Long: `Explain prints all that is known of a rule: its id, an alias such as the id that
+gitleaks uses, or a rule of your own by --rules.`,
+		Example:           "  penstock explain secrets/github-personal-access-token\n  penstock explain github-pat",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeRules,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.explain(cmd, args[0]) },
+	}
+	addRuleFlags(cmd)
+	return cmd
+}
+
+// addRuleFlags are the flags of verbs that read rules and no tree.
+func addRuleFlags(cmd *cobra.Command) {
+	for _, o := range options() {
+		if o.flag == "rules" {
+			addFlag(cmd, o)
+		}
+	}
+	addConfigFlags(cmd)
+}
+
+// allRules are the built-in rules and those of the user's files, sorted by id.
+func (a *app) allRules(cmd *cobra.Command) ([]penstock.Rule, error) {
+	s, err := a.load(cmd, []string{"."})
+	if err != nil {
+		return nil, err
+	}
+	files, err := s.ruleFiles()
+	if err != nil {
+		return nil, err
+	}
+	var rules []penstock.Rule
+	for _, e := range a.engines {
+		if e.Rules == nil {
+			continue
+		}
+		list, err := e.Rules(files)
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, list...)
+	}
+	slices.SortFunc(rules, func(a, b penstock.Rule) int { return strings.Compare(a.ID, b.ID) })
+	return rules, nil
+}
+
+// completeRules gives the ids for the shell.
+func (a *app) completeRules(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	rules, err := a.allRules(cmd)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var ids []string
+	for _, r := range rules {
+		if strings.HasPrefix(r.ID, prefix) {
+			ids = append(ids, r.ID+"\t"+r.Title)
+		}
+	}
+	return ids, cobra.ShellCompDirectiveNoFileComp
+}
+
+// findRule looks for an id, an alias, or the part of an id after the engine.
+func findRule(rules []penstock.Rule, name string) (*penstock.Rule, error) {
+	var names []string
+	for _, same := range []func(r *penstock.Rule) bool{
+		func(r *penstock.Rule) bool { return r.ID == name },
+		func(r *penstock.Rule) bool { return slices.Contains(r.Aliases, name) },
+		func(r *penstock.Rule) bool { return tail(r.ID) == name },
+	} {
+		for i := range rules {
+			if same(&rules[i]) {
+				return &rules[i], nil
+			}
+		}
+	}
+	for _, r := range rules {
+		names = append(names, r.ID, tail(r.ID))
+		names = append(names, r.Aliases...)
+	}
+	hint := nearHint(name, names)
+	if hint == "" {
+		hint = "to list them: penstock rules"
+	}
+	return nil, usage(hint, "there is no rule %q", name)
+}
+
+func tail(id string) string { return id[strings.IndexByte(id, '/')+1:] }
+
+func (a *app) explain(cmd *cobra.Command, name string) error {
+	rules, err := a.allRules(cmd)
+	if err != nil {
+		return err
+	}
+	r, err := findRule(rules, name)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(a.out, explanation(r))
+	return err
+}
+
+// explanation is the text of a rule for a terminal, at most 80 columns wide but
+// for examples and addresses. A user's rule file is text from elsewhere: all of
+// it is made plain.
+func explanation(r *penstock.Rule) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("%s: %s", plain(r.ID), plain(r.Title))
+	line("severity %s, confidence %s", r.Severity, r.Confidence)
+	if len(r.Aliases) > 0 {
+		line("also known as %s", plain(strings.Join(r.Aliases, ", ")))
+	}
+	section := func(title, text string) {
+		if text != "" {
+			line("\n%s\n%s", title, wrap(text, "  ", 80))
+		}
+	}
+	section("Why it matters", r.Why)
+	example := func(title, text string) {
+		if text == "" {
+			return
+		}
+		line("\n%s", title)
+		for l := range strings.Lines(text) {
+			line("  %s", plain(strings.TrimRight(l, "\r\n")))
+		}
+	}
+	example("Found", r.Bad)
+	example("Not found", r.Good)
+	section("What to do", r.Remedy)
+	var tags []string
+	for _, n := range r.CWE {
+		tags = append(tags, fmt.Sprintf("CWE-%d", n))
+	}
+	if tags = append(tags, r.Tags...); len(tags) > 0 {
+		line("\nTags\n  %s", plain(strings.Join(tags, ", ")))
+	}
+	if len(r.References) > 0 {
+		line("\nReferences")
+		for _, ref := range r.References {
+			line("  %s", plain(ref))
+		}
+	}
+	line(`
+To accept one finding
+  on its line, with a reason:     penstock: ignore[%[1]s] why it is harmless
+  with owner and expiry:          an entry in .penstock/exceptions.yaml
+To switch the rule off
+  for one run:                    penstock scan --skip-rule '%[1]s'
+  for the project:                scan: {skip-rules: [%[1]s]} in penstock.yaml`, plain(r.ID))
+	return b.String()
+}
+
+// wrap breaks running text at blanks and indents it; paragraphs stay.
+func wrap(text, indent string, width int) string {
+	var out []string
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		line := ""
+		for word := range strings.FieldsSeq(paragraph) {
+			word = plain(word)
+			if line != "" && len(indent)+len(line)+1+len(word) > width {
+				out, line = append(out, indent+line), ""
+			}
+			if line != "" {
+				line += " "
+			}
+			line += word
+		}
+		out = append(out, indent+line)
+	}
+	return strings.Join(out, "\n")
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"penstock"
+	"penstock/internal/fix"
+	"penstock/internal/report"
+	"penstock/internal/scan"
+)
+
+type fixOptions struct {
+	write, unsafe bool
+	rule          string
+}
+
+func (a *app) fixCommand() *cobra.Command {
+	var o fixOptions
+	cmd := &cobra.Command{
+		Use:   "fix [PATH...]",
+		Short: "Show or write repairs of what a scan finds",
+		Long: `Fix scans, and shows as a diff what would remove the open findings. Secrets are
+redacted in it. With --write the edits are made: only inside the folder, only if
+the file is as it was, and only if a new scan of the edited file has lost the
+finding. An edit that needs a hand after it is made with --unsafe only. What a
+person must do, such as revoking a credential, is listed and comes first.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.fix(cmd, orHere(args), &o) },
+	}
+	for _, opt := range options() {
+		switch opt.flag {
+		case "", "format", "output", "all", "width", "quiet", "exit-zero":
+		default:
+			addFlag(cmd, opt)
+		}
+	}
+	addConfigFlags(cmd)
+	cmd.Flags().BoolVar(&o.write, "write", false, "make the edits")
+	cmd.Flags().BoolVar(&o.unsafe, "unsafe", false, "also take edits that may need a hand after them")
+	cmd.Flags().StringVar(&o.rule, "rule", "", "only findings of this rule")
+	return cmd
+}
+
+func (a *app) fix(cmd *cobra.Command, targets []string, o *fixOptions) error {
+	if slices.Contains(targets, "-") {
+		return usage("name files or folders", "standard input cannot be repaired")
+	}
+	s, err := a.load(cmd, targets)
+	if err != nil {
+		return err
+	}
+	c, err := a.check(cmd.Context(), s, targets)
+	if err != nil {
+		return err
+	}
+	base, err := fixBase(targets)
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(base)
+	if err != nil {
+		return &penstock.Error{Message: "open the folder to repair", Err: err}
+	}
+	defer root.Close()
+	var open []*penstock.Finding
+	for _, f := range c.result.Findings {
+		if f.Suppressed == nil && (o.rule == "" || o.rule == f.Rule) {
+			open = append(open, f)
+		}
+	}
+	plan, err := fix.Make(cmd.Context(), root, open, c.result.Findings, fix.Options{
+		Unsafe: o.unsafe, Name: fixName(base),
+		Scan: func(ctx context.Context, files map[string][]byte) ([]*penstock.Finding, error) {
+			return a.scanBytes(ctx, s, base, files)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	a.showPlan(s, plan, open)
+	if err := cmd.Context().Err(); err != nil {
+		return err
+	}
+	if !o.write {
+		if len(plan.Files) > 0 {
+			fmt.Fprintf(a.out, "\nTo make these edits: penstock fix --write%s\n", map[bool]string{true: " --unsafe"}[o.unsafe])
+		}
+		return nil
+	}
+	var errs []error
+	for _, f := range plan.Files {
+		if err := fix.Write(root, f); err != nil {
+			errs = append(errs, &penstock.Error{Hint: "run fix again", Err: err})
+			continue
+		}
+		fmt.Fprintf(a.out, "wrote %s\n", plain(f.Path))
+	}
+	return errors.Join(errs...)
+}
+
+// fixBase is the folder in which files may be changed: the deepest one that
+// holds all targets, or the current one if that holds them.
+func fixBase(targets []string) (string, error) {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	common := commonFolder(cwd, targets)
+	if within(cwd, common) {
+		return cwd, nil
+	}
+	return common, nil
+}
+
+// fixName turns paths of findings into names below base.
+func fixName(base string) func(string) string {
+	return func(p string) string {
+		abs, err := filepath.Abs(filepath.FromSlash(p))
+		if err != nil || !within(base, abs) {
+			return ""
+		}
+		rel, err := filepath.Rel(base, abs)
+		if err != nil {
+			return ""
+		}
+		return filepath.ToSlash(rel)
+	}
+}
+
+// scanBytes scans bytes under the names that they have below base: they are put
+// into a folder of this run, since it is the worker that has to read them.
+func (a *app) scanBytes(ctx context.Context, s *settings, base string, files map[string][]byte) ([]*penstock.Finding, error) {
+	dir, err := os.MkdirTemp("", "penstock-fix-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	for name, data := range files {
+		p := filepath.Join(dir, filepath.FromSlash(name))
+		if !within(dir, p) {
+			return nil, fmt.Errorf("%s leads out of the folder", name)
+		}
+		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(p, data, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	ruleFiles, err := s.ruleFiles()
+	if err != nil {
+		return nil, err
+	}
+	r, err := scan.Run(ctx, scan.Config{
+		Roots: []string{dir}, Dir: dir, Engines: a.engines, Select: s.Scan.Engines,
+		Setup: penstock.Setup{RuleFiles: ruleFiles, SkipRules: s.Scan.SkipRules, DecodeDepth: s.Scan.DecodeDepth},
+		NoGit: true, NoIgnores: true,
+		Limits: s.Scan.Limits.scan(), Sandbox: s.Scan.Sandbox, Worker: a.worker, Now: a.now(), Version: version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.Totals.Unread > 0 {
+		return nil, errors.New("a file could not be read")
+	}
+	return r.Findings, nil
+}
+
+// showPlan prints the steps first: an edit alone does not close a leak.
+func (a *app) showPlan(s *settings, plan *fix.Plan, open []*penstock.Finding) {
+	if len(open) == 0 {
+		fmt.Fprintln(a.out, "nothing to repair: no open findings")
+		return
+	}
+	tty, _ := a.terminal(a.out)
+	color := report.ColorMode(s.Report.Color, a.env, tty)
+	paint := func(code, text string) string {
+		if !color {
+			return text
+		}
+		return "\x1b[" + code + "m" + text + "\x1b[0m"
+	}
+	fmt.Fprintln(a.out, "First, by hand:")
+	for _, step := range stepsOf(open) {
+		fmt.Fprintf(a.out, "  %s\n", plain(step))
+	}
+	for _, f := range plan.Files {
+		fmt.Fprintf(a.out, "\n%s\n%s\n", paint("1", "--- "+plain(f.Path)), paint("1", "+++ "+plain(f.Path)))
+		for _, l := range f.Diff() {
+			text := plainTabs(l.Text)
+			switch l.Kind {
+			case '@':
+				fmt.Fprintln(a.out, paint("36", text))
+			case '-':
+				fmt.Fprintln(a.out, paint("31", "-"+text))
+			case '+':
+				fmt.Fprintln(a.out, paint("32", "+"+text))
+			default:
+				fmt.Fprintln(a.out, " "+text)
+			}
+		}
+	}
+	if len(plan.Left) == 0 {
+		return
+	}
+	fmt.Fprintf(a.out, "\nNot repaired:\n")
+	unsafe := false
+	for _, l := range plan.Left {
+		unsafe = unsafe || l.Unsafe
+		fmt.Fprintf(a.out, "  %s:%d %s %s\n", plain(l.Finding.Location.Path), l.Finding.Location.Line, plain(l.Finding.Rule), plain(l.Why))
+	}
+	if unsafe {
+		fmt.Fprintln(a.out, "To see the edits that may need a hand: penstock fix --unsafe")
+	}
+}
+
+// plainTabs is plain for a line of source.
+func plainTabs(s string) string {
+	parts := strings.Split(s, "\t")
+	for i := range parts {
+		parts[i] = plain(parts[i])
+	}
+	return strings.Join(parts, "\t")
+}
+
+// stepsOf lists what a person must do, each step once, with where it is about.
+func stepsOf(findings []*penstock.Finding) []string {
+	var order []string
+	places := map[string][]string{}
+	for _, f := range findings {
+		if f.Fix == nil {
+			continue
+		}
+		for _, step := range f.Fix.Steps {
+			if places[step] == nil {
+				order = append(order, step)
+			}
+			places[step] = append(places[step], fmt.Sprintf("%s:%d", f.Location.Path, f.Location.Line))
+		}
+	}
+	const most = 3
+	for i, step := range order {
+		at := places[step]
+		more := ""
+		if len(at) > most {
+			more = fmt.Sprintf(" and %d more", len(at)-most)
+			at = at[:most]
+		}
+		order[i] = fmt.Sprintf("%d. %s (%s%s)", i+1, step, strings.Join(at, ", "), more)
+	}
+	return order
+}

@@ -1,0 +1,451 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"penstock"
+	"penstock/internal/gate"
+	"penstock/internal/report"
+	"penstock/internal/scan"
+)
+
+func (a *app) scanCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "scan [PATH...]",
+		Short: "Check folders, files and archives, and pass or block",
+		Long: `Scan checks folders, files and archives, the current folder if none is named,
+or standard input for "-". It prints what it found, what it did not look at and
+why, and the gate's verdict.
+
+Every flag but --config also has a variable, PENSTOCK_ and its name in capitals,
+and all that decide on the result have a key in penstock.yaml; a flag outweighs a
+variable, a variable the file. See: penstock config show --origin`,
+		Example: `  penstock scan
+  penstock scan --fail-on medium src Dockerfile
+  penstock scan --output sarif=out.sarif --output html=out.html
+  git diff | penstock scan -`,
+		Args: cobra.ArbitraryArgs,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.scan(cmd, args)
+		},
+	}
+	addFlags(cmd)
+	return cmd
+}
+
+func (a *app) scan(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		args = []string{"."}
+	}
+	s, err := a.load(cmd, args)
+	if err != nil {
+		return err
+	}
+	targets, err := s.targets()
+	if err != nil {
+		return err
+	}
+	if err := checkTargets(targets); err != nil {
+		return err
+	}
+	r, err := a.check(cmd.Context(), s, args)
+	if err != nil {
+		return err
+	}
+	outs, err := a.openOutputs(targets, func(t target) report.Options { return a.sinkOptions(s, t, r.ci.Commit) })
+	if err != nil {
+		return err
+	}
+	if err := r.records(outs.record); err != nil {
+		outs.discard()
+		return err
+	}
+	if err := cmd.Context().Err(); err != nil {
+		outs.discard()
+		return err
+	}
+	if err := outs.commit(); err != nil {
+		return err
+	}
+	a.stepSummary(s, r.ci.Commit, r.records)
+	if code := verdictCode(r.verdict, gate.Nothing(r.result.Totals), s.Gate.ExitZero); code != penstock.ExitPass {
+		return exit(code)
+	}
+	return nil
+}
+
+// run is one scan with its verdict.
+type checked struct {
+	result  *scan.Result
+	verdict penstock.Verdict
+	ci      ci
+}
+
+// records yields the whole stream: the scan's records, the verdict, the end.
+func (r *checked) records(each func(penstock.Record) error) error {
+	for rec := range r.result.Records() {
+		if err := each(rec); err != nil {
+			return err
+		}
+	}
+	if err := each(&r.verdict); err != nil {
+		return err
+	}
+	end := penstock.End{Totals: r.result.Totals, Findings: map[string]int{}}
+	for _, f := range r.result.Findings {
+		if f.Suppressed == nil {
+			end.Findings[f.Severity.String()]++
+		}
+	}
+	return each(&end)
+}
+
+// check scans and asks the gate. Everything that the user wrote is read before,
+// so that a typing error does not cost a scan.
+func (a *app) check(ctx context.Context, s *settings, targets []string) (*checked, error) {
+	started := a.now()
+	ruleFiles, err := s.ruleFiles()
+	if err != nil {
+		return nil, err
+	}
+	in := gate.Input{Policy: s.Gate, From: "default", FromRoot: s.fromRoot(), Today: started.Format(time.DateOnly)}
+	if s.path != "" {
+		in.From = filepath.ToSlash(s.path)
+	}
+	if in.Exceptions, err = s.exceptions(); err != nil {
+		return nil, err
+	}
+	var notes []*penstock.Note
+	if in.Ignores, notes, err = s.ignores(targets); err != nil {
+		return nil, err
+	}
+	if in.Baseline, err = s.baseline(); err != nil {
+		return nil, err
+	}
+	selected, dropped := s.selected(a.engines)
+	if dropped != nil {
+		notes = append(notes, dropped)
+	}
+	c := &checked{ci: detectCI(a.env)}
+	cache := a.openCache(s.Scan.NoCache, c.ci.trust())
+	if cache.note != nil {
+		notes = append(notes, cache.note)
+	}
+	a.verbose(s, "configuration: %s", orNone(s.path))
+	a.verbose(s, "project: %s", s.root)
+	a.verbose(s, "cache: %s, read only: %v, %s", orNone(cache.dir), cache.readOnly, c.ci.trust())
+
+	progress := a.progress(s)
+	defer progress.end()
+	cfg := scan.Config{
+		Roots: targets, Stdin: a.in,
+		Engines: a.engines, Select: selected,
+		Setup:   penstock.Setup{RuleFiles: ruleFiles, SkipRules: s.Scan.SkipRules, DecodeDepth: s.Scan.DecodeDepth, Key: cache.key},
+		Exclude: s.Scan.Exclude, NoIgnores: s.Gate.NoIgnores, NoGit: s.Scan.NoGitignore,
+		Jobs: s.Scan.Jobs, Limits: s.Scan.Limits.scan(), Sandbox: s.Scan.Sandbox,
+		CacheDir: cache.dir, CacheReadOnly: cache.readOnly,
+		Worker: a.worker, Now: started,
+		Version: version, Build: thisBuild().String(),
+	}
+	if progress != nil {
+		cfg.Progress = progress.update
+	}
+	if c.result, err = scan.Run(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	notes = append(notes, s.weakens(c)...)
+	c.result.Notes = append(c.result.Notes, notes...)
+	c.result.Header.Config = s.digest(in)
+
+	in.Rules, in.Findings, in.Totals, in.Notes = c.result.Rules, c.result.Findings, c.result.Totals, c.result.Notes
+	in.Whole = s.whole(targets, selected, a.engines)
+	var more []*penstock.Note
+	c.verdict, more = gate.Decide(in)
+	c.result.Notes = append(c.result.Notes, more...)
+	a.verbose(s, "done: %d files, %d bytes in %s", c.result.Totals.Files, c.result.Totals.Bytes, a.now().Sub(started).Round(time.Millisecond))
+	return c, nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// verbose says on standard error what is done. Time stands only here.
+func (a *app) verbose(s *settings, format string, args ...any) {
+	if s.Report.Verbose {
+		fmt.Fprintf(a.err, "%s\n", plain(fmt.Sprintf(format, args...)))
+	}
+}
+
+// selected names the engines to run; nil means all. Offline leaves out those
+// that need the network, and says so.
+func (s *settings) selected(all []penstock.Engine) ([]string, *penstock.Note) {
+	if !s.Scan.Offline {
+		return s.Scan.Engines, nil
+	}
+	var names, left []string
+	for _, e := range all {
+		switch {
+		case len(s.Scan.Engines) > 0 && !slices.Contains(s.Scan.Engines, e.Name):
+		case e.Needs&penstock.NeedsNetwork != 0:
+			left = append(left, e.Name)
+		default:
+			names = append(names, e.Name)
+		}
+	}
+	if left == nil {
+		return s.Scan.Engines, nil
+	}
+	return names, &penstock.Note{
+		Code: "offline", Message: "not run, because they need the network: " + strings.Join(left, ", "),
+	}
+}
+
+// whole reports whether the run covers the project, so that an exception without
+// a finding is one without use.
+func (s *settings) whole(targets, selected []string, all []penstock.Engine) bool {
+	if len(s.Scan.SkipRules) > 0 || len(selected) > 0 && len(selected) < len(all) {
+		return false
+	}
+	for _, t := range targets {
+		abs, err := filepath.Abs(t)
+		if err == nil && t != "-" && within(abs, s.root) {
+			return true
+		}
+	}
+	return false
+}
+
+const defaultExceptions = ".penstock/exceptions.yaml"
+
+// exceptions reads the file that the policy names, or the one that is in its
+// usual place.
+func (s *settings) exceptions() ([]gate.Exception, error) {
+	name := s.Gate.Exceptions
+	var data []byte
+	var err error
+	if name == "" {
+		tree, err := os.OpenRoot(s.root)
+		if err != nil {
+			return nil, nil // the scan says what is wrong with the target
+		}
+		defer tree.Close()
+		if _, err := tree.Lstat(defaultExceptions); err != nil {
+			return nil, nil
+		}
+		name = displayPath(filepath.Join(s.root, defaultExceptions))
+		data, err = readIn(tree, defaultExceptions, maxConfig)
+		if err != nil {
+			return nil, &penstock.Error{Message: "read exceptions " + name, Hint: "it must be a regular file of at most 1 MiB inside the project", Err: err}
+		}
+		return gate.ParseExceptions(filepath.ToSlash(name), data)
+	}
+	if data, err = s.readOption("gate.exceptions", name, maxConfig); err != nil {
+		return nil, &penstock.Error{Message: "read exceptions", Hint: "it was named by " + s.origin["gate.exceptions"], Err: err}
+	}
+	return gate.ParseExceptions(filepath.ToSlash(name), data)
+}
+
+// ignores reads the .gitleaksignore files of the targets, the current folder and
+// the project. An entry's path counts from its file's folder.
+func (s *settings) ignores(targets []string) ([]gate.Ignore, []*penstock.Note, error) {
+	if s.Gate.NoIgnores {
+		return nil, nil, nil
+	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		return nil, nil, err
+	}
+	dirs := []string{cwd, s.root}
+	for _, t := range targets {
+		if abs, err := filepath.Abs(t); err == nil && t != "-" {
+			dirs = append(dirs, abs)
+		}
+	}
+	slices.Sort(dirs)
+	var all []gate.Ignore
+	var notes []*penstock.Note
+	for _, dir := range slices.Compact(dirs) {
+		tree, err := os.OpenRoot(dir)
+		if err != nil {
+			continue // a file, or nothing: the scan says so
+		}
+		data, err := readIn(tree, ".gitleaksignore", 16*maxConfig)
+		tree.Close()
+		name := filepath.ToSlash(displayPath(filepath.Join(dir, ".gitleaksignore")))
+		if err != nil {
+			if !os.IsNotExist(err) {
+				notes = append(notes, &penstock.Note{Code: "gitleaksignore-unread", Place: name, Message: "it was not read: " + reasonOf(err)})
+			}
+			continue
+		}
+		list, bad := gate.ParseIgnores(name, data)
+		for i := range list {
+			list[i].Path = s.ignorePath(cwd, dir, list[i].Path)
+		}
+		all, notes = append(all, list...), append(notes, bad...)
+	}
+	return all, notes, nil
+}
+
+// ignorePath turns an entry's path into the one that the gate compares: from the
+// project's root where that holds the file, else from the current folder.
+func (s *settings) ignorePath(cwd, dir, entry string) string {
+	abs := path.Join(filepath.ToSlash(dir), entry)
+	for _, base := range []string{s.root, cwd} {
+		if rel, err := filepath.Rel(base, filepath.FromSlash(abs)); err == nil && within(base, filepath.FromSlash(abs)) {
+			return filepath.ToSlash(rel)
+		}
+	}
+	return abs
+}
+
+func reasonOf(err error) string {
+	if p, ok := err.(*fs.PathError); ok {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+// baseline reads the jsonl file of an earlier run.
+func (s *settings) baseline() (*gate.Baseline, error) {
+	name := s.Gate.Baseline
+	if name == "" {
+		return nil, nil
+	}
+	hint := "it was named by " + s.origin["gate.baseline"] + "; make one with: penstock scan --output jsonl=FILE"
+	base, open, done, err := s.files("gate.baseline")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	at := name
+	if base != "" && !filepath.IsAbs(at) {
+		at = filepath.Join(base, at)
+	}
+	f, err := openRegular(open, at, maxBaseline)
+	if err != nil {
+		return nil, &penstock.Error{Message: "read baseline", Hint: hint, Err: err}
+	}
+	defer f.Close()
+	var c collect
+	if err := report.Replay(io.LimitReader(f, maxBaseline), &c); err != nil {
+		return nil, &penstock.Error{Message: "read baseline " + name, Hint: hint, Err: err}
+	}
+	return gate.NewBaseline(filepath.ToSlash(name), c.findings), nil
+}
+
+// collect is a sink that keeps the findings.
+type collect struct{ findings []*penstock.Finding }
+
+func (c *collect) Record(r penstock.Record) error {
+	if f, ok := r.(*penstock.Finding); ok {
+		c.findings = append(c.findings, f)
+	}
+	return nil
+}
+
+func (c *collect) Close() error { return nil }
+
+// smallFile is a limit that would leave out ordinary source files.
+const smallFile = 256 << 10
+
+// weakens says loudly what a configuration from the tree switches off. It is
+// honoured: on a laptop the tree is the user's own. For a change from elsewhere
+// it has to be seen.
+func (s *settings) weakens(c *checked) []*penstock.Note {
+	if s.path == "" || s.named {
+		return nil
+	}
+	var notes []*penstock.Note
+	note := func(key, format string, args ...any) {
+		place := filepath.ToSlash(s.path)
+		if line, ok := s.keys[key]; ok {
+			place = fmt.Sprintf("%s:%d", place, line)
+		}
+		notes = append(notes, &penstock.Note{
+			Code: "config-weakens", Place: place, Message: fmt.Sprintf(format, args...),
+			Hint: "to check without it: penstock scan --no-config",
+		})
+	}
+	set := func(key string) bool { return s.fromFile[key] }
+	if set("gate.block") && s.Gate.Block == gate.Never {
+		note("gate.block", "the configuration lets every finding pass")
+	}
+	for _, e := range slices.Sorted(maps.Keys(s.Gate.Engines)) {
+		if s.Gate.Engines[e] == gate.Never {
+			note("gate.engines."+e, "the configuration lets every finding of the engine %s pass", e)
+		}
+	}
+	for i, p := range s.Gate.Paths {
+		if p.Block == gate.Never && strings.Trim(p.Match, "*./") == "" {
+			note(fmt.Sprintf("gate.paths[%d]", i), "the configuration lets every finding pass")
+		}
+	}
+	if set("gate.exit-zero") && s.Gate.ExitZero {
+		note("gate.exit-zero", "the configuration makes the program exit with 0 whatever it finds")
+	}
+	for _, r := range s.Scan.SkipRules {
+		if set("scan.skip-rules") && strings.HasSuffix(r, "*") && !strings.Contains(strings.TrimSuffix(r, "/*"), "/") {
+			note("scan.skip-rules", "the configuration leaves out all rules of %q", r)
+		}
+	}
+	t := c.result.Totals
+	if n := t.ByReason[penstock.ReasonExclude]; set("scan.exclude") && t.Scanned == 0 && n > 0 {
+		note("scan.exclude", "the configuration excludes all that could be checked: %d files or folders", n)
+	}
+	if size := s.Scan.Limits.FileSize; set("scan.limits.file-size") && size > 0 && size < smallFile {
+		note("scan.limits.file-size", "the configuration leaves out every file of more than %d bytes", size)
+	}
+	if c.ci.Fork && s.path != "" {
+		notes = append(notes, &penstock.Note{
+			Code: "config-untrusted", Place: filepath.ToSlash(s.path),
+			Message: "the configuration comes from the change that is checked, which is from a fork",
+			Hint:    "give the job a configuration of your own by --config",
+		})
+	}
+	return notes
+}
+
+// digest identifies everything but the tree, the rules and the build that the
+// verdict depends on. How many processors work on it and where it is shown are
+// no part of it.
+func (s *settings) digest(in gate.Input) string {
+	scan := s.Scan
+	scan.Jobs, scan.NoCache, scan.Rules = 0, false, nil
+	b, err := json.Marshal(struct {
+		Scan       ScanConfig
+		Gate       gate.Policy
+		Exceptions []gate.Exception
+		Ignores    []gate.Ignore
+	}{scan, s.Gate, in.Exceptions, in.Ignores})
+	if err != nil {
+		panic(err) // plain data: a programmer's error
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
