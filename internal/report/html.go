@@ -2,12 +2,14 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -31,6 +33,8 @@ const (
 	htmlPlaces   = 200
 	htmlUnread   = 2_000
 	htmlNotes    = 500
+	// htmlLong is from where on the browser may leave out what is not in view.
+	htmlLong = 300
 )
 
 // htmlReport writes one page that needs nothing beside it: no request leaves it,
@@ -92,7 +96,7 @@ type (
 		Findings               []htmlFinding
 		Engines                []string
 		Omitted                string
-		Incomplete             bool
+		Incomplete, Long       bool
 		Unread                 []htmlUnreadFile
 		UnreadMore, NotesMore  string
 		Skipped                []htmlSkip
@@ -174,21 +178,22 @@ func (h *htmlReport) page() htmlPage {
 	p := htmlPage{
 		CSP: policy(), CSS: template.CSS(pageCSS), JS: template.JS(pageJS),
 		Word: word, Sentence: sentence, Incomplete: h.incomplete(),
-		Tone:        map[string]string{wordPass: "pass", wordBlocked: "blocked", wordIncomplete: "incomplete", wordNone: "none"}[word],
-		Roots:       each(h.header.Roots, visible),
-		Severities:  severities(open),
+		Tone: map[string]string{wordPass: "pass", wordBlocked: "blocked", wordIncomplete: "incomplete", wordNone: "none"}[word],
+
+		Severities:  allSeverities(open),
+		Suppressed:  number(len(suppressed)),
 		Scanned:     number(h.totals.Scanned),
-		UnreadCount: nonZero(max(h.totals.Unread, len(h.skips(penstock.Unread)))),
+		UnreadCount: number(h.totals.Unread),
 		Excluded:    number(h.totals.Excluded),
 		ScannedText: oneLine(h.scannedText()),
 		Version:     visible(h.header.Version),
 		Build:       visible(h.header.Build),
 	}
+	if !slices.Equal(h.header.Roots, []string{"."}) {
+		p.Roots = each(h.header.Roots, visible)
+	}
 	if word == wordPass && p.Incomplete {
 		p.Tone = "incomplete"
-	}
-	if n := len(suppressed); n > 0 {
-		p.Suppressed = number(n)
 	}
 	if v := h.verdict; v != nil {
 		p.Reasons, p.Policy = each(v.Reasons, oneLine), oneLine(v.Policy)
@@ -201,13 +206,13 @@ func (h *htmlReport) page() htmlPage {
 	if n := len(order) - htmlFindings; n > 0 {
 		p.Omitted, order = number(n), order[:htmlFindings]
 	}
-	p.Filters = severities(order)
+	p.Filters, p.Long = severities(order), len(order) > htmlLong
 	anchors := h.ruleSection(&p, order)
 	engines := make(map[string]bool)
 	for i, f := range order {
 		v := h.finding(f, anchors[f.Rule])
 		v.Anchor = "f" + strconv.Itoa(i+1)
-		v.Open = i < actFirst && f.Suppressed == nil
+		v.Open = i < actFirst && f.Suppressed == nil && (f.Blocks || f.Severity >= penstock.Medium)
 		engines[v.Engine] = true
 		p.Findings = append(p.Findings, v)
 	}
@@ -243,11 +248,16 @@ func (h *htmlReport) page() htmlPage {
 	return p
 }
 
-func nonZero(n int) string {
-	if n == 0 {
-		return ""
+// allSeverities counts open findings of every severity, also of those without.
+func allSeverities(open []*penstock.Finding) []severityCount {
+	counts := severities(open)
+	for _, s := range penstock.Severities() {
+		if !slices.ContainsFunc(counts, func(c severityCount) bool { return c.Severity == s }) {
+			counts = append(counts, severityCount{Severity: s})
+		}
 	}
-	return number(n)
+	slices.SortFunc(counts, func(a, b severityCount) int { return cmp.Compare(b.Severity, a.Severity) })
+	return counts
 }
 
 func each[T, U any](in []T, f func(T) U) []U {
