@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -87,7 +88,7 @@ func qualitySeverity(s penstock.Severity) string {
 }
 
 // relativePath is a path for formats that want it relative to the repository.
-func relativePath(p string) string { return visible(strings.TrimLeft(path.Clean(p), "/")) }
+func relativePath(p string) string { return cmp.Or(visible(strings.TrimLeft(path.Clean(p), "/")), ".") }
 
 // identities makes ids that are unique within a report and stay the same from
 // run to run as long as the fingerprint, the path and their order do. Line

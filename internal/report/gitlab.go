@@ -158,11 +158,12 @@ func uuid(b []byte) string {
 }
 
 func (g *gitLab) vulnerability(f *penstock.Finding) gitLabVulnerability {
+	rule := cmp.Or(visible(f.Rule), "unknown")
 	v := gitLabVulnerability{
 		Name:     clip(oneLine(g.title(f)), gitLabName),
 		Severity: gitLabSeverity(f.Severity),
 		Identifiers: []gitLabIdentifier{
-			{Type: "penstock_rule_id", Name: "Penstock rule " + visible(f.Rule), Value: visible(f.Rule)},
+			{Type: "penstock_rule_id", Name: "Penstock rule " + rule, Value: rule},
 		},
 		Location: gitLabLocation{File: relativePath(f.Location.Path), StartLine: max(f.Location.Line, 1)},
 	}
@@ -256,7 +257,7 @@ func (g *gitLab) messages() []gitLabMessage {
 		if n.Incomplete {
 			level = "warn"
 		}
-		out = append(out, gitLabMessage{level, oneLine(noteText(n))})
+		out = append(out, gitLabMessage{level, cmp.Or(oneLine(noteText(n)), "(no text)")})
 	}
 	for _, s := range g.skips(penstock.Excluded) {
 		out = append(out, gitLabMessage{"info", "Left out: " + oneLine(s.text())})

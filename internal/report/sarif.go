@@ -228,7 +228,7 @@ func (s *sarif) descriptors(findings []*penstock.Finding) ([]sarifDescriptor, ma
 }
 
 func descriptor(r *penstock.Rule) sarifDescriptor {
-	title := cmp.Or(oneLine(r.Title), r.ID)
+	title := cmp.Or(oneLine(r.Title), visible(r.ID), "(no title)")
 	full := cmp.Or(oneLine(r.Why), title)
 	d := sarifDescriptor{
 		ID: r.ID, Name: pascal(r.ID),
