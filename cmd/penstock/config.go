@@ -98,7 +98,7 @@ func (a *app) showConfig(s *settings, origin, asJSON bool) error {
 	}
 	var list []entry
 	for _, o := range options() {
-		list = append(list, entry{o.name(), o.show(&s.Config), s.originOf(&o)})
+		list = append(list, entry{o.name(), o.show(&s.Config), s.origin[o.name()]})
 	}
 	if asJSON {
 		return writeJSON(a.out, list)
@@ -122,8 +122,6 @@ func (a *app) showConfig(s *settings, origin, asJSON bool) error {
 	}
 	return nil
 }
-
-func (s *settings) originOf(o *option) string { return s.origin[o.name()] }
 
 // configSchema is the JSON Schema (draft 2020-12) of the configuration, made from
 // Config: it cannot lag behind.

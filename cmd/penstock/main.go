@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -122,10 +123,12 @@ configuration; 3 nothing to check; 64 wrong use; 130 interrupted.`,
 func wrapArgs(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
+			err := check(cmd, args)
+			var known *penstock.Error
+			if err != nil && !errors.As(err, &known) {
 				return &penstock.Error{Code: penstock.ExitUsage, Hint: "see: " + cmd.CommandPath() + " --help", Err: err}
 			}
-			return nil
+			return err
 		}
 	}
 	for _, sub := range c.Commands() {

@@ -264,6 +264,9 @@ func (o *option) show(c *Config) any {
 			return string(text)
 		}
 	}
+	if o.isList() && v.IsNil() {
+		return []string{}
+	}
 	return v.Interface()
 }
 
