@@ -33,8 +33,10 @@ type needleText struct {
 const (
 	maxLiterals   = 96   // literals of one group
 	maxLiteralLen = 32   // bytes of one literal
+	maxPiece      = 24   // characters of a piece of a longer one
 	maxExpand     = 64   // characters of a class that lengthens a short literal
-	maxDensity    = 1e-3 // expected anchors a byte, above which a search is cheaper
+	maxDensity    = 0.02 // expected anchors a byte, above which a search is cheaper
+	minDensity    = 1e-5 // below which an anchor costs nothing that could be saved
 )
 
 // planAnchors derives the anchors of re, or nil if it has none.
@@ -65,6 +67,15 @@ func stripCaptures(re *syntax.Regexp) *syntax.Regexp {
 
 // flatten appends the elements of nested concatenations.
 func flatten(list []*syntax.Regexp, re *syntax.Regexp) []*syntax.Regexp {
+	if re.Op == syntax.OpLiteral {
+		// Long literals in pieces, so that each is a usable one.
+		for runes := re.Rune; ; runes = runes[maxPiece:] {
+			if len(runes) <= maxPiece {
+				return append(list, &syntax.Regexp{Op: syntax.OpLiteral, Flags: re.Flags, Rune: runes})
+			}
+			list = append(list, &syntax.Regexp{Op: syntax.OpLiteral, Flags: re.Flags, Rune: runes[:maxPiece]})
+		}
+	}
 	if re.Op != syntax.OpConcat {
 		return append(list, re)
 	}
@@ -108,7 +119,13 @@ func groupsOf(list []*syntax.Regexp, pre prefix, rest []*syntax.Regexp) ([]ancho
 	for i, re := range list {
 		sets[i] = exactSet(re)
 	}
+	pres := make([]prefix, len(list)+1)
+	pres[0] = pre
 	for i := range list {
+		pres[i+1] = pres[i].then(list[i])
+	}
+	for i := range list {
+		pre := pres[i]
 		if sets[i] != nil {
 			run := []string{""}
 			for j := i; j < len(list) && sets[j] != nil; j++ {
@@ -117,6 +134,7 @@ func groupsOf(list []*syntax.Regexp, pre prefix, rest []*syntax.Regexp) ([]ancho
 				}
 				ns := needlesOf(run, list, i, j)
 				c := density(ns)
+				c = max(c, minDensity) + c/1000
 				if pre.max != 0 {
 					c *= 4
 				}
@@ -131,15 +149,23 @@ func groupsOf(list []*syntax.Regexp, pre prefix, rest []*syntax.Regexp) ([]ancho
 			}
 		} else {
 			after := append(slices.Clone(list[i+1:]), rest...)
-			take(groupsIn(list[i], pre, after))
+			take(groupsIn(list[i], nil, pre, after))
+			// The literals before an alternation lengthen those in it.
+			k := i
+			for k > 0 && sets[k-1] != nil && i-k < 3 {
+				k--
+			}
+			if k < i && list[i].Op == syntax.OpAlternate {
+				take(groupsIn(list[i], list[k:i], pres[k], after))
+			}
 		}
-		pre = pre.then(list[i])
 	}
 	return best, cost
 }
 
-// groupsIn finds the anchors within one element that is no finite set.
-func groupsIn(re *syntax.Regexp, pre prefix, rest []*syntax.Regexp) ([]anchorGroup, float64) {
+// groupsIn finds the anchors within one element that is no finite set. lead
+// stands before it, if it is an alternation.
+func groupsIn(re *syntax.Regexp, lead []*syntax.Regexp, pre prefix, rest []*syntax.Regexp) ([]anchorGroup, float64) {
 	switch re.Op {
 	case syntax.OpConcat:
 		return groupsOf(flatten(nil, re), pre, rest)
@@ -147,7 +173,7 @@ func groupsIn(re *syntax.Regexp, pre prefix, rest []*syntax.Regexp) ([]anchorGro
 		var all []anchorGroup
 		var sum float64
 		for _, s := range re.Sub {
-			gs, c := groupsOf(flatten(nil, s), pre, rest)
+			gs, c := groupsOf(flatten(slices.Clone(lead), s), pre, rest)
 			if sum += c; sum >= impossible {
 				return nil, impossible
 			}
@@ -491,6 +517,10 @@ func density(ns []needleText) float64 {
 		}
 		// Text is not random: the more letters, the less each one tells.
 		sum += p * 4
+		if len(n.text) == 2 {
+			// It takes a place of the table for each third byte.
+			sum += 128.0 / (1 << hashBits)
+		}
 	}
 	return sum
 }

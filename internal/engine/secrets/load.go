@@ -33,6 +33,7 @@ type loader struct {
 	rules    []*rule
 	programs int
 	notes    []penstock.Note
+	checks   []string // names that the built-in rules use
 }
 
 // gitleaksVersion is the version whose rule format this package reads.
@@ -384,12 +385,15 @@ func (l *loader) newRule(u *userFile, n int) (*rule, error) {
 		check, ok := checkByName(t.Check)
 		if !ok {
 			hint := ""
-			if near := lookup.Nearest(t.Check, checkNames()); near != "" {
+			if near := lookup.Nearest(t.Check, l.checks); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
 			}
 			return nil, fail("check", fmt.Sprintf("rule %q: unknown check %q", name, t.Check), hint)
 		}
 		r.check = check
+		if u.own && !slices.Contains(l.checks, t.Check) {
+			l.checks = append(l.checks, t.Check)
+		}
 	}
 	lists, key := t.Allowlists, "allowlists"
 	if t.Allowlist != nil {

@@ -456,14 +456,14 @@ func (d *detector) accept(r *rule, t *text, start, end int, sc *scratch) {
 	}
 	checked := false
 	if r.check != nil {
-		switch r.check(secret) {
+		switch r.check.Verify(secret) {
 		case Wrong:
 			return
 		case Right:
 			checked = true
 		}
 	}
-	allowed := d.exempt(r, t, secret, match, start, end, checked, sc)
+	allowed := exempt(r, t, secret, match, start, end, sc)
 	if allowed && !t.all {
 		return
 	}
@@ -479,9 +479,8 @@ func (d *detector) accept(r *rule, t *text, start, end int, sc *scratch) {
 	sc.hits = append(sc.hits, h)
 }
 
-// exempt reports whether an allow-list or, for our own rules, a placeholder
-// exempts a finding.
-func (d *detector) exempt(r *rule, t *text, secret, match []byte, start, end int, checked bool, sc *scratch) bool {
+// exempt reports whether an allow-list exempts a finding.
+func exempt(r *rule, t *text, secret, match []byte, start, end int, sc *scratch) bool {
 	line := func() []byte {
 		lo := bytes.LastIndexByte(t.b[max(0, start-maxLine):start], '\n')
 		if lo < 0 {
@@ -507,7 +506,7 @@ func (d *detector) exempt(r *rule, t *text, secret, match []byte, start, end int
 			return true
 		}
 	}
-	return r.own && !checked && placeholder(secret)
+	return false
 }
 
 // maxLine bounds the line that allow-lists of target "line" look at, on either
