@@ -36,6 +36,7 @@ type openRoot struct {
 	jobRoot
 	index int // among the job's roots
 	root  *source.Root
+	git   *source.Repository
 	stdin *source.File
 	cache *cursor
 	// known are the indices of units that are as the cache has them, not yet
@@ -126,17 +127,9 @@ func (p *pass) file(ctx context.Context, t task, s *scratch) unit {
 		return u
 	}
 	info := penstock.FileInfo{Size: st.Size, Executable: st.Executable()}
-	wanted, err := p.wants(ctx, u.path, info)
-	if err != nil {
-		return u.unread(penstock.ReasonCrash, err)
-	}
 	if st.Size == 0 {
 		// Nothing to read, but a rule may be about the name alone.
 		return p.analyse(ctx, u, content{path: u.path, info: info, bytes: []byte{}, tree: p.tree(root)})
-	}
-	if !wanted && !source.MayHold(name) {
-		u.state, u.reason = penstock.Excluded, penstock.ReasonNotWanted
-		return u
 	}
 	weight := p.bytes.take(min(st.Size, p.limits.WholeSize))
 	defer p.bytes.give(weight)
@@ -286,7 +279,11 @@ func (p *pass) look(ctx context.Context, c *content, col *collector, budget *sou
 	if err != nil {
 		return penstock.Unread, source.Reason(err), detail(err), 0
 	}
-	if kind := source.Detect(c.path, head); kind != source.KindNone && c.size > 0 && !c.info.Member {
+	// What lies in a container has been taken apart by source already.
+	if kind := source.Detect(c.path, head); kind != source.KindNone && !c.info.Member {
+		if !kind.Supported() {
+			return penstock.Excluded, penstock.ReasonBinary, kind.String() + " archives are not opened", 0
+		}
 		return p.expand(ctx, c, kind, col, budget)
 	}
 	enc := source.Text(head)
@@ -344,11 +341,14 @@ func (p *pass) expand(ctx context.Context, c *content, kind source.Kind, col *co
 	visit := func(m source.Member) error {
 		state, reason, why, by := p.member(ctx, m, c.tree, col, budget)
 		engines |= by
-		cover(penstock.Coverage{Path: m.Path, Size: m.Size, State: state, Reason: reason, Detail: why, Engines: p.names(by)})
+		cover(penstock.Coverage{Path: m.Path, Size: max(m.Size, 0), State: state, Reason: reason, Detail: why, Engines: p.names(by)})
 		return ctx.Err()
 	}
 	if err := source.Expand(ctx, c.path, kind, random, c.size, budget, visit, cover); err != nil {
 		return penstock.Unread, penstock.ReasonArchive, detail(err), engines
+	}
+	for _, n := range budget.Notes() {
+		col.records = append(col.records, &n)
 	}
 	// A container counts as read by every engine: what it holds is accounted for
 	// member by member.
@@ -358,7 +358,7 @@ func (p *pass) expand(ctx context.Context, c *content, kind source.Kind, col *co
 // member reads one member of a container. Members that are containers have been
 // taken apart by source already.
 func (p *pass) member(ctx context.Context, m source.Member, t *tree, col *collector, budget *source.Budget) (penstock.State, penstock.Reason, string, uint64) {
-	info := penstock.FileInfo{Size: m.Size, Executable: m.Executable, Member: true}
+	info := penstock.FileInfo{Size: max(m.Size, 0), Executable: m.Executable, Member: true}
 	wanted, err := p.wants(ctx, m.Path, info)
 	if err != nil {
 		return penstock.Unread, penstock.ReasonCrash, detail(err), 0

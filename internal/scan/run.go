@@ -184,7 +184,9 @@ func resolveRoot(base, name string) (jobRoot, error) {
 		if shown != "" {
 			shown += "/"
 		}
-		return jobRoot{Name: real, Prefix: shown}, nil
+		root := jobRoot{Name: real, Prefix: shown}
+		root.Repo, root.Sub = findRepository(real)
+		return root, nil
 	}
 	if !st.Mode().IsRegular() {
 		return jobRoot{}, &penstock.Error{Message: fmt.Sprintf("%s is neither a folder nor a regular file", name), Hint: "to scan a stream, pipe it in and name it -"}
@@ -196,6 +198,25 @@ func resolveRoot(base, name string) (jobRoot, error) {
 		dir += "/"
 	}
 	return jobRoot{Name: filepath.Dir(real), File: filepath.Base(real), Prefix: dir}, nil
+}
+
+// findRepository looks for the git work tree that a folder lies in.
+func findRepository(dir string) (top, sub string) {
+	for top := dir; ; top = filepath.Dir(top) {
+		if st, err := os.Lstat(filepath.Join(top, ".git")); err == nil {
+			if !st.IsDir() {
+				return "", "" // a worktree or submodule
+			}
+			sub, err := filepath.Rel(top, dir)
+			if err != nil || sub == "." {
+				sub = ""
+			}
+			return top, filepath.ToSlash(sub)
+		}
+		if top == filepath.Dir(top) {
+			return "", ""
+		}
+	}
 }
 
 // showAs is how paths below a root begin: relative to where the user stands, if

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -365,6 +366,60 @@ func TestTreeChangesDuringTheScan(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, states(r, dir)); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
+	}
+}
+
+// git runs git on a repository that the test made itself.
+func git(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=t", "-c", "user.email=t@example.org"}, args...)...)
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+}
+
+// TestGitignore: what git tracks is scanned, whatever an ignore file says; what
+// it does not track and ignores is left out, and without an index nothing is.
+func TestGitignore(t *testing.T) {
+	dir := plant(t, map[string]string{
+		".gitignore":         "*.log\n/build/\n",
+		"app/.gitignore":     "local\n",
+		"a.log":              "SECRET-a", // tracked by force
+		"b.log":              "SECRET-b",
+		"build/out":          "SECRET-c",
+		"build/kept":         "SECRET-d", // tracked by force
+		"app/local":          "SECRET-e",
+		"app/main":           "SECRET-f",
+		"app/sub/c.log":      "SECRET-g",
+		"app/sub/untracked":  "SECRET-h",
+		"app/sub/local/deep": "SECRET-i",
+	})
+	git(t, dir, "init", "-q")
+	git(t, dir, "add", "-f", "a.log", "build/kept", "app/main", ".gitignore", "app/.gitignore")
+	all := map[string]string{
+		".gitignore": "scanned", "app/.gitignore": "scanned", ".git/": "excluded vcs", ".git/config": "scanned",
+		"a.log": "scanned", "b.log": "excluded ignored", "build/out": "excluded ignored", "build/kept": "scanned",
+		"app/local": "excluded ignored", "app/main": "scanned", "app/sub/c.log": "excluded ignored",
+		"app/sub/untracked": "scanned", "app/sub/local/": "excluded ignored",
+	}
+	r := mustRun(t, Config{Roots: []string{dir}, Worker: testWorker, Select: []string{"words"}})
+	if diff := cmp.Diff(all, states(r, dir)); diff != "" {
+		t.Errorf("whole (-want +got):\n%s", diff)
+	}
+	// From a folder inside, the ignore files above it count as well.
+	sub := filepath.Join(dir, "app", "sub")
+	r = mustRun(t, Config{Roots: []string{sub}, Worker: testWorker, Select: []string{"words"}})
+	want := map[string]string{"c.log": "excluded ignored", "untracked": "scanned", "local/": "excluded ignored"}
+	if diff := cmp.Diff(want, states(r, sub)); diff != "" {
+		t.Errorf("inside (-want +got):\n%s", diff)
+	}
+	if err := os.Remove(filepath.Join(dir, ".git", "index")); err != nil {
+		t.Fatal(err)
+	}
+	r = mustRun(t, Config{Roots: []string{dir}, Worker: testWorker, Select: []string{"words"}})
+	if r.Totals.ByReason[penstock.ReasonIgnored] != 0 {
+		t.Errorf("without an index %d files are ignored", r.Totals.ByReason[penstock.ReasonIgnored])
 	}
 }
 

@@ -287,6 +287,10 @@ type jobRoot struct {
 	File string `json:"file,omitempty"`
 	// Prefix goes before each path of this root to make the path that is shown.
 	Prefix string `json:"prefix,omitempty"`
+	// Repo is the top of the git work tree that the folder lies in, and Sub the
+	// folder's path in it.
+	Repo string `json:"repo,omitempty"`
+	Sub  string `json:"sub,omitempty"`
 	// Stdin is set for standard input.
 	Stdin bool `json:"stdin,omitempty"`
 	// Cached is set where a cache file comes with the job.

@@ -170,6 +170,12 @@ func (w *worker) run(j job) error {
 			return fmt.Errorf("open %s: %w", r.Name, err)
 		}
 		root.root = opened
+		if r.Repo != "" && !j.NoGit {
+			if top, err := source.OpenRoot(r.Repo); err == nil {
+				root.git = source.OpenRepository(top, r.Sub)
+				top.Close()
+			}
+		}
 		paths = append(paths, filepath.Join(r.Name, r.File))
 	}
 	if w.confine != nil {
@@ -332,10 +338,15 @@ func (w *worker) root(ctx context.Context, p *pass, root *openRoot, offer func(s
 		offer(root.File, st)
 		return nil
 	}
-	walker := &source.Walker{Root: root.root, Git: !p.job.NoGit, File: offer, Cover: cover}
+	walker := &source.Walker{Root: root.root, Git: root.git, File: offer, Cover: cover}
 	walker.Note = func(n penstock.Note) { _ = w.records(frameRecords, []penstock.Record{&n}) }
 	if len(p.job.Exclude) > 0 {
-		walker.Exclude = source.ParseExclude(p.job.Exclude)
+		exclude, problems := source.ParseExclude(p.job.Exclude)
+		for _, why := range problems {
+			glob := p.job.Exclude[min(max(why.Line, 1), len(p.job.Exclude))-1]
+			return &penstock.Error{Message: fmt.Sprintf("exclude %q: %s", glob, why.Message), Hint: "globs are in .gitignore syntax"}
+		}
+		walker.Exclude = exclude
 	}
 	return walker.Walk(stop)
 }

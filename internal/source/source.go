@@ -9,6 +9,7 @@ package source
 import (
 	"errors"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"penstock"
@@ -32,6 +33,12 @@ func (s Stat) Executable() bool { return s.Mode&0o111 != 0 }
 // Same reports whether both stats are of the same unchanged file.
 func (s Stat) Same(t Stat) bool {
 	return s.Size == t.Size && s.Mtime == t.Mtime && s.Ctime == t.Ctime && s.Inode == t.Inode
+}
+
+// ParseExclude compiles globs in .gitignore syntax, relative to the root, for
+// Walker.Exclude. Problems are of single globs, Line counting from 1.
+func ParseExclude(globs []string) (*Ignore, []Problem) {
+	return ParseIgnore([]byte(strings.Join(globs, "\n")), "")
 }
 
 // Reason classes an error of opening or reading as the reason of an unread file.

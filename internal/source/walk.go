@@ -2,6 +2,7 @@ package source
 
 import (
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -15,14 +16,74 @@ const (
 	maxIndex  = 512 << 20
 )
 
+// Repository is what a walk needs to know of git: what is tracked, and the ignore
+// files above the root. It is read before the worker gives up its rights, and
+// parsed after.
+type Repository struct {
+	sub    string // the root's folder in the work tree, empty or ending in a slash
+	index  []byte
+	shared map[string][]byte
+	above  map[string][]byte // ignore files by folder, from the top down
+	dirs   []string
+}
+
+// OpenRepository reads what git keeps in the work tree top, for a walk that
+// starts in its folder sub. It returns nil where there is no index: without one,
+// ignore files must not be able to hide files.
+func OpenRepository(top *Root, sub string) *Repository {
+	g := &Repository{shared: make(map[string][]byte), above: make(map[string][]byte)}
+	var err error
+	if g.index, err = top.readSmall(".git/index", maxIndex); err != nil {
+		return nil
+	}
+	if names, err := top.list(".git"); err == nil {
+		for _, name := range names {
+			if strings.HasPrefix(name, "sharedindex.") && len(g.shared) < 16 {
+				if b, err := top.readSmall(".git/"+name, maxIndex); err == nil {
+					g.shared[name] = b
+				}
+			}
+		}
+	}
+	add := func(dir, name string) {
+		if b, err := top.readSmall(name, maxIgnore); err == nil {
+			g.dirs = append(g.dirs, dir)
+			g.above[dir] = append(append(g.above[dir], b...), '\n')
+		}
+	}
+	add("", ".git/info/exclude")
+	if sub == "" {
+		return g
+	}
+	g.sub = sub + "/"
+	for i := range g.sub {
+		if i == 0 {
+			add("", ".gitignore")
+		} else if g.sub[i] == '/' && i < len(g.sub)-1 {
+			add(g.sub[:i], g.sub[:i]+"/.gitignore")
+		}
+	}
+	g.dirs = slices.Compact(g.dirs)
+	return g
+}
+
+func (r *Root) list(name string) ([]string, error) {
+	d, _, err := r.openFolder(name)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	return d.names(4096)
+}
+
 // Walker visits a tree in the order of names, folder by folder.
 type Walker struct {
 	Root *Root
 	// Exclude is matched against every path; nil excludes nothing.
 	Exclude *Ignore
-	// Git honours .gitignore files for what the index of the root's repository
-	// does not track.
-	Git bool
+	// Git is the repository whose .gitignore files are honoured for what its
+	// index does not track; nil honours none.
+	Git *Repository
 	// File is called for each regular file. The path is relative to the root.
 	File func(path string, st Stat)
 	// Cover is called for every entry that is not visited. The path of a folder
@@ -39,7 +100,7 @@ type Walker struct {
 // Walk visits the tree. It returns an error only if the root itself cannot be
 // read; it stops early when stop says so.
 func (w *Walker) Walk(stop func() bool) error {
-	if w.Git {
+	if w.Git != nil {
 		w.readIndex()
 	}
 	d, st, err := w.Root.openFolder(".")
@@ -50,14 +111,14 @@ func (w *Walker) Walk(stop func() bool) error {
 	return w.walk(d, "", stop)
 }
 
-// readIndex reads what git tracks. Without a readable index ignore files are not
-// honoured at all: a tree must not be able to hide its files by naming them.
+// readIndex parses what git tracks.
 func (w *Walker) readIndex() {
-	b, err := w.Root.readSmall(".git/index", maxIndex)
-	if err != nil {
-		return
-	}
-	entries, err := ParseIndex(b)
+	entries, err := ParseSplitIndex(w.Git.index, func(name string) ([]byte, error) {
+		if b := w.Git.shared[name]; b != nil {
+			return b, nil
+		}
+		return nil, fs.ErrNotExist
+	})
 	if err != nil {
 		w.Note(penstock.Note{
 			Code: "git-index", Place: ".git/index",
@@ -67,12 +128,14 @@ func (w *Walker) readIndex() {
 	}
 	w.tracked = make([]string, 0, len(entries))
 	for _, e := range entries {
-		w.tracked = append(w.tracked, e.Path)
+		if path, ok := strings.CutPrefix(e.Path, w.Git.sub); ok {
+			w.tracked = append(w.tracked, path)
+		}
 	}
 	slices.Sort(w.tracked)
 	w.ignores = new(Ignores)
-	if b, err := w.Root.readSmall(".git/info/exclude", maxIgnore); err == nil {
-		w.ignores.Push("", b)
+	for _, dir := range w.Git.dirs {
+		w.ignores.Push(dir, w.Git.above[dir])
 	}
 }
 
@@ -156,7 +219,7 @@ func (w *Walker) pushIgnore(dir string) {
 	if err != nil {
 		b = nil
 	}
-	w.ignores.Push(dir, b)
+	w.ignores.Push(strings.TrimSuffix(w.Git.sub+dir, "/"), b)
 }
 
 func (w *Walker) entry(path string, st Stat) {
@@ -236,7 +299,7 @@ func (w *Walker) ignored(path string, isDir bool) (string, bool) {
 	if w.ignores == nil {
 		return "", false
 	}
-	out, pattern := w.ignores.Match(path, isDir)
+	out, pattern := w.ignores.Match(w.Git.sub+path, isDir)
 	if !out {
 		return "", false
 	}
