@@ -2,12 +2,13 @@ package main
 
 import (
 	"penstock"
+	"penstock/internal/engine/secrets"
 )
 
 // engines is the one list of engines.
 func engines() []penstock.Engine {
 	return []penstock.Engine{
-		// TODO: secrets.Engine()
+		secrets.Engine(),
 	}
 }
 
