@@ -325,7 +325,11 @@ func helpMarkdown(r *penstock.Rule) string {
 func (s *sarif) result(f *penstock.Finding, rule int) sarifResult {
 	text := f.Message
 	if text == "" {
-		text = s.title(f)
+		text = s.title(f) + "."
+	}
+	if n := len(f.Places); n > 0 {
+		// GitHub shows the first location only.
+		text += fmt.Sprintf(" Also in %s, the first at %s.", count(n, "more place", "more places"), position(f.Places[0]))
 	}
 	r := sarifResult{
 		RuleID: f.Rule, RuleIndex: rule, Level: f.Severity.SARIFLevel(),
