@@ -1,9 +1,11 @@
-// Package rules holds the rules that are data.
+// Package rules holds the rules that are data: one folder for each engine, built
+// into the program.
 package rules
 
 import "embed"
 
-// Secrets are the built-in rules of the secrets engine: secrets/*.toml.
+// Secrets is the rules of the secrets engine, secrets/*.toml, in the format of
+// gitleaks with keys of our own; internal/engine/secrets reads them.
 //
-//go:embed secrets
+//go:embed secrets/*.toml
 var Secrets embed.FS
