@@ -46,6 +46,7 @@ type settings struct {
 	// fromFile are the options that the file sets.
 	fromFile map[string]bool
 	keys     syntax.Keys
+	notes    []*penstock.Note
 }
 
 // codeOf is the exit code of a wrong value: a wrong flag is wrong use, a wrong
@@ -444,12 +445,15 @@ func folder(open opener, name string) ([]string, error) {
 	return names, nil
 }
 
-// loadEnv puts PENSTOCK_* variables over the file.
+// loadEnv puts PENSTOCK_* variables over the file. A name that is nearly one of
+// ours is noted; others may be a script's own.
 func (a *app) loadEnv(s *settings) error {
+	known := []string{"CONFIG", "NO_CONFIG"}
 	for _, o := range options() {
 		if o.env == "" {
 			continue
 		}
+		known = append(known, strings.TrimPrefix(o.env, "PENSTOCK_"))
 		text := a.env(o.env)
 		if text == "" {
 			continue
@@ -462,6 +466,20 @@ func (a *app) loadEnv(s *settings) error {
 			return &penstock.Error{Message: o.env + ": " + err.Error(), Hint: o.doc}
 		}
 		s.over(&o, o.env)
+	}
+	for _, e := range a.environ {
+		name, _, _ := strings.Cut(e, "=")
+		name, ours := strings.CutPrefix(name, "PENSTOCK_")
+		if !ours || slices.Contains(known, name) {
+			continue
+		}
+		if near := syntax.Nearest(name, known); near != "" {
+			s.notes = append(s.notes, &penstock.Note{
+				Code:    "env-unknown",
+				Message: "the variable PENSTOCK_" + name + " is none of ours and does nothing",
+				Hint:    "did you mean PENSTOCK_" + near + "?",
+			})
+		}
 	}
 	return nil
 }

@@ -174,6 +174,7 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	notes = append(notes, s.notes...)
 	notes = append(notes, s.weakens(c)...)
 	c.result.Notes = append(c.result.Notes, notes...)
 	c.result.Header.Config = s.digest(in)
