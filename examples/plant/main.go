@@ -193,7 +193,7 @@ func (m maker) leaks() ([]leak, error) {
 		{"scripts/backup.tar.gz", "", backup},
 		// One that its owner looked at and accepts, with a reason.
 		{"scripts/backup.sh", "pg_dump \"$DATABASE_URL\"",
-			"DATABASE_URL=postgres" + "://reader:" + m.text(alnum, 16) + "@localhost:5432/shop # penstock: ignore[secrets/*] local replica without customer data\npg_dump \"$DATABASE_URL\""},
+			"DATABASE_URL=postgres" + "://reader:" + m.text(alnum, 16) + "@localhost:5432/shop # pen" + "stock: ignore[secrets/*] local replica without customer data\npg_dump \"$DATABASE_URL\""},
 		// A download that broke off: it cannot be read, so it is not called clean.
 		{"scripts/backup-old.zip", "", "PK\x03\x04\x14\x00\x00\x00\x08\x00" + m.text(alnum, 200)},
 	}, nil
