@@ -99,24 +99,19 @@ type text struct {
 	row  int   // newlines before b
 	// Matches count that start in [from, until).
 	from, until int
-	// Of a decoded text: matches count only if they touch this part, and all
-	// their places in the file are that of the encoded text.
-	part    *part
-	decoded []string
+	// view is set for a decoded text: matches count only if they touch what was
+	// decoded, and lie in the file where the encoded text does.
+	view *view
 	// all keeps what allow-lists exempt, marked, and skips nothing by path.
 	all bool
-}
-
-// part maps a decoded text to the file.
-type part struct {
-	start, end int   // in the decoded text
-	from, to   int64 // of the encoded text, in the file
 }
 
 // scan finds what the rules match in t and appends it to sc.hits.
 func (d *detector) scan(t *text, sc *scratch) {
 	clear(sc.present)
-	sc.limit = sc.steps + sc.trace.steps + stepsBase + stepsPerByte*int64(len(t.b))
+	if t.view == nil {
+		sc.limit = sc.steps + sc.trace.steps + stepsBase + stepsPerByte*int64(len(t.b))
+	}
 	d.anchors(t, sc)
 	for _, id := range sc.touched {
 		r := d.rules[id]
@@ -165,9 +160,6 @@ func (d *detector) anchors(t *text, sc *scratch) {
 				continue
 			}
 			at := pos + int(g.off)
-			if t.part != nil && at >= t.part.end+maxBehind {
-				continue
-			}
 			if sc.spent {
 				return
 			}
@@ -205,11 +197,6 @@ func (d *detector) anchors(t *text, sc *scratch) {
 		}
 	})
 }
-
-// maxBehind is how far behind the decoded part of a text an anchor may stand for
-// its match to touch that part. No expression with an anchor before the secret
-// needs more.
-const maxBehind = 256
 
 // prepare compiles the filter of a group of anchors: the whole expression where
 // the literal starts it, else what follows the literal.
@@ -335,14 +322,14 @@ func byStart(a, b candidate) int { return cmp.Or(cmp.Compare(a.lo, b.lo), cmp.Co
 // within the last match of the piece before.
 func (d *detector) nextOf(id int32, t *text, sc *scratch) int {
 	next := t.from
-	if t.part == nil {
+	if t.view == nil {
 		next = max(next, int(sc.next[id]-t.base))
 	}
 	return next
 }
 
 func (d *detector) setNext(id int32, t *text, next int, sc *scratch) {
-	if t.part != nil || t.until == len(t.b) {
+	if t.view != nil || t.until == len(t.b) {
 		return
 	}
 	if sc.next[id] == 0 {
@@ -410,7 +397,7 @@ func (d *detector) findLarge(p *prog, b []byte, lo, hi int, sc *scratch) (s, e i
 // accept turns a match into a hit, unless entropy, check or an allow-list speaks
 // against it. The order and the details are gitleaks'.
 func (d *detector) accept(r *rule, t *text, start, end int, sc *scratch) {
-	if t.part != nil && (start >= t.part.end || end <= t.part.start) {
+	if t.view != nil && !t.view.touched(start, end) {
 		return
 	}
 	match := bytes.Trim(t.b[start:end], "\n")
@@ -450,10 +437,6 @@ func (d *detector) accept(r *rule, t *text, start, end int, sc *scratch) {
 	if r.entropy != 0 && entropy <= r.entropy {
 		return
 	}
-	if t.part != nil && (from >= t.part.end || to <= t.part.start) {
-		// The name was encoded, the value was not: the plain text shows it.
-		return
-	}
 	checked := false
 	if r.check != nil {
 		switch r.check.Verify(secret) {
@@ -468,13 +451,15 @@ func (d *detector) accept(r *rule, t *text, start, end int, sc *scratch) {
 		return
 	}
 	h := hit{
-		rule: r, entropy: entropy, checked: checked, allowed: allowed, decoded: t.decoded,
+		rule: r, entropy: entropy, checked: checked, allowed: allowed,
 		value: bytes.Clone(secret),
 		start: t.base + int64(start), end: t.base + int64(end),
 		from: t.base + int64(from), to: t.base + int64(to),
 	}
-	if t.part != nil {
-		h.start, h.end, h.from, h.to = t.part.from, t.part.to, t.part.from, t.part.to
+	if v := t.view; v != nil {
+		h.start, h.end = v.file(start, end)
+		h.from, h.to = v.file(from, to)
+		h.decoded = slices.Clone(v.kind[:v.n])
 	}
 	sc.hits = append(sc.hits, h)
 }

@@ -217,8 +217,43 @@ func (d *detector) settle(hits []hit) []bool {
 			}
 		}
 	}
+	dropDecoded(hits, keep)
 	dropOverlaps(hits, keep)
 	return keep
+}
+
+// dropDecoded drops what a rule found in a decoded view and elsewhere, too, with
+// fewer layers.
+func dropDecoded(hits []hit, keep []bool) {
+	var order []int
+	some := false
+	for i := range hits {
+		if keep[i] {
+			order = append(order, i)
+			some = some || len(hits[i].decoded) > 0
+		}
+	}
+	if !some {
+		return
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		x, y := &hits[a], &hits[b]
+		return cmp.Or(cmp.Compare(x.rule.info.ID, y.rule.info.ID), cmp.Compare(x.from, y.from), cmp.Compare(len(x.decoded), len(y.decoded)))
+	})
+	last := -1
+	for _, i := range order {
+		h := &hits[i]
+		if last >= 0 && hits[last].rule == h.rule && h.from < hits[last].to {
+			switch {
+			case len(h.decoded) > len(hits[last].decoded), len(h.decoded) > 0 && len(h.decoded) == len(hits[last].decoded) && bytes.Equal(h.value, hits[last].value):
+				keep[i] = false
+				continue
+			case len(h.decoded) < len(hits[last].decoded):
+				keep[last] = false
+			}
+		}
+		last = i
+	}
 }
 
 // dropOverlaps keeps, of our own rules' hits whose secrets overlap, the best.
