@@ -11,6 +11,7 @@ import (
 	"penstock"
 	"penstock/internal/gate"
 	"penstock/internal/scan"
+	"penstock/internal/syntax"
 )
 
 // Config is the configuration: the one struct from which the keys of
@@ -287,13 +288,13 @@ func (s *settings) check(engines []penstock.Engine) error {
 	for _, o := range options() {
 		if o.choices != nil {
 			if got := o.value(&s.Config).String(); !slices.Contains(o.choices, got) {
-				return wrong(o.name(), fmt.Sprintf("%s must not be %q", o.name(), got), "use one of "+strings.Join(o.choices, ", "))
+				return wrong(o.name(), fmt.Sprintf("%s must not be %q", o.name(), syntax.Shown(got)), "use one of "+strings.Join(o.choices, ", "))
 			}
 		}
 	}
 	for _, e := range s.Scan.Engines {
 		if !slices.Contains(names, e) {
-			return wrong("scan.engines", fmt.Sprintf("there is no engine %q", e), nearHint(e, names))
+			return wrong("scan.engines", fmt.Sprintf("there is no engine %q", syntax.Shown(e)), nearHint(e, names))
 		}
 	}
 	if n := s.Scan.Jobs; n < 0 || n > maxJobs {

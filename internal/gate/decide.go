@@ -39,8 +39,9 @@ type Input struct {
 // Baseline is what an earlier run found, made by NewBaseline.
 type Baseline struct {
 	// Place is the file it was read from.
-	Place        string
-	fingerprints map[string]bool
+	Place string
+	// paths are the files of each finding, by fingerprint.
+	paths map[string]map[string]bool
 }
 
 // NewBaseline makes a baseline from the findings of an earlier run. Findings are
@@ -48,17 +49,28 @@ type Baseline struct {
 // equal finding is put before it: the matcher with stored features takes this
 // place later, behind the same two functions.
 func NewBaseline(place string, findings []*penstock.Finding) *Baseline {
-	b := &Baseline{Place: place, fingerprints: make(map[string]bool, len(findings))}
+	b := &Baseline{Place: place, paths: make(map[string]map[string]bool, len(findings))}
 	for _, f := range findings {
-		if f.Fingerprint != "" {
-			b.fingerprints[f.Fingerprint] = true
+		if f.Fingerprint == "" {
+			continue
 		}
+		paths := map[string]bool{f.Location.Path: true}
+		for _, l := range f.Places {
+			paths[l.Path] = true
+		}
+		b.paths[f.Fingerprint] = paths
 	}
 	return b
 }
 
+// holds reports whether the finding is known in every file that it stands in: a
+// copy in another file is new.
 func (b *Baseline) holds(f *penstock.Finding) bool {
-	return b != nil && b.fingerprints[f.Fingerprint]
+	if b == nil || f.Fingerprint == "" {
+		return false
+	}
+	known := b.paths[f.Fingerprint]
+	return known[f.Location.Path] && !slices.ContainsFunc(f.Places, func(l penstock.Location) bool { return !known[l.Path] })
 }
 
 // Decide gives the verdict. It sets Suppressed, Blocks and Reason of every

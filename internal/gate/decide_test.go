@@ -268,6 +268,16 @@ func TestDecide(t *testing.T) {
 			each:    []string{"baseline: suppressed by baseline: known before", "blocks: high is at or above high (block)"},
 		},
 		{
+			name: "a copy in another file is new",
+			in: Input{
+				Policy:   Default(),
+				Baseline: NewBaseline("old.jsonl", []*penstock.Finding{finding("secrets/a", penstock.High, "a", "b")}),
+				Findings: []*penstock.Finding{finding("secrets/a", penstock.High, "a", "c")},
+			},
+			want:    "block 1/1/0",
+			reasons: []string{"1 finding at or above high blocks (1 high), by the policy's block", "only findings that the baseline does not hold count"},
+		},
+		{
 			name: "baseline without only-new",
 			in: Input{
 				Policy:   policy(func(p *Policy) { p.OnlyNew = false }),

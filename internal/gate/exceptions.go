@@ -69,7 +69,7 @@ func (e *Exception) check() (message, hint string) {
 		return "the exception has no expiry", "add expires: YYYY-MM-DD"
 	}
 	if _, err := time.Parse(time.DateOnly, e.Expires); err != nil {
-		return fmt.Sprintf("expires %q is no date", e.Expires), "write expires: YYYY-MM-DD"
+		return fmt.Sprintf("expires %q is no date", syntax.Shown(e.Expires)), "write expires: YYYY-MM-DD"
 	}
 	return "", ""
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"penstock"
+	"penstock/internal/syntax"
 )
 
 // Threshold is the severity from which findings block. The zero value is unset;
@@ -138,7 +139,7 @@ func (p Policy) Check(engines []string) error {
 	}
 	for name := range p.Engines {
 		if !slices.Contains(engines, name) {
-			return &KeyError{Key: "gate.engines." + name, Message: fmt.Sprintf("there is no engine %q", name), Name: name, Known: engines}
+			return &KeyError{Key: "gate.engines." + syntax.Shown(name), Message: fmt.Sprintf("there is no engine %q", syntax.Shown(name)), Name: name, Known: engines}
 		}
 	}
 	if p.MaxExceptionDays < 0 {

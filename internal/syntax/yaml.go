@@ -53,9 +53,12 @@ func DecodeYAML(path string, data []byte, into any) (Keys, error) {
 }
 
 // lineOf turns the parser's "yaml: line 3: did not find ..." into ":3: did not
-// find ...".
+// find ...". Names from the file are left out.
 func lineOf(err error) string {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if before, _, ok := strings.Cut(text, "'"); ok && strings.Contains(text, "anchor") {
+		text = before + "of an unknown name"
+	}
 	if rest, ok := strings.CutPrefix(text, "line "); ok {
 		return ":" + rest
 	}
@@ -91,7 +94,11 @@ func (w *walker) value(n *yaml.Node, v reflect.Value, at string) {
 	if v.CanAddr() && v.Addr().Type().Implements(textUnmarshaler) {
 		if w.scalar(n, at) {
 			if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Value)); err != nil {
-				w.problem(n.Line, at+": "+err.Error(), "")
+				message := err.Error()
+				if Shown(n.Value) != n.Value {
+					message = fmt.Sprintf("%q is not understood", Shown(n.Value))
+				}
+				w.problem(n.Line, at+": "+message, "")
 			}
 		}
 		return
@@ -155,7 +162,7 @@ func (w *walker) object(n *yaml.Node, v reflect.Value, at string) {
 		key, value := n.Content[i], n.Content[i+1]
 		name := key.Value
 		if seen[name] {
-			w.problem(key.Line, fmt.Sprintf("the key %q is there twice", clip(name)), "keep one of the two")
+			w.problem(key.Line, fmt.Sprintf("the key %q is there twice", Shown(name)), "keep one of the two")
 			continue
 		}
 		seen[name] = true
@@ -183,7 +190,7 @@ func (w *walker) unknown(line int, name, at string, fields map[string]int) {
 	if near := Nearest(name, names); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
-	w.problem(line, fmt.Sprintf("unknown key %q%s", clip(name), where), hint)
+	w.problem(line, fmt.Sprintf("unknown key %q%s", Shown(name), where), hint)
 }
 
 func (w *walker) dictionary(n *yaml.Node, v reflect.Value, at string) {
@@ -195,12 +202,13 @@ func (w *walker) dictionary(n *yaml.Node, v reflect.Value, at string) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := reflect.ValueOf(n.Content[i].Value).Convert(v.Type().Key())
 		if m.MapIndex(key).IsValid() {
-			w.problem(n.Content[i].Line, fmt.Sprintf("the key %q is there twice", clip(n.Content[i].Value)), "keep one of the two")
+			w.problem(n.Content[i].Line, fmt.Sprintf("the key %q is there twice", Shown(n.Content[i].Value)), "keep one of the two")
 			continue
 		}
 		item := reflect.New(v.Type().Elem()).Elem()
-		w.keys[join(at, n.Content[i].Value)] = n.Content[i].Line
-		w.value(n.Content[i+1], item, join(at, n.Content[i].Value))
+		below := join(at, Shown(n.Content[i].Value))
+		w.keys[below] = n.Content[i].Line
+		w.value(n.Content[i+1], item, below)
 		m.SetMapIndex(key, item)
 	}
 	v.Set(m)
@@ -210,7 +218,7 @@ func (w *walker) list(n *yaml.Node, v reflect.Value, at string) {
 	if n.Kind != yaml.SequenceNode {
 		hint := ""
 		if n.Kind == yaml.ScalarNode {
-			hint = fmt.Sprintf("write [%s]", clip(n.Value))
+			hint = fmt.Sprintf("write [%s]", Shown(n.Value))
 		}
 		w.problem(n.Line, at+" must be a list", hint)
 		return
@@ -231,13 +239,21 @@ func join(at, name string) string {
 	return at + "." + name
 }
 
-// clip keeps a name from a hostile file from filling the screen.
-func clip(s string) string {
-	const longest = 60
-	if len(s) <= longest {
+// Shown cuts a name or value from a file down to what a message may show: text
+// that is long or full of digits may be a secret in the wrong place, of which at
+// most four characters are shown.
+func Shown(s string) string {
+	const longest, digits, short, shown = 32, 4, 12, 4
+	n := 0
+	for i := range len(s) {
+		if s[i] >= '0' && s[i] <= '9' {
+			n++
+		}
+	}
+	if len(s) <= short || len(s) <= longest && n <= digits {
 		return s
 	}
-	return strings.ToValidUTF8(s[:longest], "") + "…"
+	return strings.ToValidUTF8(s[:shown], "") + "…"
 }
 
 // YAMLFields maps the yaml names of a struct type's fields to their indexes. A

@@ -91,6 +91,29 @@ func TestDecodeYAMLReportsAll(t *testing.T) {
 	}
 }
 
+// A file named by mistake may hold secrets; a message must not.
+func TestDecodeYAMLHidesSecrets(t *testing.T) {
+	secret := strings.Repeat("k7Qz", 9)
+	for _, in := range []string{
+		secret + ": 1\n", "scan: {" + secret + ": 1}\n", "scan: {engines: " + secret + "}\n", "levels: {a: " + secret + "}\n",
+		"version: " + secret + "\n", "name: *" + secret + "\n", "levels: {" + secret + ": a, " + secret + ": b}\n",
+		"levels: {" + secret + ": zz}\n", "\"" + secret + "\n", "a: b: " + secret + "\n", "!" + secret + " x\n", "name: !<" + secret + "> x\n", "%" + secret + "\n---\n",
+	} {
+		_, err := DecodeYAML("f.yaml", []byte(in), new(yamlSample))
+		if err == nil {
+			continue
+		}
+		text := err.Error()
+		var e *penstock.Error
+		if errors.As(err, &e) {
+			text += e.Hint
+		}
+		if strings.Contains(text, secret[:8]) {
+			t.Errorf("%q: the message shows it: %s", in, text)
+		}
+	}
+}
+
 func TestDecodeYAMLEmpty(t *testing.T) {
 	for _, in := range []string{"", "# nothing\n", "---\n"} {
 		if _, err := DecodeYAML("f.yaml", []byte(in), new(yamlSample)); err != nil {
