@@ -18,10 +18,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync"
 
 	"penstock"
+	"penstock/rules"
 )
 
 // Version changes whenever the same bytes may give another answer.
@@ -33,10 +35,30 @@ func Engine() penstock.Engine {
 		Name:    "secrets",
 		Doc:     "Credentials written down in files: tokens, keys, passwords, connection strings.",
 		Version: version,
+		Digest:  rulesDigest,
+		PerFile: true,
 		Rules:   describe,
 		Open:    open,
 		Secrets: newRedactor(),
 	}
+}
+
+// rulesDigest is the SHA-256 of the built-in rule files.
+func rulesDigest() string {
+	sum := sha256.New()
+	names, err := fs.Glob(rules.Secrets, "secrets/*.toml") // sorted
+	for _, name := range names {
+		var b []byte
+		if b, err = fs.ReadFile(rules.Secrets, name); err != nil {
+			break
+		}
+		fmt.Fprintf(sum, "%s %d\n", name, len(b))
+		sum.Write(b)
+	}
+	if err != nil {
+		panic(err) // embedded files can be read
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // describe lists the rules of the engine and of the files.
