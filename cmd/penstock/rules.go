@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -37,7 +38,7 @@ func (a *app) rulesCommand() *cobra.Command {
 and says what is wrong or works otherwise than it may seem. It exits with 2 if a
 file cannot be used.`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return a.testRules(args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.testRules(cmd.Context(), args) },
 	})
 	return cmd
 }
@@ -56,7 +57,7 @@ func (a *app) listRules(rules []penstock.Rule) error {
 	return err
 }
 
-func (a *app) testRules(names []string) error {
+func (a *app) testRules(ctx context.Context, names []string) error {
 	s := newSettings()
 	s.Scan.Rules = names
 	files, err := s.ruleFiles()
@@ -77,18 +78,55 @@ func (a *app) testRules(names []string) error {
 			return err
 		}
 		count += len(all) - len(own)
-	}
-	for _, n := range ruleWarnings(files) {
-		warnings++
-		fmt.Fprintf(a.out, "warning: %s: %s\n", plain(n.Place), plain(n.Message))
-		if n.Hint != "" {
-			fmt.Fprintf(a.out, "hint: %s\n", plain(n.Hint))
+		list, err := ruleWarnings(ctx, e, files)
+		if err != nil {
+			return err
+		}
+		warnings += len(list)
+		for _, n := range list {
+			a.warn(n)
 		}
 	}
 	_, err = fmt.Fprintf(a.out, "%d files, %d rules, %d warnings\n", len(files), count, warnings)
 	return err
 }
 
-// ruleWarnings asks the engine that reads such files what works otherwise than
-// it may seem.
-func ruleWarnings([]penstock.RuleFile) []*penstock.Note { return nil } // TODO: secrets engine
+func (a *app) warn(n *penstock.Note) {
+	place := ""
+	if n.Place != "" {
+		place = plain(n.Place) + ": "
+	}
+	fmt.Fprintf(a.out, "warning: %s%s\n", place, plain(n.Message))
+	if n.Hint != "" {
+		fmt.Fprintf(a.out, "hint: %s\n", plain(n.Hint))
+	}
+}
+
+// notes is a reporter that keeps the notes.
+type notes []*penstock.Note
+
+func (n *notes) Report(r penstock.Record) {
+	if note, ok := r.(*penstock.Note); ok {
+		*n = append(*n, note)
+	}
+}
+
+// ruleWarnings opens an engine with the files and no tree: what it has to say
+// about rules it says as notes.
+func ruleWarnings(ctx context.Context, e penstock.Engine, files []penstock.RuleFile) ([]*penstock.Note, error) {
+	if e.Open == nil {
+		return nil, nil
+	}
+	pass, err := e.Open(ctx, penstock.Setup{RuleFiles: files})
+	if err != nil {
+		return nil, err
+	}
+	var list notes
+	each := func(n int, do func(i int)) {
+		for i := range n {
+			do(i)
+		}
+	}
+	err = pass.Finish(ctx, penstock.Run{Each: each}, &list)
+	return list, err
+}
