@@ -13,6 +13,8 @@ const (
 	// takes 1024 KiB and is dropped whole beyond that; some room is left for what
 	// the step itself writes.
 	mdLimit = 1000 << 10
+	// mdLeast is the smallest bound; below it the account would not fit.
+	mdLeast = 16 << 10
 	// mdReserve is kept free for the closing lines.
 	mdReserve = 512
 	// mdItems and mdChars bound the lists and texts of one finding.
@@ -38,7 +40,7 @@ type markdown struct {
 func newMarkdown(w io.Writer, opts Options) Sink {
 	m := &markdown{w: w, opts: opts, max: mdLimit}
 	if opts.MaxBytes > 0 {
-		m.max = max(min(m.max, opts.MaxBytes), 4*mdReserve)
+		m.max = max(min(m.max, opts.MaxBytes), mdLeast)
 	}
 	return m
 }
@@ -126,12 +128,12 @@ func (m *markdown) head(open, suppressed []*penstock.Finding) {
 	}
 	fmt.Fprintf(&m.b, "## %sPenstock: %s\n\n%s.\n\n", mark, word, mdText(upperFirst(sentence)))
 	if m.verdict != nil {
+		room := m.max / 4
 		for i, r := range m.verdict.Reasons {
-			if i == 20 {
+			if !m.block(&room, "- "+mdText(clip(r, 500))+"\n") {
 				fmt.Fprintf(&m.b, "- ... and %s\n", count(len(m.verdict.Reasons)-i, "more reason", "more reasons"))
 				break
 			}
-			fmt.Fprintf(&m.b, "- %s\n", mdText(clip(r, 500)))
 		}
 		m.b.WriteString("\n")
 	}
@@ -143,7 +145,7 @@ func (m *markdown) head(open, suppressed []*penstock.Finding) {
 		m.b.WriteString("\n")
 	}
 	if len(suppressed) > 0 {
-		fmt.Fprintf(&m.b, "%s: %s.\n\n", count(len(suppressed), "suppressed finding", "suppressed findings"), mdText(clip(kinds(suppressed), 500)))
+		fmt.Fprintf(&m.b, "%s: %s.\n\n", count(len(suppressed), "suppressed finding", "suppressed findings"), mdText(clip(kinds(suppressed), 100)))
 	}
 }
 

@@ -48,7 +48,7 @@ type Options struct {
 	// Commit is the hash of the scanned commit where there is one (gitlab).
 	Commit string
 	// MaxBytes bounds a Markdown report; 0 means the limit of a GitHub step
-	// summary, which also is the most.
+	// summary, which also is the most. 65,536 fits a comment there.
 	MaxBytes int
 }
 
