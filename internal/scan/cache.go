@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +24,7 @@ import (
 
 const (
 	cacheMagic = "penstock cache 1\n"
+	cacheHead  = len(cacheMagic) + sha256.Size
 	cacheTotal = 512 << 20 // bytes in one trust class; the oldest files go first
 	// racy is how long before the run a file must have been left alone for its
 	// time stamps to be trusted; coarse file systems step by up to two seconds.
@@ -62,20 +64,37 @@ func digestOf(e penstock.Engine) string {
 	return e.Digest()
 }
 
-// checkCache returns the units of a cache file as text, without its frame. A
-// damaged one is no cache.
-func checkCache(b []byte) (string, bool) {
-	s, ok := strings.CutPrefix(string(b), cacheMagic)
-	if !ok || len(s) < sha256.Size {
+// readCache reads a cache file as text: strings of units share it.
+func readCache(f *os.File) (string, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.Grow(int(min(st.Size(), cacheTotal)))
+	_, err = io.CopyBuffer(struct{ io.Writer }{&b}, struct{ io.Reader }{io.LimitReader(f, cacheTotal)}, make([]byte, 64<<10))
+	return b.String(), err
+}
+
+// checkCache reads a cache file whole; a damaged one is no cache.
+func checkCache(name string) (string, bool) {
+	f, err := os.Open(name)
+	if err != nil {
 		return "", false
 	}
-	sum := sha256.Sum256(b[len(cacheMagic)+sha256.Size:])
-	return s[sha256.Size:], string(sum[:]) == s[:sha256.Size]
+	defer f.Close()
+	s, err := readCache(f)
+	if err != nil || len(s) < cacheHead || !strings.HasPrefix(s, cacheMagic) {
+		return "", false
+	}
+	sum := sha256.New()
+	_, _ = io.CopyBuffer(sum, struct{ io.Reader }{strings.NewReader(s[cacheHead:])}, make([]byte, 64<<10))
+	return s, string(sum.Sum(nil)) == s[len(cacheMagic):cacheHead]
 }
 
 // decodeCache decodes all units of a checked cache file, for the parent.
 func decodeCache(s string) []unit {
-	r := unitReader{s: s}
+	r := unitReader{s: s[cacheHead:]}
 	n := r.uvarint()
 	if n > uint64(len(r.s)) {
 		return nil
@@ -101,11 +120,11 @@ type cursor struct {
 }
 
 // newCursor starts on the units of a cache file that the parent has checked.
-func newCursor(b []byte) *cursor {
-	if len(b) < len(cacheMagic)+sha256.Size {
+func newCursor(s string) *cursor {
+	if len(s) < cacheHead {
 		return nil
 	}
-	c := &cursor{r: unitReader{s: string(b[len(cacheMagic)+sha256.Size:])}, index: -1}
+	c := &cursor{r: unitReader{s: s[cacheHead:]}, index: -1}
 	c.left = c.r.uvarint()
 	c.next()
 	return c

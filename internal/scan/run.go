@@ -132,7 +132,7 @@ func newRun(cfg *Config) (*run, error) {
 		name := ""
 		if cfg.CacheDir != "" && !root.Stdin {
 			name = cacheDigest(cfg, &r.job, *root, r.engines) + ".units"
-			if text, ok := loadChecked(filepath.Join(cfg.CacheDir, name)); ok {
+			if text, ok := checkCache(filepath.Join(cfg.CacheDir, name)); ok {
 				root.Cached = true
 				r.texts[i] = text
 			}
@@ -140,14 +140,6 @@ func newRun(cfg *Config) (*run, error) {
 		r.caches = append(r.caches, name)
 	}
 	return r, nil
-}
-
-func loadChecked(name string) (string, bool) {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return "", false
-	}
-	return checkCache(b)
 }
 
 func engineList(engines []penstock.Engine) string {

@@ -208,11 +208,11 @@ func (w *worker) run(j job) error {
 
 func loadCache(f *os.File) *cursor {
 	defer f.Close()
-	b, err := io.ReadAll(f)
+	s, err := readCache(f)
 	if err != nil {
 		return nil
 	}
-	return newCursor(b)
+	return newCursor(s)
 }
 
 // task is one file to read.
