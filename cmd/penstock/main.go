@@ -48,6 +48,8 @@ type app struct {
 func run(args []string, in *os.File, out, errw io.Writer, environ []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// The first signal ends the run in order; the second one ends the program.
+	context.AfterFunc(ctx, stop)
 	a := &app{in: in, out: out, err: errw, environ: environ, engines: engines(), worker: workerCommand, now: time.Now}
 	return a.main(ctx, args)
 }

@@ -342,7 +342,7 @@ func (p *progress) update(files int) {
 		return
 	}
 	p.last, p.shown = now, true
-	fmt.Fprintf(p.w, "\r\x1b[Kchecking: %d files", files)
+	fmt.Fprintf(p.w, "\r\x1b[Kfiles checked: %d", files)
 }
 
 // end erases the line.

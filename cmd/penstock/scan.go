@@ -118,7 +118,10 @@ func (r *checked) records(each func(penstock.Record) error) error {
 	return each(&end)
 }
 
-// check scans and asks the gate. Everything that the user wrote is read before,
+// check scans and asks the gate. What is read from the tree here, configuration,
+// exceptions and ignore lists, is to come from the base of a change once git
+// objects can be read: find, exceptions and ignores take it from an os.Root, in
+// whose place the base's tree comes then. Everything that the user wrote is read before,
 // so that a typing error does not cost a scan.
 func (a *app) check(ctx context.Context, s *settings, targets []string) (*checked, error) {
 	started := a.now()
@@ -176,6 +179,13 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	}
 	notes = append(notes, s.notes...)
 	notes = append(notes, s.weakens(c)...)
+	if c.ci.Fork && !s.named && (s.path != "" || len(in.Exceptions) > 0 || len(in.Ignores) > 0) {
+		notes = append(notes, &penstock.Note{
+			Code:    "config-untrusted",
+			Message: "the configuration, exceptions and ignore lists come from the change that is checked, which is from a fork",
+			Hint:    "give the job a configuration of your own by --config, and --no-ignores",
+		})
+	}
 	c.result.Notes = append(c.result.Notes, notes...)
 	c.result.Header.Config = s.digest(in)
 
@@ -421,13 +431,6 @@ func (s *settings) weakens(c *checked) []*penstock.Note {
 	}
 	if size := s.Scan.Limits.FileSize; set("scan.limits.file-size") && size > 0 && size < smallFile {
 		note("scan.limits.file-size", "the configuration leaves out every file of more than %d bytes", size)
-	}
-	if c.ci.Fork && s.path != "" {
-		notes = append(notes, &penstock.Note{
-			Code: "config-untrusted", Place: filepath.ToSlash(s.path),
-			Message: "the configuration comes from the change that is checked, which is from a fork",
-			Hint:    "give the job a configuration of your own by --config",
-		})
 	}
 	return notes
 }
