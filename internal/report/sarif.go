@@ -65,10 +65,9 @@ type (
 		Driver sarifDriver `json:"driver"`
 	}
 	sarifDriver struct {
-		Name          string            `json:"name"`
-		Version       string            `json:"version,omitempty"`
-		Rules         []sarifDescriptor `json:"rules"`
-		Notifications []sarifDescriptor `json:"notifications,omitempty"`
+		Name    string            `json:"name"`
+		Version string            `json:"version,omitempty"`
+		Rules   []sarifDescriptor `json:"rules"`
 	}
 	sarifDescriptor struct {
 		ID            string         `json:"id"`
@@ -98,8 +97,7 @@ type (
 		Locations  []sarifLocation `json:"locations,omitempty"`
 	}
 	sarifReference struct {
-		ID    string `json:"id"`
-		Index int    `json:"index"`
+		ID string `json:"id"`
 	}
 	sarifResult struct {
 		RuleID       string             `json:"ruleId"`
@@ -170,9 +168,9 @@ func (s *sarif) Close() error {
 	rules, index := s.descriptors(findings)
 	run := sarifRun{
 		Tool: sarifTool{sarifDriver{
-			Name: "Penstock", Version: visible(s.header.Version), Rules: rules, Notifications: notices.descriptors,
+			Name: "Penstock", Version: visible(s.header.Version), Rules: rules,
 		}},
-		Invocations:        []sarifInvocation{{!s.incomplete(), notices.list}},
+		Invocations:        []sarifInvocation{{!s.incomplete(), notices}},
 		OriginalURIBaseIDs: map[string]sarifBase{sarifBaseID: {sarifMessage{Text: "The folder that paths are relative to."}}},
 		ColumnKind:         "utf16CodeUnits",
 		Results:            make([]sarifResult, 0, len(findings)),
@@ -336,7 +334,7 @@ func (s *sarif) result(f *penstock.Finding, rule int) sarifResult {
 		Message:    *plainMessage(text),
 		Properties: resultFacts(f),
 	}
-	primary := physical(f.Location)
+	primary := place(f.Location)
 	if f.Evidence.Scope != "" {
 		primary.Logical = []sarifScope{{visible(f.Evidence.Scope)}}
 	}
@@ -347,7 +345,7 @@ func (s *sarif) result(f *penstock.Finding, rule int) sarifResult {
 			r.Properties["penstock/placesOmitted"] = len(f.Places) + 1 - sarifLocations
 			break
 		}
-		r.Locations = append(r.Locations, physical(l))
+		r.Locations = append(r.Locations, place(l))
 	}
 	for i, l := range f.Related {
 		if i == sarifLocations {
@@ -460,6 +458,16 @@ func physical(l penstock.Location) sarifLocation {
 	}}
 }
 
+// place is the location of a result, for which GitHub demands a line: a finding
+// on a file as a whole stands on its first.
+func place(l penstock.Location) sarifLocation {
+	loc := physical(l)
+	if loc.Physical.Region == nil {
+		loc.Physical.Region = &sarifRegion{StartLine: 1}
+	}
+	return loc
+}
+
 // relativeURI is a path as a relative reference of RFC 3986. A colon, which
 // could end a scheme, is encoded, and leading slashes, which could begin a host,
 // are dropped. The separator of containers, "!/", is legal as it is.
@@ -506,31 +514,22 @@ func contextRegion(f *penstock.Finding) *sarifRegion {
 	return &sarifRegion{StartLine: s.FirstLine, EndLine: end, Snippet: &sarifMessage{Text: b.String()}}
 }
 
-// notices are the notifications of a run, each with its descriptor.
-type notices struct {
-	list        []sarifNotification
-	descriptors []sarifDescriptor
-	index       map[string]int
-}
+// notices are the notifications of a run. Their descriptors are ids only: GitHub
+// wants a whole help text of every descriptor that is declared.
+type notices []sarifNotification
 
 func (n *notices) add(id, level, text string, at *sarifLocation) {
-	i, ok := n.index[id]
-	if !ok {
-		i = len(n.descriptors)
-		n.index[id] = i
-		n.descriptors = append(n.descriptors, sarifDescriptor{ID: id})
-	}
-	note := sarifNotification{Descriptor: sarifReference{id, i}, Level: level, Message: *plainMessage(text)}
+	note := sarifNotification{Descriptor: sarifReference{id}, Level: level, Message: *plainMessage(text)}
 	if at != nil {
 		note.Locations = []sarifLocation{*at}
 	}
-	n.list = append(n.list, note)
+	*n = append(*n, note)
 }
 
 // notices turns unread files, notes and counts of excluded files into
 // notifications.
-func (s *sarif) notices() *notices {
-	n := &notices{list: []sarifNotification{}, index: make(map[string]int)}
+func (s *sarif) notices() notices {
+	n := notices{}
 	if s.end == nil {
 		n.add("penstock/interrupted", "error", "The scan did not come to its end; this report is incomplete.", nil)
 	}
