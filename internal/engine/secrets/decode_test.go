@@ -34,7 +34,7 @@ func (c *collect) Report(r penstock.Record) {
 // scanWith runs rules, as TOML, over one file.
 func scanWith(t testing.TB, rules, path, text string, depth int) *collect {
 	t.Helper()
-	p, err := open(context.Background(), penstock.Setup{
+	p, err := new(engine).open(context.Background(), penstock.Setup{
 		RuleFiles:   []penstock.RuleFile{{Path: "rules.toml", Data: []byte(rules)}},
 		SkipRules:   []string{"secrets/*"},
 		DecodeDepth: depth,

@@ -24,7 +24,6 @@ type detector struct {
 	byPath []int32
 	// keyBits is the number of keywords that are only looked for.
 	keyBits int
-	notes   []penstock.Note
 }
 
 // loader gathers rules.
@@ -32,12 +31,8 @@ type loader struct {
 	sets     []*ruleSet
 	rules    []*rule
 	programs int
-	notes    []penstock.Note
 	checks   []string // names that the built-in rules use
 }
-
-// gitleaksVersion is the version whose rule format this package reads.
-const gitleaksVersion = "8.30.1"
 
 // load reads the built-in rules and those of files and leaves out those that
 // match skip.
@@ -104,8 +99,16 @@ type userFile struct {
 	own   bool
 }
 
-// builtin reads the rules of this program.
+// builtin reads the rules of this program, from the table if it is up to date.
 func (l *loader) builtin() (*userFile, error) {
+	if own, ok := l.fromTable(builtinTable, rulesDigest()); ok {
+		return own, nil
+	}
+	return l.parseBuiltin()
+}
+
+// parseBuiltin reads the rules of this program from their files.
+func (l *loader) parseBuiltin() (*userFile, error) {
 	all := &userFile{path: "rules/secrets", set: new(ruleSet), own: true, added: true}
 	l.sets = append(l.sets, all.set)
 	names, err := fs.Glob(rules.Secrets, "secrets/*.toml")
@@ -152,32 +155,7 @@ func (l *loader) readUser(f penstock.RuleFile) (*userFile, error) {
 	if u.toml, u.index, err = parseRuleFile(f.Path, f.Data); err != nil {
 		return nil, err
 	}
-	if v := strings.TrimPrefix(u.toml.MinVersion, "v"); v != "" && compareVersions(v, gitleaksVersion) > 0 {
-		l.notes = append(l.notes, penstock.Note{
-			Code:    "rule-file-version",
-			Message: fmt.Sprintf("the rule file asks for gitleaks %s; its format is read as of %s", v, gitleaksVersion),
-			Place:   fmt.Sprintf("%s:%d", f.Path, u.index.line("minVersion")),
-		})
-	}
 	return u, nil
-}
-
-// compareVersions compares dotted numbers.
-func compareVersions(a, b string) int {
-	as, bs := strings.Split(a, "."), strings.Split(b, ".")
-	for i := range max(len(as), len(bs)) {
-		var x, y int
-		if i < len(as) {
-			fmt.Sscanf(as[i], "%d", &x)
-		}
-		if i < len(bs) {
-			fmt.Sscanf(bs[i], "%d", &y)
-		}
-		if c := cmp.Compare(x, y); c != 0 {
-			return c
-		}
-	}
-	return 0
 }
 
 // maxExtend is how many files may extend one another, as in gitleaks.
@@ -232,15 +210,6 @@ func (l *loader) addUser(u *userFile, all map[string]*userFile, own *userFile, d
 			}
 			u.rules[i].inherit(b)
 			b.dropped = true
-		}
-		for _, id := range ext.DisabledRules {
-			if !slices.ContainsFunc(base.rules, func(b *rule) bool { return disabled(b, []string{id}) }) {
-				l.notes = append(l.notes, penstock.Note{
-					Code:    "rule-unknown",
-					Message: fmt.Sprintf("extend.disabledRules names %q, which is no rule of the extended file", id),
-					Place:   fmt.Sprintf("%s:%d", u.path, u.index.line("extend", "disabledRules")),
-				})
-			}
 		}
 	}
 	before := len(u.set.global)
@@ -302,7 +271,7 @@ func (r *rule) inherit(b *rule) {
 		r.group = b.group
 	}
 	if r.re == nil {
-		r.re, r.check, r.minBytes = b.re, b.check, b.minBytes
+		r.re, r.check, r.checkName = b.re, b.check, b.checkName
 	}
 	if r.path == nil {
 		r.path = b.path
@@ -390,7 +359,7 @@ func (l *loader) newRule(u *userFile, n int) (*rule, error) {
 			}
 			return nil, fail("check", fmt.Sprintf("rule %q: unknown check %q", name, t.Check), hint)
 		}
-		r.check = check
+		r.check, r.checkName = check, t.Check
 		if u.own && !slices.Contains(l.checks, t.Check) {
 			l.checks = append(l.checks, t.Check)
 		}
@@ -586,7 +555,7 @@ func (l *loader) validate(u *userFile) error {
 
 // detector makes the anchors of all rules and the prefilter.
 func (l *loader) detector() *detector {
-	d := &detector{rules: l.rules, sets: l.sets, notes: l.notes}
+	d := &detector{rules: l.rules, sets: l.sets}
 	for i, s := range d.sets {
 		s.index = i
 	}
@@ -597,26 +566,17 @@ func (l *loader) detector() *detector {
 			d.byPath = append(d.byPath, int32(i))
 			continue
 		}
-		tree := r.re.tree
-		if tree == nil {
-			tree = mustParse(r.re.src)
+		if !r.planned {
+			r.plan()
 		}
-		r.minBytes, _ = lengths(tree)
-		groups := planAnchors(tree)
-		r.groups = make([]anchorRun, len(groups))
-		r.keyed = len(r.keywords) > 0
-		if len(groups) > 0 && impliesKeyword(groups, r.keywords) {
-			r.keyed = false
-		}
-		for g := range groups {
-			r.groups[g].anchorGroup = groups[g]
-			for _, n := range groups[g].needles {
+		for g := range r.groups {
+			for _, n := range r.groups[g].needles {
 				needles = append(needles, needle{text: n.text, targets: []needleTarget{{
 					rule: int32(i), group: int16(g), off: int16(n.off), len: int16(n.len),
 				}}})
 			}
 		}
-		if len(groups) == 0 {
+		if len(r.groups) == 0 {
 			d.whole = append(d.whole, int32(i))
 		}
 		if !r.keyed {
@@ -640,6 +600,25 @@ func (l *loader) detector() *detector {
 	d.keyBits = len(bits)
 	d.pre = newPrefilter(mergeNeedles(needles))
 	return d
+}
+
+// plan derives a rule's anchors.
+func (r *rule) plan() {
+	if r.re == nil {
+		return
+	}
+	tree := r.re.tree
+	if tree == nil {
+		tree = mustParse(r.re.src)
+	}
+	r.minBytes, _ = lengths(tree)
+	groups := planAnchors(tree)
+	r.groups = make([]anchorRun, len(groups))
+	for i := range groups {
+		r.groups[i].anchorGroup = groups[i]
+	}
+	r.keyed = len(r.keywords) > 0 && !(len(groups) > 0 && impliesKeyword(groups, r.keywords))
+	r.planned = true
 }
 
 // impliesKeyword reports whether every anchor holds one of the keywords, so that

@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"cmp"
 	"encoding/binary"
 	"slices"
 )
@@ -166,13 +165,14 @@ func (p *prefilter) look(b []byte, i int, t uint32, hit func(n *needle, pos int)
 
 // mergeNeedles joins the targets of equal texts.
 func mergeNeedles(list []needle) []needle {
-	slices.SortStableFunc(list, func(a, b needle) int { return cmp.Compare(a.text, b.text) })
-	var out []needle
+	at := make(map[string]int, len(list))
+	out := list[:0]
 	for _, n := range list {
-		if k := len(out); k > 0 && out[k-1].text == n.text {
-			out[k-1].targets = append(out[k-1].targets, n.targets...)
+		if i, ok := at[n.text]; ok {
+			out[i].targets = append(out[i].targets, n.targets...)
 			continue
 		}
+		at[n.text] = len(out)
 		out = append(out, n)
 	}
 	return out

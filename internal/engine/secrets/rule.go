@@ -19,15 +19,16 @@ type rule struct {
 	// generic rules yield to the others.
 	generic bool
 
-	re       *pattern // nil for a rule on paths alone
-	path     *pattern // nil for every path
-	group    int
-	entropy  float64
-	keywords []string
-	check    Check
-	allow    []*allowlist
-	set      *ruleSet
-	required []requirement
+	re        *pattern // nil for a rule on paths alone
+	path      *pattern // nil for every path
+	group     int
+	entropy   float64
+	keywords  []string
+	check     Check
+	checkName string
+	allow     []*allowlist
+	set       *ruleSet
+	required  []requirement
 	// silent rules are not reported; others require them.
 	silent bool
 	// dropped rules were disabled or replaced by a file that extends theirs.
@@ -35,8 +36,9 @@ type rule struct {
 	// needed says that some rule requires this one.
 	needed bool
 
-	// How it is found.
-	groups []anchorRun
+	// How it is found; see plan.
+	planned bool
+	groups  []anchorRun
 	// keyed says that the keywords must be looked for in the file, as a match
 	// need not hold one.
 	keyed    bool

@@ -165,7 +165,7 @@ func (d *detector) anchors(t *text, sc *scratch) {
 			}
 			r := d.rules[g.rule]
 			run := &r.groups[g.group]
-			run.once.Do(func() { run.prepare(r) })
+			run.once.Do(func() { run.prepare(r, int(g.group)) })
 			if run.preMax != 0 {
 				v, end, _ := run.filter.run(b, at+int(g.len), filterReach)
 				sc.steps += int64(end - at)
@@ -200,11 +200,15 @@ func (d *detector) anchors(t *text, sc *scratch) {
 
 // prepare compiles the filter of a group of anchors: the whole expression where
 // the literal starts it, else what follows the literal.
-func (run *anchorRun) prepare(r *rule) {
+func (run *anchorRun) prepare(r *rule, n int) {
 	if run.preMax == 0 {
 		p := r.re.get()
 		run.filter = p.anchored.get(p, false)
 		return
+	}
+	if run.rest == nil {
+		// From the table: the plan is made again, for this rule only.
+		run.rest = planAnchors(mustParse(r.re.src))[n].rest
 	}
 	p := mustCompile(concat(run.rest))
 	run.filter = p.anchored.get(p, false)
@@ -434,14 +438,16 @@ func (d *detector) accept(r *rule, t *text, start, end int, sc *scratch) {
 	}
 	secret := t.b[from:to]
 	entropy := shannon(secret)
-	if r.entropy != 0 && entropy <= r.entropy {
+	if r.entropy != 0 && entropy <= r.entropy && !t.all {
 		return
 	}
 	checked := false
 	if r.check != nil {
 		switch r.check.Verify(secret) {
 		case Wrong:
-			return
+			if !t.all || template(secret) || wordlike(secret) || weakPassword(secret) {
+				return
+			}
 		case Right:
 			checked = true
 		}

@@ -31,6 +31,7 @@ const version = 1
 
 // Engine is the secrets engine.
 func Engine() penstock.Engine {
+	e := new(engine)
 	return penstock.Engine{
 		Name:    "secrets",
 		Doc:     "Credentials written down in files: tokens, keys, passwords, connection strings.",
@@ -38,9 +39,14 @@ func Engine() penstock.Engine {
 		Digest:  rulesDigest,
 		PerFile: true,
 		Rules:   describe,
-		Open:    open,
-		Secrets: newRedactor(),
+		Open:    e.open,
+		Secrets: e.secrets,
 	}
+}
+
+// open starts a run with an engine of its own, for tests.
+func open(ctx context.Context, setup penstock.Setup) (penstock.Pass, error) {
+	return new(engine).open(ctx, setup)
 }
 
 // rulesDigest is the SHA-256 of the built-in rule files.
@@ -77,8 +83,14 @@ func describe(files []penstock.RuleFile) ([]penstock.Rule, error) {
 	return out, nil
 }
 
-func open(_ context.Context, setup penstock.Setup) (penstock.Pass, error) {
-	d, err := load(setup.RuleFiles, setup.SkipRules)
+func (e *engine) open(_ context.Context, setup penstock.Setup) (penstock.Pass, error) {
+	var d *detector
+	var err error
+	if len(setup.RuleFiles) == 0 && len(setup.SkipRules) == 0 {
+		d, err = e.detector()
+	} else {
+		d, err = load(setup.RuleFiles, setup.SkipRules)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +152,7 @@ func (p *pass) File(ctx context.Context, f *penstock.File, r penstock.Reporter) 
 			d.decode(t, sc, p.depth)
 		}
 		placeLines(t, sc.hits[first:])
-		p.fix(f.Path, t, sc, first)
+		p.describeHits(f.Path, t, sc.hits[first:])
 		if !seg.Last {
 			row += bytes.Count(seg.Bytes, []byte("\n"))
 		}
@@ -156,11 +168,28 @@ func (p *pass) File(ctx context.Context, f *penstock.File, r penstock.Reporter) 
 	return nil
 }
 
+// Finish does nothing: all findings belong to one file.
 func (p *pass) Finish(ctx context.Context, run penstock.Run, r penstock.Reporter) error {
-	for i := range p.d.notes {
-		r.Report(&p.d.notes[i])
-	}
 	return nil
+}
+
+// maxFixes bounds for how many findings of a file a repair is worked out.
+const maxFixes = 500
+
+// describeHits adds what only the text tells: the name of each value and how the
+// line could do without it.
+func (p *pass) describeHits(path string, t *text, hits []hit) {
+	for i := range hits {
+		h := &hits[i]
+		if i >= maxFixes || h.quiet || h.rule.silent || h.from < t.base || h.to > t.base+int64(len(t.b)) || h.to == h.from {
+			continue
+		}
+		span := penstock.Span{Start: h.from - t.base, End: h.to - t.base}
+		h.scope = scopeOf(t.b, int(span.Start))
+		if len(h.decoded) == 0 {
+			h.fix = proposeFix(path, t.b, t.base, span, h.rule.name)
+		}
+	}
 }
 
 // byName runs the rules that look at the path alone.

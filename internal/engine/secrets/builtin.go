@@ -1,0 +1,261 @@
+package secrets
+
+import (
+	_ "embed"
+	"encoding/binary"
+	"math"
+	"strings"
+
+	"penstock"
+)
+
+// Reading half a megabyte of TOML and planning five hundred expressions takes a
+// tenth of a second, which a scan of two changed files would feel. So the result
+// is kept in builtin.bin, made by `go test -run TestBuiltinTable -update`. It
+// holds the digest of the rule files that it was made from; with another digest
+// it is not used.
+
+//go:embed builtin.bin
+var builtinTable string
+
+// coder reads or writes a table: the same calls do both, so that they cannot
+// disagree. Strings that are read share the table's memory.
+type coder struct {
+	writing bool
+	out     []byte
+	in      string
+	bad     bool
+}
+
+func (c *coder) num(n *int) {
+	if c.writing {
+		c.out = binary.AppendVarint(c.out, int64(*n))
+		return
+	}
+	var u uint64
+	for shift := 0; ; shift += 7 {
+		if len(c.in) == 0 || shift > 63 {
+			c.bad = true
+			return
+		}
+		b := c.in[0]
+		c.in = c.in[1:]
+		u |= uint64(b&0x7F) << shift
+		if b < 0x80 {
+			break
+		}
+	}
+	*n = int(int64(u>>1) ^ -int64(u&1))
+}
+
+func (c *coder) str(s *string) {
+	n := len(*s)
+	c.num(&n)
+	if c.writing {
+		c.out = append(c.out, *s...)
+		return
+	}
+	if c.bad || n < 0 || n > len(c.in) {
+		c.bad = true
+		return
+	}
+	*s, c.in = c.in[:n], c.in[n:]
+}
+
+func (c *coder) flag(b *bool) {
+	n := 0
+	if *b {
+		n = 1
+	}
+	c.num(&n)
+	*b = n == 1
+}
+
+func (c *coder) word(u *uint64) {
+	if c.writing {
+		c.out = binary.LittleEndian.AppendUint64(c.out, *u)
+		return
+	}
+	if len(c.in) < 8 {
+		c.bad = true
+		return
+	}
+	*u = binary.LittleEndian.Uint64([]byte(c.in[:8]))
+	c.in = c.in[8:]
+}
+
+func list[T any](c *coder, s *[]T, each func(*T)) {
+	n := len(*s)
+	c.num(&n)
+	if !c.writing {
+		if c.bad || n < 0 || n > len(c.in) {
+			c.bad = true
+			return
+		}
+		if n == 0 {
+			return
+		}
+		*s = make([]T, n)
+	}
+	for i := range *s {
+		each(&(*s)[i])
+	}
+}
+
+func (c *coder) strs(s *[]string) { list(c, s, c.str) }
+
+// small is num for the small integer types.
+func small[T ~int | ~uint8 | ~int8](c *coder, v *T) {
+	n := int(*v)
+	c.num(&n)
+	*v = T(n)
+}
+
+func (c *coder) pattern(p **pattern) {
+	src := ""
+	if *p != nil {
+		src = (*p).src
+	}
+	c.str(&src)
+	if !c.writing && src != "" {
+		*p = &pattern{src: src}
+	}
+}
+
+func (c *coder) allowlist(a **allowlist) {
+	if !c.writing {
+		*a = new(allowlist)
+	}
+	l := *a
+	c.flag(&l.and)
+	c.flag(&l.commits)
+	small(c, &l.target)
+	c.pattern(&l.paths)
+	c.pattern(&l.regexes)
+	var words []string
+	if l.stop != nil {
+		words = l.stop.words
+	}
+	c.strs(&words)
+	if !c.writing && len(words) > 0 {
+		l.stop = newWordSet(words)
+	}
+}
+
+func (c *coder) info(r *penstock.Rule) {
+	c.str(&r.ID)
+	c.strs(&r.Aliases)
+	c.str(&r.Title)
+	small(c, &r.Severity)
+	small(c, &r.Confidence)
+	c.str(&r.Why)
+	c.str(&r.Remedy)
+	list(c, &r.CWE, c.num)
+	c.strs(&r.Tags)
+	c.strs(&r.References)
+	c.str(&r.Bad)
+	c.str(&r.Good)
+}
+
+func (c *coder) group(g *anchorRun) {
+	list(c, &g.needles, func(n *needleText) {
+		c.str(&n.text)
+		c.num(&n.off)
+		c.num(&n.len)
+	})
+	c.num(&g.preMin)
+	c.num(&g.preMax)
+	for i := range g.preSet {
+		c.word(&g.preSet[i])
+	}
+}
+
+// rules reads or writes the built-in rules and their global allow-lists.
+func (c *coder) rules(set *ruleSet, rules *[]*rule) {
+	list(c, &set.global, c.allowlist)
+	var needs [][]string // by rule: name, lines, columns of what it requires
+	list(c, rules, func(p **rule) {
+		if !c.writing {
+			*p = &rule{own: true, set: set, planned: true}
+		}
+		r := *p
+		c.str(&r.name)
+		c.str(&r.desc)
+		c.info(&r.info)
+		c.flag(&r.generic)
+		c.pattern(&r.re)
+		c.pattern(&r.path)
+		c.num(&r.group)
+		e := math.Float64bits(r.entropy)
+		c.word(&e)
+		r.entropy = math.Float64frombits(e)
+		c.strs(&r.keywords)
+		c.str(&r.checkName)
+		list(c, &r.allow, c.allowlist)
+		c.flag(&r.silent)
+		list(c, &r.groups, c.group)
+		c.flag(&r.keyed)
+		c.num(&r.minBytes)
+		var names []string
+		for _, q := range r.required {
+			names = append(names, q.rule.name)
+		}
+		c.strs(&names)
+		needs = append(needs, names)
+		n := len(names)
+		if !c.writing && n > 0 {
+			r.required = make([]requirement, n)
+		}
+		for i := range r.required {
+			c.num(&r.required[i].lines)
+			c.num(&r.required[i].columns)
+		}
+		if !c.writing && r.checkName != "" {
+			check, ok := checkByName(r.checkName)
+			r.check, c.bad = check, c.bad || !ok
+		}
+	})
+	if c.writing || c.bad {
+		return
+	}
+	byName := make(map[string]*rule, len(*rules))
+	for _, r := range *rules {
+		byName[r.name] = r
+	}
+	for i, r := range *rules {
+		for k, name := range needs[i] {
+			r.required[k].rule = byName[name]
+			c.bad = c.bad || byName[name] == nil
+		}
+	}
+}
+
+// fromTable reads the built-in rules from the table, if it is of these files.
+func (l *loader) fromTable(table, digest string) (*userFile, bool) {
+	if len(table) < len(digest) || !strings.HasPrefix(table, digest) {
+		return nil, false
+	}
+	all := &userFile{path: "rules/secrets", set: new(ruleSet), own: true, added: true}
+	c := &coder{in: table[len(digest):]}
+	c.rules(all.set, &all.rules)
+	if c.bad || len(c.in) > 0 {
+		return nil, false
+	}
+	l.sets = append(l.sets, all.set)
+	return all, true
+}
+
+// makeTable writes what fromTable reads.
+func makeTable(digest string) (string, error) {
+	l := new(loader)
+	own, err := l.parseBuiltin()
+	if err != nil {
+		return "", err
+	}
+	for _, r := range own.rules {
+		r.plan()
+	}
+	c := &coder{writing: true, out: []byte(digest)}
+	c.rules(own.set, &own.rules)
+	return string(c.out), nil
+}
