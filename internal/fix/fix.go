@@ -106,7 +106,8 @@ func (b *builder) leave(f *penstock.Finding, why string, args ...any) {
 	b.plan.Left = append(b.plan.Left, Left{Finding: f, Why: fmt.Sprintf(why, args...)})
 }
 
-// add takes the edits of one finding, all or none.
+// add takes the edits of one finding that can be made. Each place that is cleaned
+// is one less, so one that cannot be edited does not keep the others.
 func (b *builder) add(f *penstock.Finding) {
 	switch {
 	case f.Fix == nil || len(f.Fix.Edits) == 0:
@@ -116,26 +117,51 @@ func (b *builder) add(f *penstock.Finding) {
 		b.plan.Left = append(b.plan.Left, Left{Finding: f, Why: "has an edit that may need a hand after it", Unsafe: true})
 		return
 	}
-	for _, l := range f.Places {
-		if !slices.ContainsFunc(f.Fix.Edits, func(e penstock.Edit) bool { return e.Path == l.Path && e.Overlaps(l.Span) }) {
-			b.leave(f, "stands in %d places, of which not all can be edited", len(f.Places)+1)
-			return
-		}
-	}
+	var why string
 	for _, e := range f.Fix.Edits {
-		if why := b.possible(e); why != "" {
-			b.leave(f, "%s", why)
-			return
+		w := b.possible(e)
+		if w != "" && w != overlaps {
+			why = w
+			continue
 		}
-	}
-	for _, e := range f.Fix.Edits {
+		// Where another finding's edit takes the place out, that will do.
 		file := b.files[e.Path]
-		file.edits = append(file.edits, e)
+		if w == "" {
+			file.edits = append(file.edits, e)
+		}
 		if !slices.Contains(file.Fixed, f) {
 			file.Fixed = append(file.Fixed, f)
 		}
 	}
+	all := append([]penstock.Location{f.Location}, f.Places...)
+	n := 0
+	for _, l := range all {
+		if b.edited(l) {
+			n++
+		}
+	}
+	switch {
+	case n == len(all):
+	case why == "":
+		b.leave(f, "needs a change by hand in %d of %d places", len(all)-n, len(all))
+	case len(all) == 1:
+		b.leave(f, "%s", why)
+	default:
+		b.leave(f, "stays in %d of %d places: one %s", len(all)-n, len(all), why)
+	}
 }
+
+// edited reports whether the plan changes a place.
+func (b *builder) edited(l penstock.Location) bool {
+	file, ok := b.files[l.Path]
+	return ok && file.edited(l.Span)
+}
+
+func (f *File) edited(s penstock.Span) bool {
+	return slices.ContainsFunc(f.edits, func(e penstock.Edit) bool { return e.Overlaps(s) })
+}
+
+const overlaps = "overlaps another edit"
 
 // possible opens the file of an edit and says why the edit cannot be made.
 func (b *builder) possible(e penstock.Edit) string {
@@ -151,7 +177,7 @@ func (b *builder) possible(e penstock.Edit) string {
 	}
 	for _, other := range file.edits {
 		if e.Overlaps(other.Span) || e.Span == other.Span {
-			return "overlaps another edit; run fix again after it"
+			return overlaps
 		}
 	}
 	return ""
@@ -304,51 +330,20 @@ func (b *builder) verify(ctx context.Context, files []*File) error {
 		}
 		b.plan.Files = append(b.plan.Files, f)
 	}
-	b.plan.settle()
 	return nil
 }
 
-// settle takes out files whose findings stay because another file of theirs is
-// not edited.
-func (p *Plan) settle() {
-	for {
-		gone := map[*penstock.Finding]bool{}
-		for _, l := range p.Left {
-			gone[l.Finding] = true
-		}
-		n := len(p.Files)
-		p.Files = slices.DeleteFunc(p.Files, func(f *File) bool {
-			if !slices.ContainsFunc(f.Fixed, func(x *penstock.Finding) bool { return gone[x] }) {
-				return false
-			}
-			for _, x := range f.Fixed {
-				if !gone[x] {
-					p.Left = append(p.Left, Left{Finding: x, Why: "shares a file with an edit that cannot be made"})
-				}
-			}
-			return true
-		})
-		if len(p.Files) == n {
-			return
-		}
-	}
-}
-
-// place is one place of a finding, by which two scans are compared.
-type place struct {
-	rule string
-	span penstock.Span
-}
-
-func (b *builder) scan(ctx context.Context, files map[string][]byte) (map[string][]place, error) {
+// scan returns the places of all findings by file. The rule that a place is told
+// under depends on where else the same flaw stands, so only places are compared.
+func (b *builder) scan(ctx context.Context, files map[string][]byte) (map[string][]penstock.Span, error) {
 	findings, err := b.opts.Scan(ctx, files)
 	if err != nil {
 		return nil, fmt.Errorf("scan the edited files: %w", err)
 	}
-	places := map[string][]place{}
+	places := map[string][]penstock.Span{}
 	for _, f := range findings {
 		for _, l := range append([]penstock.Location{f.Location}, f.Places...) {
-			places[l.Path] = append(places[l.Path], place{f.Rule, l.Span})
+			places[l.Path] = append(places[l.Path], l.Span)
 		}
 	}
 	return places, nil
@@ -357,35 +352,30 @@ func (b *builder) scan(ctx context.Context, files map[string][]byte) (map[string
 // judge says why the edits must not be made: the scan of the file as it is does
 // not know the findings any more, or that of the edited one still has them or
 // new ones.
-func (f *File) judge(old, now []place) string {
-	removed := map[string]int{}
+func (f *File) judge(old, now []penstock.Span) string {
+	gone := map[penstock.Span]bool{}
 	for _, x := range f.Fixed {
 		for _, l := range append([]penstock.Location{x.Location}, x.Places...) {
-			if l.Path != f.Path {
+			if l.Path != f.Path || !f.edited(l.Span) {
 				continue
 			}
-			if !slices.Contains(old, place{x.Rule, l.Span}) {
+			if !slices.Contains(old, l.Span) {
 				return "has changed since the scan"
 			}
-			removed[x.Rule]++
+			gone[l.Span] = true
 		}
 	}
-	count := map[string]int{}
-	for _, p := range old {
-		count[p.rule]++
+	if len(gone) == 0 {
+		return "has an edit that does not touch it"
 	}
-	for _, p := range now {
-		count[p.rule]--
-	}
-	for rule, n := range removed {
-		if count[rule] < n {
-			return "would still be found after the edit"
+	stay := 0
+	for _, s := range old {
+		if !gone[s] {
+			stay++
 		}
 	}
-	for _, n := range count {
-		if n < 0 {
-			return "would be replaced by another finding"
-		}
+	if len(now) > stay {
+		return "would still be found after the edit, or another flaw in its place"
 	}
 	return ""
 }

@@ -204,7 +204,7 @@ func TestDiffHunks(t *testing.T) {
 func TestLeft(t *testing.T) {
 	tr := newTree(t, map[string]string{
 		"plain": "SECRETA", "utf16": "\xff\xfeSECRETA", "twice": "SECRETA", "again": "SECRETA", "new": "SECRETA",
-		"unsafe": "SECRETA", "multi1": "SECRETA", "multi2": "SECRETA",
+		"places": "SECRETA x", "unsafe": "SECRETA", "multi1": "SECRETA", "multi2": "SECRETA",
 	})
 	if err := os.Symlink("plain", filepath.Join(tr.dir, "link")); err != nil {
 		t.Fatal(err)
@@ -225,21 +225,24 @@ func TestLeft(t *testing.T) {
 	overlap := one("twice", "ENV")
 	changed := one("again", "ENV")
 	changed.Location.Start++
+	elsewhere := one("places", "ENV")
+	elsewhere.Fix.Edits[0].Span = penstock.Span{Start: 8, End: 9}
 	for _, c := range []struct {
 		name string
 		fs   []*penstock.Finding
 		want []string
 	}{
+		{"edit elsewhere", []*penstock.Finding{elsewhere}, []string{"places needs a change by hand in 1 of 1 places", "places has an edit that does not touch it"}},
 		{"no edit", []*penstock.Finding{handmade}, []string{"plain needs a change by hand"}},
 		{"outside", []*penstock.Finding{outside}, []string{"plain cannot be edited: path escapes from parent"}},
 		{"member", []*penstock.Finding{member}, []string{"plain lies in an archive"}},
 		{"beyond the end", []*penstock.Finding{beyond}, []string{"plain has changed since the scan"}},
 		{"link", []*penstock.Finding{link}, []string{"plain cannot be edited: it is no regular file"}},
-		{"places", []*penstock.Finding{places}, []string{"multi1 stands in 2 places, of which not all can be edited"}},
-		{"overlap", []*penstock.Finding{overlap, one("twice", "X")}, []string{"twice overlaps another edit; run fix again after it"}},
+		{"places", []*penstock.Finding{places}, []string{"multi1 needs a change by hand in 1 of 2 places"}},
+		{"overlap", []*penstock.Finding{overlap, one("twice", "X")}, nil},
 		{"utf16", []*penstock.Finding{one("utf16", "ENV")}, []string{"utf16 cannot be edited: it is no text in UTF-8 or the like"}},
 		{"changed", []*penstock.Finding{changed}, []string{"again has changed since the scan"}},
-		{"still there", []*penstock.Finding{one("new", "SECRETX")}, []string{"new would still be found after the edit"}},
+		{"still there", []*penstock.Finding{one("new", "SECRETX")}, []string{"new would still be found after the edit, or another flaw in its place"}},
 		{"unsafe", tr.findings("ENV", false, "unsafe"), []string{"unsafe has an edit that may need a hand after it"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -250,6 +253,9 @@ func TestLeft(t *testing.T) {
 	}
 	if p := plan(t, tr, tr.findings("ENV", false, "unsafe"), Options{Unsafe: true}); len(p.Files) != 1 {
 		t.Errorf("--unsafe left %v", whys(p))
+	}
+	if p := plan(t, tr, []*penstock.Finding{places}, Options{}); len(p.Files) != 1 {
+		t.Errorf("one of two places left %v", whys(p))
 	}
 	places.Fix.Edits = append(places.Fix.Edits, penstock.Edit{Path: "multi2", Span: penstock.Span{Start: 0, End: 7}, Text: "ENV"})
 	if p := plan(t, tr, []*penstock.Finding{places}, Options{}); len(p.Files) != 2 {
@@ -268,7 +274,7 @@ func TestNewFindingIsRefused(t *testing.T) {
 		return out, nil
 	}
 	p := plan(t, tr, tr.findings("ENV", true, "x"), Options{Scan: scan})
-	if d := cmp.Diff([]string{"x would be replaced by another finding"}, whys(p)); d != "" {
+	if d := cmp.Diff([]string{"x would still be found after the edit, or another flaw in its place"}, whys(p)); d != "" {
 		t.Error(d)
 	}
 }

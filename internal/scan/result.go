@@ -113,6 +113,7 @@ func mergePlaces(findings []*penstock.Finding) []*penstock.Finding {
 		for _, f := range group[1:] {
 			first.Places = append(first.Places, f.Location)
 			first.Places = append(first.Places, f.Places...)
+			first.Fix = mergeFix(first.Fix, f.Fix)
 		}
 		slices.SortFunc(first.Places, penstock.CompareLocations)
 		first.Places = slices.Compact(first.Places)
@@ -121,6 +122,29 @@ func mergePlaces(findings []*penstock.Finding) []*penstock.Finding {
 	}
 	slices.SortFunc(out, (*penstock.Finding).Compare)
 	return out
+}
+
+// mergeFix is the repair of two places at once. It is safe if all its edits are;
+// a repair without edits says nothing about that.
+func mergeFix(a, b *penstock.Fix) *penstock.Fix {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	m := *a
+	switch {
+	case len(a.Edits) == 0:
+		m.Description, m.Safe = b.Description, b.Safe
+	case len(b.Edits) > 0:
+		m.Safe = a.Safe && b.Safe
+	}
+	m.Edits = append(slices.Clone(a.Edits), b.Edits...)
+	m.Steps = slices.Clone(a.Steps)
+	for _, s := range b.Steps {
+		if !slices.Contains(m.Steps, s) {
+			m.Steps = append(m.Steps, s)
+		}
+	}
+	return &m
 }
 
 // fingerprint gives each finding its stateless hint: rule, path, scope and the
