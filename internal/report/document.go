@@ -381,12 +381,13 @@ func position(l penstock.Location) string {
 }
 
 // secretFacts says in one line what is known of a secret, without its value.
-func secretFacts(s *penstock.SecretEvidence) string {
+func (d *document) secretFacts(f *penstock.Finding) string {
+	s := f.Evidence.Secret
 	if s == nil {
 		return ""
 	}
 	var parts []string
-	if s.Kind != "" {
+	if s.Kind != "" && !strings.EqualFold(s.Kind, d.title(f)) {
 		parts = append(parts, s.Kind)
 	}
 	if s.Hint != "" {

@@ -188,7 +188,7 @@ func (g *gitLab) vulnerability(f *penstock.Finding) gitLabVulnerability {
 			}
 		}
 	}
-	text = append(text, secretFacts(f.Evidence.Secret))
+	text = append(text, g.secretFacts(f))
 	text = append(text, f.Notes...)
 	var parts []string
 	for _, s := range text {

@@ -314,7 +314,7 @@ func (h *htmlReport) finding(f *penstock.Finding, ruleAnchor string) htmlFinding
 	v := htmlFinding{
 		Rule: visible(f.Rule), RuleAnchor: ruleAnchor, Engine: visible((&penstock.Rule{ID: f.Rule}).Engine()),
 		Severity: f.Severity.String(), Title: oneLine(h.title(f)), Place: visible(position(f.Location)), Blocks: f.Blocks,
-		Message: line(f.Message), Rank: line(rank(f)), Facts: line(secretFacts(f.Evidence.Secret)), Scope: line(f.Evidence.Scope),
+		Message: line(f.Message), Rank: line(rank(f)), Facts: line(h.secretFacts(f)), Scope: line(f.Evidence.Scope),
 	}
 	if f.Suppressed != nil {
 		v.Off = line(suppressedText(f.Suppressed))

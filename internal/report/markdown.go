@@ -176,7 +176,7 @@ func (m *markdown) finding(f *penstock.Finding) string {
 		b.WriteString(mdFence(lines) + "\n")
 	}
 	fmt.Fprintf(&b, "- rule %s\n- %s\n", mdCode(f.Rule), mdClip(rank(f)))
-	if s := secretFacts(f.Evidence.Secret); s != "" {
+	if s := m.secretFacts(f); s != "" {
 		fmt.Fprintf(&b, "- %s\n", mdClip(s))
 	}
 	for _, n := range f.Notes[:min(len(f.Notes), mdItems)] {

@@ -26,10 +26,12 @@ type text struct {
 	width int
 	cond  *runewidth.Condition
 	b     strings.Builder
+	// told are the steps of repairs that were printed.
+	told map[string]bool
 }
 
 func newText(w io.Writer, opts Options) Sink {
-	t := &text{w: w, opts: opts, width: opts.Width}
+	t := &text{w: w, opts: opts, width: opts.Width, told: make(map[string]bool)}
 	if t.width <= 0 {
 		t.width = 100
 	}
@@ -131,7 +133,7 @@ func (t *text) finding(f *penstock.Finding) {
 	if f.Message != "" && !v.messageShown {
 		t.note(v.gutter, "note", f.Message)
 	}
-	if s := secretFacts(f.Evidence.Secret); s != "" {
+	if s := t.secretFacts(f); s != "" {
 		t.note(v.gutter, "note", s)
 	}
 	for _, n := range f.Notes {
@@ -183,16 +185,17 @@ func (t *text) places(places []penstock.Location) string {
 	return s
 }
 
+// fix prints a proposed repair. A step that an earlier finding already named, such
+// as to revoke what leaked, is not repeated.
 func (t *text) fix(gutter int, f *penstock.Fix) {
-	s := f.Description
-	if len(f.Edits) > 0 {
-		s += " (penstock fix shows the change)"
+	if f.Description != "" {
+		t.note(gutter, "fix", f.Description)
 	}
-	if s != "" {
-		t.note(gutter, "fix", s)
-	}
-	for i, step := range f.Steps {
-		t.note(gutter, "fix", fmt.Sprintf("%d. %s", i+1, step))
+	for _, step := range f.Steps {
+		if !t.told[step] {
+			t.told[step] = true
+			t.note(gutter, "fix", step)
+		}
 	}
 }
 
