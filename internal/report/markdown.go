@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"html"
 	"io"
 	"strings"
 
@@ -160,7 +161,7 @@ func upperFirst(s string) string {
 func (m *markdown) finding(f *penstock.Finding) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<details>\n<summary><b>%s</b> %s <code>%s</code></summary>\n\n",
-		f.Severity, mdHTML(clip(m.title(f), 200)), mdHTML(clip(position(f.Location), 500)))
+		f.Severity, mdHTML(clip(m.title(f), 200)), html.EscapeString(visible(clip(position(f.Location), 500))))
 	if f.Message != "" {
 		b.WriteString(mdClip(f.Message) + "\n\n")
 	}
@@ -372,7 +373,7 @@ func longestRun(s string, c byte) int {
 }
 
 // mdHTML is the escaper for text inside an HTML block of Markdown, in which
-// Markdown is not read but references are.
+// Markdown is not read but references are, other than in a code element.
 func mdHTML(s string) string {
 	s = oneLine(s)
 	var b strings.Builder
