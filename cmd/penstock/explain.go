@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"penstock"
+	"penstock/internal/engine/secrets"
 )
 
 func (a *app) explainCommand() *cobra.Command {
@@ -35,15 +36,16 @@ func addRuleFlags(cmd *cobra.Command) {
 	addConfigFlags(cmd)
 }
 
-// allRules are the built-in rules and those of the user's files, sorted by id.
-func (a *app) allRules(cmd *cobra.Command) ([]penstock.Rule, error) {
+// allRules are the built-in rules and those of the user's files, sorted by id,
+// and these files.
+func (a *app) allRules(cmd *cobra.Command) ([]penstock.Rule, []penstock.RuleFile, error) {
 	s, err := a.load(cmd, []string{"."})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	files, err := s.ruleFiles()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var rules []penstock.Rule
 	for _, e := range a.engines {
@@ -52,17 +54,17 @@ func (a *app) allRules(cmd *cobra.Command) ([]penstock.Rule, error) {
 		}
 		list, err := e.Rules(files)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		rules = append(rules, list...)
 	}
 	slices.SortFunc(rules, func(a, b penstock.Rule) int { return strings.Compare(a.ID, b.ID) })
-	return rules, nil
+	return rules, files, nil
 }
 
 // completeRules gives the ids for the shell.
 func (a *app) completeRules(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	rules, err := a.allRules(cmd)
+	rules, _, err := a.allRules(cmd)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
@@ -103,13 +105,20 @@ func findRule(rules []penstock.Rule, name string) (*penstock.Rule, error) {
 func tail(id string) string { return id[strings.IndexByte(id, '/')+1:] }
 
 func (a *app) explain(cmd *cobra.Command, name string) error {
-	rules, err := a.allRules(cmd)
+	rules, files, err := a.allRules(cmd)
 	if err != nil {
 		return err
 	}
 	r, err := findRule(rules, name)
 	if err != nil {
 		return err
+	}
+	if r.Engine() == "secrets" || r.Engine() == "user" {
+		bad, good, err := secrets.Examples(files, r.ID)
+		if err != nil {
+			return err
+		}
+		r.Bad, r.Good = strings.Join(bad, "\n"), strings.Join(good, "\n")
 	}
 	_, err = fmt.Fprint(a.out, explanation(r))
 	return err

@@ -16,7 +16,7 @@ func (a *app) rulesCommand() *cobra.Command {
 		Short: "List the rules",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			rules, err := a.allRules(cmd)
+			rules, _, err := a.allRules(cmd)
 			if err != nil {
 				return err
 			}

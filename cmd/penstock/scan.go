@@ -421,7 +421,7 @@ func (s *settings) weakens(c *checked) []*penstock.Note {
 		note("gate.exit-zero", "the configuration makes the program exit with 0 whatever it finds")
 	}
 	for _, r := range s.Scan.SkipRules {
-		if set("scan.skip-rules") && strings.HasSuffix(r, "*") && !strings.Contains(strings.TrimSuffix(r, "/*"), "/") {
+		if set("scan.skip-rules") && strings.HasSuffix(r, "/*") {
 			note("scan.skip-rules", "the configuration leaves out all rules of %q", r)
 		}
 	}
