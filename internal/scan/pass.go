@@ -115,6 +115,16 @@ type content struct {
 	random io.ReaderAt
 	size   int64
 	tree   *tree
+	// readErr is why reading in segments ended early.
+	readErr error
+}
+
+// reason classes an error of reading the content.
+func (c *content) reason(err error) penstock.Reason {
+	if c.info.Member {
+		return source.MemberReason(err)
+	}
+	return source.Reason(err)
 }
 
 // file reads and analyses one file of a root and returns its unit.
@@ -433,6 +443,8 @@ func (p *pass) engine(ctx context.Context, c *content, enc source.Encoding, col 
 			col.Report(&penstock.Coverage{Path: c.path, Size: c.size, State: penstock.Unread, Reason: penstock.ReasonCrash, Detail: broke.Error()})
 		case errors.Is(err, penstock.ErrTooLarge):
 			col.Report(&penstock.Coverage{Path: c.path, Size: c.size, State: penstock.Unread, Reason: penstock.ReasonBudget, Detail: detail(err)})
+		case err != nil && err == c.readErr:
+			col.Report(&penstock.Coverage{Path: c.path, Size: c.size, State: penstock.Unread, Reason: c.reason(err), Detail: detail(err)})
 		case err != nil:
 			col.Report(&penstock.Coverage{Path: c.path, Size: c.size, State: penstock.Unread, Reason: penstock.ReasonParse, Detail: detail(err)})
 		}
@@ -522,6 +534,7 @@ func (p *pass) segments(c *content, enc source.Encoding, col *collector, ig *ign
 			n, err := io.ReadFull(r, buf[kept:])
 			last := err == io.EOF || err == io.ErrUnexpectedEOF
 			if err != nil && !last {
+				c.readErr = err
 				yield(penstock.Segment{}, err)
 				return
 			}
