@@ -477,6 +477,8 @@ func pemText(body []byte) (text []byte, enciphered, clean bool) {
 			line = line[i+1:]
 			if j := bytes.LastIndexAny(line, "\"'`"); j >= 0 {
 				line = line[:j]
+			} else {
+				line = bytes.TrimLeft(line, " +,;.)\\")
 			}
 		}
 		if name, _, ok := bytes.Cut(line, []byte{':'}); ok {
@@ -661,7 +663,7 @@ func verifyKubernetes(secret []byte) CheckResult {
 	case len(data) < 6:
 		return Wrong
 	case bytes.Contains(data, []byte("PRIVATE KEY-----")):
-		return Right
+		return verifyPEM(data)
 	case bytes.HasPrefix(data, []byte("-----BEGIN ")): // certificates and public keys
 		return Wrong
 	case !printable(data):
@@ -673,6 +675,9 @@ func verifyKubernetes(secret []byte) CheckResult {
 				return Unknown
 			}
 		}
+		return Wrong
+	}
+	if wordlike(bytes.TrimRight(data, "0123456789")) {
 		return Wrong
 	}
 	return verifyPassword(data)

@@ -2,6 +2,9 @@ package secrets
 
 import (
 	"bytes"
+	"strconv"
+	"strings"
+	"sync"
 )
 
 // Is a value rare enough to be a credential? Shannon's entropy alone cannot tell
@@ -201,8 +204,8 @@ func wordlike(b []byte) bool {
 // text holds one of them less than once in a hundred thousand keys.
 const placeholderWords = "example placeholder changeme change-me change_me changeit replace insert your- your_ yourap yourtoken yoursecret yourkey yourpass " +
 	"xxxxx ***** ..... ----- _____ todo fixme dummy redacted sample notreal not-real not_real notasecret not-a- not_a_ fakekey faketoken fakesecret fake- fake_ -fake _fake mock- mock_ -mock _mock " +
-	"test- test_ -test _test testing testkey testtoken testsecret testpass testuser secret- secret_ -secret _secret mysecret supersecret topsecret password passwd passw0rd deadbeef cafebabe abcdef 123456 " +
-	"654321 qwerty asdfgh foobar my-key my_key mykey my-token my_token mytoken dontuse donotuse default undefined keyboard " +
+	"test- test_ -test _test testing testkey testtoken testsecret testpass testuser secret- secret_ -secret _secret mysecret supersecret topsecret password passwd passw0rd " +
+	"qwerty qwer asdf zxcv foobar my-key my_key mykey my-token my_token mytoken dontuse donotuse default undefined keyboard " +
 	"-here _here some- some_ any- the-key sha256 sha512"
 
 // isPlaceholder reports whether the value is meant to be replaced: it holds such a
@@ -211,18 +214,19 @@ func isPlaceholder(b []byte) bool {
 	if repetitive(b) || sequential(b, 6) {
 		return true
 	}
-	low := bytes.ToLower(b)
-	for word := range bytes.SplitSeq([]byte(placeholderWords), []byte{' '}) {
-		if bytes.Contains(low, word) {
-			// In a long hexadecimal value these can be chance.
-			if len(low) > 24 && isHex(word) && isHex(low) {
-				continue
-			}
-			return true
-		}
+	if placeholderSet().in(b) {
+		return true
 	}
-	return false
+	// In a long hexadecimal value these can be chance.
+	return (len(b) <= 24 || !isHex(b)) && hexPlaceholderSet().in(b)
 }
+
+var (
+	placeholderSet    = sync.OnceValue(func() *wordSet { return newWordSet(strings.Fields(placeholderWords)) })
+	hexPlaceholderSet = sync.OnceValue(func() *wordSet {
+		return newWordSet([]string{"deadbeef", "cafebabe", "abcdef", "123456", "654321"})
+	})
+)
 
 // template reports whether b holds the syntax of some substitution.
 func template(b []byte) bool {
@@ -299,7 +303,7 @@ func verifyPhrase(secret []byte) CheckResult {
 
 // verifyGeneric is for values of which only a common name is known: "api_key".
 func verifyGeneric(secret []byte) CheckResult {
-	if verifyRandom(secret) == Wrong || codelike(secret) {
+	if verifyRandom(secret) == Wrong || codelike(secret) || hidesWord(secret) {
 		return Wrong
 	}
 	c := count(secret)
@@ -323,7 +327,7 @@ func codelike(b []byte) bool {
 		return true
 	}
 	// a.b.c with parts that are names, and paths of names.
-	for _, sep := range []byte{'.', '/', '-', '_'} {
+	for _, sep := range []byte{'.', '/', '-', '_', ':', '|'} {
 		parts := bytes.Split(b, []byte{sep})
 		if len(parts) < 2 {
 			continue
@@ -344,7 +348,7 @@ func codelike(b []byte) bool {
 // weakPasswords are what stands in examples and in development set-ups; compared
 // after digits that stand for letters were turned back and trailing digits and
 // signs cut off.
-const weakPasswords = " admin administrator root user username guest test tests tester testing demo sample example foo bar baz foobar " +
+const weakPasswords = " admin administrator root super superuser user username guest test tests tester testing demo sample example foo bar baz foobar " +
 	"password passwd passwort pass pwd pw secret secrets supersecret topsecret mysecret mypassword mypass dbpassword dbpass userpass userpassword rootpassword rootpass adminpassword adminpass testpassword testpass testuser " +
 	"changeme changeit change letmein welcome hello helloworld default none null nil undefined true false required optional string text hidden empty " +
 	"postgres postgresql mysql mariadb mongo mongodb redis rabbitmq guestguest minio minioadmin elastic elasticsearch opensearch kibana grafana jenkins sonar keycloak " +
@@ -401,17 +405,24 @@ func weakPassword(b []byte) bool {
 	return words > 0 && weak == words
 }
 
-func weakWord(w []byte) bool {
-	if len(w) == 0 || len(w) > 30 {
-		return false
+func weakWord(w []byte) bool { return weakSet()[string(w)] }
+
+var weakSet = sync.OnceValue(func() map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(weakPasswords) {
+		set[w] = true
 	}
-	return bytes.Contains([]byte(weakPasswords), append(append([]byte{' '}, w...), ' '))
-}
+	return set
+})
 
 // verifyPassword is for places that hold a password for certain, such as the user
 // part of an address: only templates, placeholders and the passwords of examples
 // are refused.
 func verifyPassword(secret []byte) CheckResult {
+	secret = unescape(secret)
+	if hidesWord(secret) {
+		return Wrong
+	}
 	if template(secret) || isPlaceholder(secret) || weakPassword(secret) {
 		return Wrong
 	}
@@ -429,6 +440,39 @@ func verifyPassword(secret []byte) CheckResult {
 		return Wrong
 	}
 	return Unknown
+}
+
+// unescape takes percent-encoding off, as in addresses.
+func unescape(b []byte) []byte {
+	if bytes.IndexByte(b, '%') < 0 {
+		return b
+	}
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		if b[i] == '%' && i+2 < len(b) {
+			if v, err := strconv.ParseUint(string(b[i+1:i+3]), 16, 8); err == nil {
+				out = append(out, byte(v))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, b[i])
+	}
+	return out
+}
+
+// hidesWord reports whether b is base64 of a placeholder, as in examples of
+// Kubernetes Secrets.
+func hidesWord(b []byte) bool {
+	if len(b) < 8 || len(b)%4 != 0 || len(b) > 64 {
+		return false
+	}
+	text, ok := decodeBase64(b)
+	if !ok || !printable(text) {
+		return false
+	}
+	text = bytes.TrimSpace(text)
+	return weakPassword(text) || isPlaceholder(text) || wordlike(text)
 }
 
 // verifyStrongPassword is for names such as "password" anywhere in code, where most
