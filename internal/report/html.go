@@ -46,9 +46,11 @@ const (
 type htmlReport struct {
 	document
 	w io.Writer
+	// most is how many findings are in the page.
+	most int
 }
 
-func newHTML(w io.Writer, _ Options) Sink { return &htmlReport{w: w} }
+func newHTML(w io.Writer, _ Options) Sink { return &htmlReport{w: w, most: htmlFindings} }
 
 func (h *htmlReport) Record(r penstock.Record) error {
 	h.add(r)
@@ -203,8 +205,8 @@ func (h *htmlReport) page() htmlPage {
 	}
 
 	order := append(ranked(open), ranked(suppressed)...)
-	if n := len(order) - htmlFindings; n > 0 {
-		p.Omitted, order = number(n), order[:htmlFindings]
+	if n := len(order) - h.most; n > 0 {
+		p.Omitted, order = number(n), order[:h.most]
 	}
 	p.Filters, p.Long = severities(order), len(order) > htmlLong
 	anchors := h.ruleSection(&p, order)

@@ -133,15 +133,19 @@ func TestHTML(t *testing.T) {
 // TestHTMLBounds puts more into a page than a browser takes.
 func TestHTMLBounds(t *testing.T) {
 	records := []penstock.Record{}
-	for i := range htmlFindings + 3 {
+	for i := range htmlLong + 3 {
 		records = append(records, &penstock.Finding{Rule: "a/b", Severity: penstock.Low, Location: at("p", i+1, 1, 1)})
 	}
-	b := render(t, "html", Options{}, append(records, &penstock.End{}))
-	if n := bytes.Count(b, []byte("<article")); n != htmlFindings {
+	var b bytes.Buffer
+	feed(t, &htmlReport{w: &b, most: htmlLong + 1}, append(records, &penstock.End{}))
+	if n := bytes.Count(b.Bytes(), []byte("<article")); n != htmlLong+1 {
 		t.Errorf("%d findings", n)
 	}
-	if !bytes.Contains(b, []byte("3 more findings are not in this page")) {
+	if !bytes.Contains(b.Bytes(), []byte("2 more findings are not in this page")) {
 		t.Error("the rest is not counted")
+	}
+	if !bytes.Contains(b.Bytes(), []byte(`<main class="wrap long">`)) {
+		t.Error("the page is not marked as long")
 	}
 }
 
@@ -230,10 +234,7 @@ func TestHTMLBrowser(t *testing.T) {
 		}
 		return ""
 	}
-	if got := shown(dump("")); got != "16 of 19 findings shown" {
-		t.Errorf("the page says %q", got)
-	}
-	if got := shown(dump("#filter:q=sql&state=all")); got != "1 of 19 findings shown" {
+	if got := shown(dump("#filter:q=app+sql&state=all&sev=high,low")); got != "1 of 19 findings shown" {
 		t.Errorf("filtered by its address, the page says %q", got)
 	}
 }

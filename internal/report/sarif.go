@@ -35,9 +35,11 @@ const (
 type sarif struct {
 	document
 	w io.Writer
+	// results is the most that are written.
+	results int
 }
 
-func newSARIF(w io.Writer, _ Options) Sink { return &sarif{w: w} }
+func newSARIF(w io.Writer, _ Options) Sink { return &sarif{w: w, results: sarifResults} }
 
 func (s *sarif) Record(r penstock.Record) error {
 	s.add(r)
@@ -158,12 +160,12 @@ const sarifBaseID = "%SRCROOT%"
 func (s *sarif) Close() error {
 	notices := s.notices()
 	findings := s.findings
-	if len(findings) > sarifResults {
-		findings = ranked(findings)[:sarifResults]
+	if len(findings) > s.results {
+		findings = ranked(findings)[:s.results]
 		slices.SortStableFunc(findings, (*penstock.Finding).Compare)
 		notices.add("penstock/results-omitted", "error", fmt.Sprintf(
 			"%s of %s findings are not in this file: GitHub takes %s results per run; the worst were kept.",
-			number(len(s.findings)-sarifResults), number(len(s.findings)), number(sarifResults)), nil)
+			number(len(s.findings)-s.results), number(len(s.findings)), number(sarifResults)), nil)
 	}
 	rules, index := s.descriptors(findings)
 	run := sarifRun{

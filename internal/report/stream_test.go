@@ -46,6 +46,13 @@ func render(t testing.TB, format string, opts Options, records []penstock.Record
 	if err != nil {
 		t.Fatal(err)
 	}
+	feed(t, s, records)
+	return b.Bytes()
+}
+
+// feed gives records to a sink and closes it.
+func feed(t testing.TB, s Sink, records []penstock.Record) {
+	t.Helper()
 	for _, r := range records {
 		if err := s.Record(r); err != nil {
 			t.Fatal(err)
@@ -54,7 +61,6 @@ func render(t testing.TB, format string, opts Options, records []penstock.Record
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return b.Bytes()
 }
 
 // at makes a location on one line.
