@@ -91,7 +91,8 @@
 
   // A link to a finding or a rule opens it.
   const reveal = () => {
-    const el = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const id = location.hash.slice(1);
+    const el = /^[fr]\d+$/.test(id) && document.getElementById(id);
     const details = el && (el.matches("details") ? el : el.querySelector("details"));
     if (details) { details.open = true; el.scrollIntoView(); }
   };
