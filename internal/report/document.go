@@ -115,7 +115,7 @@ func (d *document) skips(state penstock.State) []skip {
 	return out
 }
 
-// open returns the findings that count, suppressed those that do not, both in
+// split returns the findings that count and those that are suppressed, both in
 // stream order.
 func (d *document) split() (open, suppressed []*penstock.Finding) {
 	for _, f := range d.findings {
