@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -49,12 +50,31 @@ func cacheDigest(cfg *Config, j *job, root jobRoot, engines []penstock.Engine) s
 	for _, e := range engines {
 		key.Engines = append(key.Engines, engine{e.Name, digestOf(e), e.Version})
 	}
+	if !release.MatchString(cfg.Version) {
+		key.Build += programStat()
+	}
 	b, err := json.Marshal(key)
 	if err != nil {
 		panic(err) // plain data: a programmer's error
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:16])
+}
+
+// release is the form of a version that stands for one program and no other.
+var release = regexp.MustCompile(`^v?\d+\.\d+\.\d+$`)
+
+// programStat tells builds between releases apart, of which many have one name.
+func programStat() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	st, err := os.Stat(exe)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" %d %d", st.Size(), st.ModTime().UnixNano())
 }
 
 func digestOf(e penstock.Engine) string {
