@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 )
 
@@ -14,7 +15,15 @@ type prefilter struct {
 	slots   []slot // open addressing by the three bytes
 	mask    uint32
 	needles []needle
-	lists   []uint32 // needles of each slot
+	lists   []entry // of each slot
+}
+
+// entry is a needle of a slot, with up to eight of its bytes for a first look: of
+// the folded word that starts back bytes before the three, mask must show want.
+type entry struct {
+	mask, want uint64
+	back       uint32
+	needle     uint32
 }
 
 type slot struct {
@@ -56,6 +65,15 @@ func key3(a, b, c byte) uint32 {
 // newPrefilter makes a prefilter of needles of at least two bytes.
 func newPrefilter(needles []needle) *prefilter {
 	p := &prefilter{needles: needles}
+	// Three bytes that many needles hold are those of common words, and a list of
+	// many needles is slow to compare: both speak for other bytes.
+	held := map[uint32]int{}
+	for i := range needles {
+		t := needles[i].text
+		for j := 0; j+3 <= len(t); j++ {
+			held[key3(t[j], t[j+1], t[j+2])]++
+		}
+	}
 	lists := map[uint32][]uint32{}
 	for i := range needles {
 		n := &needles[i]
@@ -68,9 +86,13 @@ func newPrefilter(needles []needle) *prefilter {
 			}
 			continue
 		}
-		best := 2.0
+		best := math.Inf(1)
 		for j := 0; j+3 <= len(n.text); j++ {
-			w := commonness(n.text[j]) * commonness(n.text[j+1]) * commonness(n.text[j+2])
+			k := key3(n.text[j], n.text[j+1], n.text[j+2])
+			w := commonness(n.text[j]) * commonness(n.text[j+1]) * commonness(n.text[j+2]) * float64(4+held[k])
+			if _, taken := lists[k]; !taken {
+				w += 1e-6 // each further entry of the table is looked at for nothing
+			}
 			if w < best {
 				best, n.at = w, j
 			}
@@ -96,10 +118,24 @@ func newPrefilter(needles []needle) *prefilter {
 			i = (i + 1) & p.mask
 		}
 		first := uint32(len(p.lists))
-		p.lists = append(p.lists, lists[k]...)
+		for _, id := range lists[k] {
+			p.lists = append(p.lists, newEntry(&needles[id], id))
+		}
 		p.slots[i] = slot{k, first, uint32(len(p.lists))}
 	}
 	return p
+}
+
+// newEntry picks the eight bytes around the three that decide soonest: as much as
+// there is of what stands before them, and then what follows.
+func newEntry(n *needle, id uint32) entry {
+	e := entry{needle: id, back: uint32(min(n.at, 5))}
+	from := n.at - int(e.back)
+	for i := 0; i < 8 && from+i < len(n.text); i++ {
+		e.mask |= 0xFF << (8 * i)
+		e.want |= uint64(n.text[from+i]|0x20) << (8 * i)
+	}
+	return e
 }
 
 // scan reports every occurrence of a needle in b, in order of their rare bytes.
@@ -144,8 +180,12 @@ func (p *prefilter) look(b []byte, i int, t uint32, hit func(n *needle, pos int)
 		}
 		s = (s + 1) & p.mask
 	}
-	for _, id := range p.lists[p.slots[s].first:p.slots[s].last] {
-		n := &p.needles[id]
+	for k := p.slots[s].first; k < p.slots[s].last; k++ {
+		e := &p.lists[k]
+		if w := i - int(e.back); w >= 0 && w+8 <= len(b) && (binary.LittleEndian.Uint64(b[w:])|fold8)&e.mask != e.want {
+			continue
+		}
+		n := &p.needles[e.needle]
 		pos := i - n.at
 		if pos < 0 || pos+len(n.text) > len(b) {
 			continue
