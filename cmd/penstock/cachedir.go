@@ -75,13 +75,12 @@ func ownFolder(dir string) error {
 	if err != nil {
 		return err
 	}
-	sys, ok := st.Sys().(*syscall.Stat_t)
 	switch {
 	case !st.IsDir():
 		return fmt.Errorf("%s is no folder", dir)
-	case st.Mode().Perm()&0o022 != 0:
+	case openToOthers(st, 0o022):
 		return fmt.Errorf("others may write to %s", dir)
-	case ok && int(sys.Uid) != os.Geteuid():
+	case !ours(st):
 		return fmt.Errorf("%s belongs to someone else", dir)
 	}
 	return nil
@@ -90,7 +89,7 @@ func ownFolder(dir string) error {
 // machineKey reads the key of this machine, or keeps fresh as it.
 func machineKey(path string, fresh []byte) ([]byte, error) {
 	for range 2 {
-		f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+		f, err := os.OpenFile(path, os.O_RDONLY|noFollow|syscall.O_NONBLOCK, 0)
 		if err == nil {
 			defer f.Close()
 			key := make([]byte, keySize+1)
@@ -98,7 +97,7 @@ func machineKey(path string, fresh []byte) ([]byte, error) {
 			if err != nil {
 				return nil, err
 			}
-			if n, _ := f.Read(key); n != keySize || st.Mode().Perm()&0o077 != 0 || !st.Mode().IsRegular() {
+			if n, _ := f.Read(key); n != keySize || openToOthers(st, 0o077) || !st.Mode().IsRegular() {
 				return nil, fmt.Errorf("%s is damaged or open to others; remove it", path)
 			}
 			return key[:keySize], nil

@@ -217,7 +217,7 @@ func read(root *os.Root, name string) ([]byte, fs.FileMode, error) {
 	if st.Size() > maxFile {
 		return nil, 0, fmt.Errorf("it is larger than %d MiB", maxFile>>20)
 	}
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -428,21 +428,4 @@ func (f *File) writeBeside(root *os.Root, old fs.FileInfo) (name string, err err
 		return name, nil
 	}
 	return "", errors.New("no free name beside it")
-}
-
-// sameOwner gives the new file to the owner of the old one, where that is someone
-// else.
-func sameOwner(f *os.File, old fs.FileInfo) error {
-	want, ok := old.Sys().(*syscall.Stat_t)
-	if !ok {
-		return nil
-	}
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if got, ok := st.Sys().(*syscall.Stat_t); ok && got.Uid == want.Uid && got.Gid == want.Gid {
-		return nil
-	}
-	return f.Chown(int(want.Uid), int(want.Gid))
 }
