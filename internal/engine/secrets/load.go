@@ -31,24 +31,29 @@ type loader struct {
 	sets     []*ruleSet
 	rules    []*rule
 	programs int
-	checks   []string // names that the built-in rules use
 }
 
 // load reads the built-in rules and those of files and leaves out those that
 // match skip.
 func load(files []penstock.RuleFile, skip []string) (*detector, error) {
 	l := new(loader)
-	own, err := l.builtin()
-	if err != nil {
-		return nil, err
-	}
 	user := map[string]*userFile{}
+	// Without need the built-in rules are not even read.
+	needed := !slices.Contains(skip, "secrets/*")
 	for _, f := range files {
 		u, err := l.readUser(f)
 		if err != nil {
 			return nil, err
 		}
 		user[f.Path] = u
+		needed = needed || u.toml.Extend.UseDefault
+	}
+	own := new(userFile)
+	if needed {
+		var err error
+		if own, err = l.builtin(); err != nil {
+			return nil, err
+		}
 	}
 	for _, f := range files {
 		if err := l.addUser(user[f.Path], user, own, 0); err != nil {
@@ -354,15 +359,12 @@ func (l *loader) newRule(u *userFile, n int) (*rule, error) {
 		check, ok := checkByName(t.Check)
 		if !ok {
 			hint := ""
-			if near := lookup.Nearest(t.Check, l.checks); near != "" {
+			if near := lookup.Nearest(t.Check, knownChecks()); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
 			}
 			return nil, fail("check", fmt.Sprintf("rule %q: unknown check %q", name, t.Check), hint)
 		}
 		r.check, r.checkName = check, t.Check
-		if u.own && !slices.Contains(l.checks, t.Check) {
-			l.checks = append(l.checks, t.Check)
-		}
 	}
 	lists, key := t.Allowlists, "allowlists"
 	if t.Allowlist != nil {
@@ -379,6 +381,19 @@ func (l *loader) newRule(u *userFile, n int) (*rule, error) {
 		r.allow = append(r.allow, list)
 	}
 	return r, nil
+}
+
+// knownChecks lists the checks that the built-in rules use.
+func knownChecks() []string {
+	var names []string
+	if own, err := new(loader).builtin(); err == nil {
+		for _, r := range own.rules {
+			if r.checkName != "" && !slices.Contains(names, r.checkName) {
+				names = append(names, r.checkName)
+			}
+		}
+	}
+	return names
 }
 
 // pattern parses an expression for later.

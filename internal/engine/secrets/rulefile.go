@@ -109,7 +109,15 @@ func parseRuleFile(path string, data []byte) (*fileTOML, *tomlIndex, error) {
 	md, err := toml.NewDecoder(bytes.NewReader(data)).Decode(f)
 	if err != nil {
 		line := 0
-		msg := err.Error()
+		msg := strings.TrimPrefix(err.Error(), "toml: ")
+		// A value of the wrong type has its line in the text alone.
+		if rest, ok := strings.CutPrefix(msg, "line "); ok {
+			if n, text, ok := strings.Cut(rest, " "); ok {
+				if v, err := strconv.Atoi(n); err == nil {
+					line, msg = v, text
+				}
+			}
+		}
 		var pe toml.ParseError
 		if errors.As(err, &pe) {
 			line, msg = pe.Position.Line, pe.Message
