@@ -253,6 +253,7 @@ type Budget struct {
 	made    int64 // bytes given by decompression
 	ceiling int64 // for made
 	memory  int64 // held
+	setup   int64 // memory taken to open decompressors that cannot be reused
 	notes   []archiveNote
 	scratch scratch
 }
@@ -269,7 +270,7 @@ func NewBudget(l Limits) *Budget {
 }
 
 func (b *Budget) begin(size int64) {
-	b.entries, b.made, b.memory = 0, 0, 0
+	b.entries, b.made, b.memory, b.setup = 0, 0, 0, 0
 	b.notes = b.notes[:0]
 	b.ceiling = b.limits.Bytes
 	if size < (b.limits.Bytes-ratioFree)/b.limits.Ratio {

@@ -53,10 +53,17 @@ func (e *expander) decompress(kind Kind, r io.Reader, inZip bool) (*decoder, err
 		g, err = e.scratch.gunzip(d.br)
 		d.meter.r, d.reuse = g, g
 	case KindBzip2:
-		// The block size is at most 900 kB, of which four times is needed.
-		if err = hold(4 << 20); err == nil {
-			d.meter.r = bzip2.NewReader(d.br)
+		// Blocks are up to 900 kB, for which it takes four times that at once, also
+		// for an empty stream: thousands of those would cost seconds.
+		const tables = 4 << 20
+		if err = hold(tables); err != nil {
+			break
 		}
+		if e.setup += tables; e.setup > e.limits.Bytes {
+			err = e.overflow()
+			break
+		}
+		d.meter.r = bzip2.NewReader(d.br)
 	case KindXz:
 		d.meter.r, err = newXzReader(d.br, hold)
 	case KindLzma:
@@ -94,13 +101,29 @@ func (d *decoder) openZstd(b *Budget, hold func(int64) error) error {
 	if err := hold(int64(window)); err != nil {
 		return err
 	}
+	if window <= zstdKept {
+		if z, found := pop(&b.scratch.zstds); found {
+			d.meter.r, d.reuse = z, z
+			return z.Reset(d.br)
+		}
+		left = zstdKept
+	}
 	z, err := zstd.NewReader(d.br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(uint64(left)))
 	if err != nil {
 		return err
 	}
-	d.meter.r, d.done = z, z.Close
+	d.meter.r = z
+	if window <= zstdKept {
+		d.reuse = z
+	} else {
+		d.done = z.Close
+	}
 	return nil
 }
+
+// zstdKept is the largest window of a decoder that is kept for the next stream:
+// the largest that zstd makes without being asked to.
+const zstdKept = 8 << 20
 
 func (d *decoder) Read(p []byte) (int, error) {
 	n, err := d.meter.Read(p)
@@ -123,6 +146,9 @@ func (d *decoder) close(e *expander) {
 	switch r := d.reuse.(type) {
 	case io.ReadCloser:
 		e.scratch.inflaters = append(e.scratch.inflaters, r)
+	case *zstd.Decoder:
+		r.Reset(nil)
+		e.scratch.zstds = append(e.scratch.zstds, r)
 	case *gzipReader:
 		if r != nil {
 			e.scratch.gzips = append(e.scratch.gzips, r)
@@ -227,6 +253,7 @@ type scratch struct {
 	buffers   []*bufio.Reader
 	inflaters []io.ReadCloser
 	gzips     []*gzipReader
+	zstds     []*zstd.Decoder
 }
 
 func pop[T any](list *[]T) (v T, found bool) {

@@ -3,6 +3,7 @@ package source
 import (
 	"archive/tar"
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -700,6 +701,84 @@ func TestDepth(t *testing.T) {
 	if len(l.members) > 0 || len(l.gaps) != 1 || !strings.HasPrefix(l.gaps[0], "r.gz!/r!/r!/r!/r!/r!/r: unread archive-cap") {
 		t.Errorf("gzip in gzip: %q %q", l.members, l.gaps)
 	}
+	q := quine(t)
+	r, err := gzip.NewReader(bytes.NewReader(q))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, q) {
+		t.Fatalf("the quine is none: %d bytes give %d, %v", len(q), len(got), err)
+	}
+	if again := list(t, "r.gz", q, Limits{}); !cmp.Equal(again.gaps, l.gaps) || len(again.members) > 0 {
+		t.Errorf("quine: %q %q", again.members, again.gaps)
+	}
+}
+
+// quine makes a gzip file that decompresses to itself, after the idea of Russ Cox
+// ("Zip Files All The Way Down", 2010): blocks L(n) that print the n bytes behind
+// them and R(n) that repeat the last n bytes of the output, all five bytes long.
+func quine(t *testing.T) []byte {
+	lit := func(n int) string { return string([]byte{0, byte(n), 0, ^byte(n), 0xff}) }
+	// A block of fixed codes with two matches over distance n, from 17 to 20, is
+	// exactly 40 bits.
+	rep := func(n int) string {
+		var v, at uint64
+		bits := func(x uint64, k int) { v |= x << at; at += uint64(k) }
+		code := func(x uint64, k int) { // the highest bit first
+			for k--; k >= 0; k-- {
+				bits(x>>k&1, 1)
+			}
+		}
+		bits(0, 1)
+		bits(1, 2)
+		for _, length := range []int{n - 10, 10} {
+			code(uint64(length-3+1), 7)
+			code(8, 5)
+			bits(uint64(n-17), 3)
+		}
+		code(0, 7)
+		return string(binary.LittleEndian.AppendUint64(nil, v)[:5])
+	}
+	prefix := "\x1f\x8b\x08\x08\x00\x00\x00\x00\x02\x03r\x00"
+	p, s := len(prefix)+5, 13+5
+	build := func(crc uint32) []byte {
+		l, r, l1, l4, r4, l0 := lit(p), rep(p), lit(5), lit(20), rep(20), lit(0)
+		head := prefix + l + prefix + l + r + l1 + r + l1 + l1 + l4 + r + l1 + l1 + l4 + r4 +
+			l4 + r4 + l4 + r4 + l4 + r4 + l4 + r4 + l0 + l0 + lit(s) + r4 + l0 + l0 + lit(s)
+		size := len(head) + 2*s
+		suffix := string(binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32([]byte("\x01\x00\x00\xff\xff"), crc), uint32(size)))
+		return []byte(head + rep(s) + suffix + rep(s) + suffix)
+	}
+	// The checksum stands in what it sums. CRC-32 is linear in it: 33 sums give the
+	// equations.
+	base := crc32.ChecksumIEEE(build(0))
+	var rows [32]uint64 // coefficients, and the right side in bit 32
+	for bit := range 32 {
+		column := crc32.ChecksumIEEE(build(1<<bit)) ^ base ^ 1<<bit
+		for row := range 32 {
+			rows[row] |= uint64(column>>row&1) << bit
+		}
+	}
+	for row := range 32 {
+		rows[row] |= uint64(base>>row&1) << 32
+	}
+	for bit := range 32 {
+		pivot := slices.IndexFunc(rows[bit:], func(r uint64) bool { return r>>bit&1 != 0 })
+		if pivot < 0 {
+			t.Fatal("the equations have no solution")
+		}
+		rows[bit], rows[bit+pivot] = rows[bit+pivot], rows[bit]
+		for row := range 32 {
+			if row != bit && rows[row]>>bit&1 != 0 {
+				rows[row] ^= rows[bit]
+			}
+		}
+	}
+	crc := uint32(0)
+	for bit := range 32 {
+		crc |= uint32(rows[bit]>>32&1) << bit
+	}
+	return build(crc)
 }
 
 func TestExpandStops(t *testing.T) {
@@ -1001,6 +1080,28 @@ func rawTar(name string, kind byte, data string) []byte {
 	return append(h, make([]byte, -len(h)&(tarBlock-1))...)
 }
 
+// Opening costs too: thousands of empty streams of bzip2 end at a cap.
+func TestManyStreams(t *testing.T) {
+	empty := "BZh9\x17rE8P\x90\x00\x00\x00\x00"
+	files := make([]file, 100)
+	for i := range files {
+		files[i] = file{fmt.Sprintf("%d.bz2", i), empty}
+	}
+	b := storedZipOf(files...)
+	if l := list(t, "x.zip", b, Limits{}); len(l.gaps) > 0 || len(l.members) != 100 {
+		t.Errorf("%d members, %.300q", len(l.members), l.gaps)
+	}
+	if l := list(t, "x.zip", b, Limits{Bytes: 200 << 20}); len(l.members) != 50 || l.gap("x.zip", penstock.ReasonArchiveCap) == "" {
+		t.Errorf("%d members, %.300q", len(l.members), l.gaps)
+	}
+	for i := range files {
+		files[i] = file{fmt.Sprintf("%d.zst", i), string(zstdOf(fmt.Append(nil, "text ", i)))}
+	}
+	if l := list(t, "x.zip", storedZipOf(files...), Limits{}); len(l.gaps) > 0 || len(l.members) != 100 || l.members[77] != "x.zip!/77.zst!/77=text 77" {
+		t.Errorf("%d members, %.300q", len(l.members), l.gaps)
+	}
+}
+
 // Inner zips are held in memory, up to the limit.
 func TestMemoryLimit(t *testing.T) {
 	noise := make([]byte, 3<<20)
@@ -1115,4 +1216,76 @@ func FuzzExpand(f *testing.F) {
 			t.Fatalf("%d bytes are still held", budget.memory)
 		}
 	})
+}
+
+// The decoders of our own, without the checksums that keep a fuzzer out.
+func FuzzDecoders(f *testing.F) {
+	f.Add(byte(0x5d), uint32(1<<16), []byte("\x00\x00\x00\x00\x00\x00\x00\x00"))
+	f.Add(byte(0), uint32(1<<12), []byte("\x00\x1f\xff\x00\x00\x10\x20\x30\x40\x50\x60"))
+	f.Add(byte(0xb4), uint32(1<<20), bytes.Repeat([]byte{0, 0x83, 0xff, 0x11}, 40))
+	f.Add(byte(0), uint32(1<<12), []byte("\x01\x00\x03text\x80\x00\x09\x00\x09\x00aaaaaaaaaa\x00"))
+	f.Add(byte(0), uint32(0), []byte("\x44text\x04\x00\x1fz\x01\x00\x00\x50abcde"))
+	f.Fuzz(func(t *testing.T, props byte, dict uint32, b []byte) {
+		hold := func(n int64) error {
+			if n < 0 || n > 1<<30 {
+				t.Fatalf("%d bytes of memory", n)
+			}
+			if n > 4<<20 {
+				return errors.New("too much")
+			}
+			return nil
+		}
+		head := binary.LittleEndian.AppendUint32([]byte{props}, dict)
+		head = append(head, "\xff\xff\xff\xff\xff\xff\xff\xff"...)
+		if z, err := newLzmaReader(bufio.NewReader(bytes.NewReader(append(head, b...))), hold, false); err == nil {
+			io.CopyN(io.Discard, z, 8<<20)
+		}
+		// LZMA2 behind a right header.
+		x := xzOf("", byte(dict%(lzma2DictMax+1)), 0)
+		const headers = 24
+		x = append(x[:headers], b...)
+		if z, err := newXzReader(bufio.NewReader(bytes.NewReader(x)), hold); err == nil {
+			io.CopyN(io.Discard, z, 8<<20)
+		}
+		window := append(make([]byte, 0, 1<<12), b[:len(b)/2]...)
+		out, err := lz4Block(window, b[len(b)/2:], 1<<20)
+		if len(out) > 1<<20+len(b) || err == nil && len(out) < len(window) {
+			t.Fatalf("%d bytes", len(out))
+		}
+	})
+}
+
+// BenchmarkExpand reads every byte of an archive of texts made by code.
+func BenchmarkExpand(b *testing.B) {
+	var files []file
+	x := uint32(1)
+	for i := range 2000 {
+		var s strings.Builder
+		for s.Len() < 10_000 {
+			x = x*1664525 + 1013904223
+			fmt.Fprintf(&s, "func name%d(value%d int) error { return nil } // line %d\n", x>>20, x>>25, s.Len())
+		}
+		files = append(files, file{fmt.Sprintf("src/p%d/f%d.go", i/50, i), s.String()})
+	}
+	for name, data := range map[string][]byte{"x.jar": zipOf(files...), "x.tar": tarOf(files...), "x.tar.gz": gzipOf(tarOf(files...)), "x.tar.zst": zstdOf(tarOf(files...))} {
+		b.Run(name, func(b *testing.B) {
+			budget := NewBudget(Limits{})
+			buf := make([]byte, 32<<10)
+			var n int64
+			b.ReportAllocs()
+			for b.Loop() {
+				n = 0
+				Expand(context.Background(), name, Detect(name, data), bytes.NewReader(data), int64(len(data)), budget, func(m Member) error {
+					for {
+						k, err := m.Reader.Read(buf)
+						n += int64(k)
+						if err != nil {
+							return nil
+						}
+					}
+				}, func(c penstock.Coverage) { b.Error(c) })
+			}
+			b.SetBytes(n)
+		})
+	}
 }

@@ -72,12 +72,13 @@ func (d *lzma) setDict(size uint32) {
 
 func (d *lzma) resetDict() { d.full, d.processed = 0, 0 }
 
-// setProps takes the properties byte: (pb*5 + lp)*9 + lc.
+// setProps takes the properties byte: (pb*5 + lp)*9 + lc. As in liblzma lc + lp is
+// at most 4; more would let a few bytes ask for 6 MB of tables.
 func (d *lzma) setProps(b byte) bool {
-	if b >= 225 {
+	lc, lp, pb := uint(b%9), uint(b/9%5), uint(b/45)
+	if b >= 225 || lc+lp > 4 {
 		return false
 	}
-	lc, lp, pb := uint(b%9), uint(b/9%5), uint(b/45)
 	d.lc, d.lpMask, d.pbMask = lc, 1<<lp-1, 1<<pb-1
 	if n := 0x300 << (lc + lp); cap(d.literals) >= n {
 		d.literals = d.literals[:n]

@@ -324,7 +324,7 @@ func (z *xzReader) startChunk() (more bool, err error) {
 	z.left += int(c&0x1f) << 16
 	size := int(binary.BigEndian.Uint16(h[2:])) + 1
 	if c >= 0xc0 {
-		if h[4] >= 225 || h[4]%9+h[4]/9%5 > 4 || !z.d.setProps(h[4]) { // lc + lp
+		if !z.d.setProps(h[4]) {
 			return false, errXzData
 		}
 		z.needProps = false
