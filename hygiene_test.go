@@ -82,10 +82,20 @@ func TestThreatModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllSubmatch(doc, -1) {
+	named := 0
+	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)\\w+)(?:/(\\w+))?`").FindAllSubmatch(doc, -1) {
+		named++
 		if !tests[string(m[1])] {
 			t.Errorf("docs/threat-model.md names %s, which does not exist", m[1])
 		}
+		if len(m[2]) > 0 {
+			if _, err := os.Stat(fmt.Sprintf("cmd/penstock/testdata/script/%s.txtar", m[2])); err != nil {
+				t.Errorf("docs/threat-model.md names a script: %v", err)
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("docs/threat-model.md names no test: the pattern no longer fits")
 	}
 	rows := map[string]int{}
 	for _, m := range regexp.MustCompile(`(?m)^\| (A\d+) \|`).FindAllSubmatch(doc, -1) {
