@@ -153,12 +153,16 @@ func (p *pass) File(ctx context.Context, f *penstock.File, r penstock.Reporter) 
 		}
 		placeLines(t, sc.hits[first:])
 		p.describeHits(f.Path, t, sc.hits[first:])
+		// Now, not after the last piece: a finding is completed with the text of the
+		// piece during which it is reported.
+		p.report(f, sc.hits[first:], r)
 		if !seg.Last {
 			row += bytes.Count(seg.Bytes, []byte("\n"))
 		}
 	}
+	first := len(sc.hits)
 	d.byName(path, sc)
-	p.report(f, sc, r)
+	p.report(f, sc.hits[first:], r)
 	if sc.spent {
 		r.Report(&penstock.Coverage{
 			Path: f.Path, Size: f.Info.Size, State: penstock.Unread, Reason: penstock.ReasonBudget,
@@ -226,8 +230,7 @@ func placeLines(t *text, hits []hit) {
 }
 
 // report turns hits into findings.
-func (p *pass) report(f *penstock.File, sc *scratch, r penstock.Reporter) {
-	hits := sc.hits
+func (p *pass) report(f *penstock.File, hits []hit, r penstock.Reporter) {
 	keep := p.d.settle(hits)
 	for i := range hits {
 		if !keep[i] {
