@@ -452,6 +452,11 @@ func (p *pass) engine(ctx context.Context, c *content, enc source.Encoding, col 
 			// Offsets are of the whole text from here on.
 			whole := &piece{text: c.bytes}
 			p.finishPiece(whole, col, ig)
+		} else if n := len(col.open); n > 0 {
+			// Their text is gone. An engine that does this is at fault, and what it
+			// found must not be lost without a word.
+			col.open = nil
+			col.Report(&penstock.Coverage{Path: c.path, Size: c.size, State: penstock.Unread, Reason: penstock.ReasonCrash, Detail: fmt.Sprintf("%d findings were reported after their piece of the file", n)})
 		}
 		if !col.failed {
 			read |= r.bit
