@@ -123,8 +123,10 @@ func testName(base, stem, p string) bool {
 	}
 	name := strings.TrimSuffix(path.Base(p), path.Ext(p))
 	for _, w := range []string{"Test", "Tests", "Spec", "TestCase", "IT"} {
-		if strings.HasSuffix(name, w) && len(name) > len(w) {
-			return true
+		if rest, ok := strings.CutSuffix(name, w); ok && rest != "" {
+			if c := rest[len(rest)-1]; c >= 'a' && c <= 'z' || isDigit(c) {
+				return true
+			}
 		}
 	}
 	return false

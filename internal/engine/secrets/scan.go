@@ -16,8 +16,8 @@ const (
 	filterReach = 256 << 10
 	// Steps that one text may cost: bytes read by filters and instructions tried
 	// by the search. Ordinary text takes less than one for each byte.
-	stepsBase    = 50_000_000
-	stepsPerByte = 200
+	stepsBase    = 10_000_000
+	stepsPerByte = 100
 )
 
 // scratch is what one goroutine needs to scan; it is reused for every file.
