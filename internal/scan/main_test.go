@@ -94,11 +94,8 @@ func wordEngine(name, prefix string) penstock.Engine {
 		},
 	}
 	if name == "words" {
-		e.Secrets = func(_ string, b []byte) (spans []penstock.Span) {
-			for _, s := range findWords(b, []byte(prefix)) {
-				spans = append(spans, s)
-			}
-			return spans
+		e.Secrets = func(_ string, b []byte) []penstock.Span {
+			return findWords(b, []byte(prefix))
 		}
 	}
 	return e

@@ -188,9 +188,7 @@ func (p *pass) file(ctx context.Context, t task, s *scratch) unit {
 	if err != nil || !after.Same(opened) {
 		return u.unread(penstock.ReasonChanged, errors.New("it changed while it was read"))
 	}
-	for _, d := range c.tree.deps {
-		u.deps = append(u.deps, d)
-	}
+	u.deps = append(u.deps, c.tree.deps...)
 	return u
 }
 

@@ -261,10 +261,7 @@ func (r *run) attempt(ctx context.Context) error {
 		r.job.Done = append(r.job.Done, u.path)
 		r.job.Facts = append(r.job.Facts, factsOf(u.records)...)
 	}
-	r.job.Alone = r.job.Alone[:0]
-	for _, path := range slices.Sorted(maps.Keys(r.alone)) {
-		r.job.Alone = append(r.job.Alone, path)
-	}
+	r.job.Alone = slices.Sorted(maps.Keys(r.alone))
 	payload, err := json.Marshal(&r.job)
 	if err != nil {
 		return fmt.Errorf("encode job: %w", err)

@@ -158,6 +158,27 @@ func TestOnlyMarksHidesSecrets(t *testing.T) {
 	}
 }
 
+// TestValueAgain: the value of a finding is hidden wherever it stands in the
+// snippet, and what surrounds it stays.
+func TestValueAgain(t *testing.T) {
+	value := "SECRET-" + "twice"
+	dir := plant(t, map[string]string{"a": "was " + strings.ToLower(value[:2]) + " 'x' # " + value[7:] + "\nkey = '" + value + "' # " + value + "\n" + value + "tail\n"})
+	r := mustRun(t, Config{Roots: []string{dir}, Select: []string{"words"}})
+	if len(r.Findings) != 2 {
+		t.Fatalf("%d findings", len(r.Findings))
+	}
+	for _, f := range r.Findings {
+		for _, l := range f.Snippet.Lines {
+			if strings.Contains(l.Text, value) {
+				t.Errorf("shown: %q", l.Text)
+			}
+		}
+	}
+	if got, want := r.Findings[0].Snippet.Lines[1].Text, "key = '"+hidden+"' # "+hidden; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestSameBytesWithAnyNumberOfJobs(t *testing.T) {
 	dir := plant(t, sample)
 	for i := range 50 {

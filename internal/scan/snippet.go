@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ type cutter struct {
 	// whole holds the masks of the whole text once it was searched.
 	whole  []mask
 	looked bool
+	// values are the hidden texts with what stands in their place.
+	values map[string]string
 }
 
 // mask is a span of the piece's text and what stands in its place.
@@ -38,7 +41,7 @@ type mask struct {
 }
 
 func newCutter(path string, p *piece, findings []*penstock.Finding, hide func(string, []byte) []penstock.Span) *cutter {
-	c := &cutter{p: p, path: path, hide: hide}
+	c := &cutter{p: p, path: path, hide: hide, values: make(map[string]string)}
 	for _, f := range findings {
 		if f.Evidence.Secret == nil {
 			continue
@@ -69,18 +72,24 @@ func (c *cutter) mask(s penstock.Span, base int64, text string) mask {
 	return m
 }
 
-// masks returns what to hide in text[start:end], sorted and apart.
+// masks returns what to hide in text[start:end], sorted and apart. Where a secret
+// that was found and one that only stands there overlap, the finding's own mask
+// stays whole and shows its hint.
 func (c *cutter) masks(start, end int) []mask {
-	masks := slices.Clone(c.spans)
+	masks := near(c.spans, start, end)
+	own := masks
+	c.remember(c.spans)
 	if c.hide != nil {
-		masks = append(masks, c.found(start, end)...)
+		found := c.found(start, end)
+		c.remember(found)
+		for _, m := range near(found, start, end) {
+			masks = append(masks, without(m, own)...)
+		}
 	}
+	masks = append(masks, c.again(start, end)...)
 	slices.SortStableFunc(masks, func(a, b mask) int { return cmp.Or(cmp.Compare(a.start, b.start), -cmp.Compare(a.end, b.end)) })
 	var apart []mask
 	for _, m := range masks {
-		if m.end <= m.start {
-			continue
-		}
 		if n := len(apart); n > 0 && m.start < apart[n-1].end {
 			apart[n-1].end = max(apart[n-1].end, m.end)
 			continue
@@ -88,6 +97,82 @@ func (c *cutter) masks(start, end int) []mask {
 		apart = append(apart, m)
 	}
 	return apart
+}
+
+// near returns the masks that touch text[start:end], in a slice of its own.
+func near(masks []mask, start, end int) []mask {
+	var out []mask
+	for _, m := range masks {
+		if m.start < end && m.end > start && m.end > m.start {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// without returns the parts of m outside of the masks that are worth hiding: what
+// is left of a quoted value beside the value is its quotes.
+func without(m mask, masks []mask) []mask {
+	const least = 3
+	parts := []mask{m}
+	for _, o := range masks {
+		var rest []mask
+		for _, p := range parts {
+			if o.end <= p.start || p.end <= o.start {
+				rest = append(rest, p)
+				continue
+			}
+			for _, q := range []mask{{p.start, o.start, p.text}, {o.end, p.end, p.text}} {
+				if q.end-q.start >= least {
+					rest = append(rest, q)
+				}
+			}
+		}
+		parts = rest
+	}
+	return parts
+}
+
+const (
+	againLeast = 6   // bytes; shorter values occur by chance
+	againMost  = 200 // values of one file that are looked for
+)
+
+// remember notes the values under the masks.
+func (c *cutter) remember(masks []mask) {
+	for _, m := range masks {
+		if len(c.values) >= againMost {
+			return
+		}
+		value := string(c.p.text[m.start:m.end])
+		if len(value) < againLeast || len(value) > redactReach {
+			continue
+		}
+		if _, ok := c.values[value]; !ok {
+			c.values[value] = m.text
+		}
+	}
+}
+
+// again finds further occurrences of hidden values: in a comment, say, where no
+// rule would take them for secrets.
+func (c *cutter) again(start, end int) []mask {
+	var out []mask
+	for value, text := range c.values {
+		for at := start; ; {
+			i := bytes.Index(c.p.text[at:end], []byte(value))
+			if i < 0 {
+				break
+			}
+			out = append(out, mask{at + i, at + i + len(value), text})
+			at += i + len(value)
+		}
+	}
+	// The order of a map must not decide which of two overlapping masks is shown.
+	slices.SortFunc(out, func(a, b mask) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), -cmp.Compare(a.end, b.end), cmp.Compare(a.text, b.text))
+	})
+	return out
 }
 
 // found searches the text around for secrets that are not findings here.
