@@ -177,20 +177,24 @@ func (p *pass) Finish(ctx context.Context, run penstock.Run, r penstock.Reporter
 	return nil
 }
 
-// maxFixes bounds for how many findings of a file a repair is worked out.
-const maxFixes = 500
+// maxFixWork bounds the work on repairs in one piece of a file: each may look at
+// the whole piece, so that many findings times a large piece would be too much. In
+// bytes.
+const maxFixWork = 8 << 20
 
 // describeHits adds what only the text tells: the name of each value and how the
 // line could do without it.
 func (p *pass) describeHits(path string, t *text, hits []hit) {
+	fixes := 0
 	for i := range hits {
 		h := &hits[i]
-		if i >= maxFixes || h.quiet || h.rule.silent || h.from < t.base || h.to > t.base+int64(len(t.b)) || h.to == h.from {
+		if h.quiet || h.rule.silent || h.from < t.base || h.to > t.base+int64(len(t.b)) || h.to == h.from {
 			continue
 		}
 		span := penstock.Span{Start: h.from - t.base, End: h.to - t.base}
 		h.scope = scopeOf(t.b, int(span.Start))
-		if len(h.decoded) == 0 {
+		if len(h.decoded) == 0 && (fixes+1)*len(t.b) <= maxFixWork {
+			fixes++
 			h.fix = proposeFix(path, t.b, t.base, span, h.rule.name)
 		}
 	}
