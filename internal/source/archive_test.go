@@ -297,14 +297,14 @@ func TestExpand(t *testing.T) {
 
 // What tools on the machine make, with all their options.
 func TestExpandTools(t *testing.T) {
-	text := strings.Repeat("a line of text, number ", 30_000) + "end"
-	noise := make([]byte, 200_000)
+	text := strings.Repeat("a line of text, number ", 10_000) + "end"
+	noise := make([]byte, 60_000)
 	x := uint32(1)
 	for i := range noise {
 		x = x*1664525 + 1013904223
 		noise[i] = byte(x >> 24)
 	}
-	mixed := text[:200_000] + string(noise) + text
+	mixed := text[:100_000] + string(noise) + text
 	for _, tt := range []struct {
 		ext  string
 		args []string
@@ -568,12 +568,12 @@ func TestBombs(t *testing.T) {
 		b   []byte
 		gap string
 	}{
-		"ratio.gz":     {gzipOf([]byte(zeros(60 << 20))), "ratio.gz!/ratio"},
-		"ratio.tar.gz": {gzipOf(tarOf(file{"a", "x"}, file{"z", zeros(60 << 20)})), "ratio.tar.gz"},
-		"ratio.zst":    {zstdOf([]byte(zeros(60 << 20))), "ratio.zst!/ratio"},
-		"ratio.zip":    {zipOf(file{"z", zeros(40 << 20)}), "ratio.zip!/z"},
-		"nested.zip":   {zipOf(file{"a.zip", string(zipOf(file{"b.zip", string(zipOf(file{"z", zeros(50 << 20)}))}))}), "nested.zip!/a.zip!/b.zip!/z"},
-		"gzgz.gz":      {gzipOf(gzipOf([]byte(zeros(60 << 20)))), "gzgz.gz!/gzgz!/gzgz"},
+		"ratio.gz":     {gzipOf([]byte(zeros(20 << 20))), "ratio.gz!/ratio"},
+		"ratio.tar.gz": {gzipOf(tarOf(file{"a", "x"}, file{"z", zeros(20 << 20)})), "ratio.tar.gz"},
+		"ratio.zst":    {zstdOf([]byte(zeros(20 << 20))), "ratio.zst!/ratio"},
+		"ratio.zip":    {zipOf(file{"z", zeros(20 << 20)}), "ratio.zip!/z"},
+		"nested.zip":   {zipOf(file{"a.zip", string(zipOf(file{"b.zip", string(zipOf(file{"z", zeros(20 << 20)}))}))}), "nested.zip!/a.zip!/b.zip!/z"},
+		"gzgz.gz":      {gzipOf(gzipOf([]byte(zeros(20 << 20)))), "gzgz.gz!/gzgz!/gzgz"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -590,7 +590,7 @@ func TestBombs(t *testing.T) {
 
 // A bomb costs itself; what stands beside it is read.
 func TestBombBeside(t *testing.T) {
-	noise := make([]byte, 400_000)
+	noise := make([]byte, 80_000)
 	x := uint32(1)
 	for i := range noise {
 		x = x*1664525 + 1013904223
@@ -604,7 +604,7 @@ func TestBombBeside(t *testing.T) {
 
 // The zip of David Fifield: many members over one body.
 func TestOverlap(t *testing.T) {
-	one := zipOf(file{"a", zeros(1 << 20)})
+	one := zipOf(file{"a", zeros(64 << 10)})
 	dir := bytes.LastIndex(one, []byte("PK\x01\x02"))
 	end := bytes.LastIndex(one, []byte("PK\x05\x06"))
 	entry := one[dir:end]
@@ -630,7 +630,7 @@ func TestOverlap(t *testing.T) {
 
 // A14, and a directory that is never held whole.
 func TestManyEntries(t *testing.T) {
-	const n = 300_000
+	const n = 100_000
 	header := make([]byte, zipCentralSize, zipCentralSize+1)
 	copy(header, "PK\x01\x02")
 	header[28] = 1 // name
@@ -1104,7 +1104,7 @@ func TestManyStreams(t *testing.T) {
 
 // Inner zips are held in memory, up to the limit.
 func TestMemoryLimit(t *testing.T) {
-	noise := make([]byte, 3<<20)
+	noise := make([]byte, 3<<19)
 	x := uint32(1)
 	for i := range noise {
 		x = x*1664525 + 1013904223
