@@ -122,6 +122,8 @@ func checkByName(name string) (Check, bool) {
 		return &check{verify: verifyPhrase}, true
 	case "generic":
 		return &check{verify: verifyGeneric}, true
+	case "config":
+		return &check{verify: verifyConfig}, true
 	case "password":
 		return &check{verify: verifyPassword}, true
 	case "strong-password":

@@ -13,7 +13,7 @@ var checkNames = []string{
 	"github-crc32", "npm-crc32", "gitlab-crc32", "grafana-crc32", "bech32", "base58check", "pgp",
 	"base58-64", "base64-32", "base64-64", "base64-json", "basic-auth", "jwt", "discord", "telegram", "pem", "pem-body",
 	"aws-access-key", "aws-secret-key", "slack-webhook", "ethereum-key", "seed-phrase", "k8s-secret", "bearer",
-	"random", "mixed", "tail", "twitter-bearer", "phrase", "generic", "password", "strong-password",
+	"random", "mixed", "tail", "twitter-bearer", "phrase", "generic", "config", "password", "strong-password",
 }
 
 func mustCheck(t testing.TB, name string) Check {
@@ -150,6 +150,7 @@ func TestRarity(t *testing.T) {
 			"arn:aws:secretsmanager:eu-west-1:123:secret:x", "next_page_token_parameter", "com.example.security.TokenProvider", "20240101120000", "TOKEN_TYPE_ACCESS_REFRESH"},
 		"password": {"password", "Password1", "passw0rd!", "changeme", "changeme123", "secret", "s3cr3t", "S3cret!", "admin", "admin123", "root", "postgres", "mysql", "guest", "test1234", "hunter2", "letmein", "********", "xxxxxxxx",
 			"${DB_PASSWORD}", "$DB_PASSWORD", "%(password)s", "{{password}}", "<password>", "%PASSWORD%", "your_password", "my-secret-pw", "example", "12345678", "qwerty123", "getPassword()", "process.env.DB_PASSWORD", "cGFzc3dvcmQ="},
+		"config":          {"arn:aws:secretsmanager:eu-west-1:1:secret:app", "TokenBucketRateLimiterV2", "OAuth2ClientCredentialsTokenSource", "~/.ssh/id_ed25519", "xoxb-1234...", "glpat-abc***", "changeme", "postgres", "read-only-access"},
 		"strong-password": {"Enter your password", "current-password", "forgotPassword", "Passwort vergessen", "passwordResetToken", "must contain 8 characters", "req.body.password", "user.encrypted_password", "Contraseña", "isPasswordValid", "required|min:8", "#login-password"},
 	}
 	for name, values := range refuse {
@@ -164,6 +165,7 @@ func TestRarity(t *testing.T) {
 		"random":          {"{alnum:20}", "{alnum:40}", "{hex:32}", "{hex:64}", "{base64url:43}", "{lowernum:32}", "{uppernum:26}", "{uuid}", "{base64:44}"},
 		"generic":         {"{alnum:24}", "{alnum:40}", "{hex:32}", "{hex:40}", "{base64url:43}", "{lowernum:32}"},
 		"password":        {"{alnum:16}", "{alnum:12}7", "{alnum:10}!{digit:2}", "{base64:24}", "{lowernum:14}"},
+		"config":          {"{alnum:16}", "{alnum:10}!{digit:2}", "{base64:24}", "{hex:32}", "{uuid}"},
 		"strong-password": {"{alnum:16}", "{alnum:10}!{digit:2}", "{base64:24}", "{lowernum:14}9"},
 	} {
 		c := mustCheck(t, name)

@@ -123,6 +123,7 @@ var examplePaths = map[string]string{
 	"generic-dotenv-secret":       ".env",
 	"generic-gradle-property":     "gradle.properties",
 	"generic-password-config":     "config/app.yaml",
+	"generic-secret-config":       "config/app.yaml",
 	"generic-terraform-variable":  "prod.tfvars",
 	"generic-xml-element":         "config.xml",
 	"git-credentials-file":        ".git-credentials",

@@ -230,8 +230,13 @@ var (
 
 // template reports whether b holds the syntax of some substitution.
 func template(b []byte) bool {
-	for _, t := range []string{"${", "$(", "{{", "}}", "<%", "%>", "#{", "%(", "@@", "%s", "%d", "%v", "{0}", "<your", "</"} {
+	for _, t := range []string{"${", "$(", "{{", "}}", "<%", "%>", "#{", "%(", "@@", "%s", "%d", "%v", "{0}", "<your", "</", "...", "***"} {
 		if bytes.Contains(b, []byte(t)) {
+			return true
+		}
+	}
+	for _, p := range []string{"arn:", "urn:", "ref:", "vault:", "op://", "ssm:", "ENC[", "projects/", "~/"} {
+		if bytes.HasPrefix(b, []byte(p)) { // a name of something kept elsewhere
 			return true
 		}
 	}
@@ -338,7 +343,7 @@ func codelike(b []byte) bool {
 				words++
 			}
 		}
-		if words*10 >= len(parts)*7 && (sep == '.' || sep == '/' || len(parts) > 2) {
+		if words*10 >= len(parts)*7 && (sep == '.' || sep == '/' || sep == '|' || len(parts) > 2) {
 			return true
 		}
 	}
@@ -472,7 +477,32 @@ func hidesWord(b []byte) bool {
 		return false
 	}
 	text = bytes.TrimSpace(text)
-	return weakPassword(text) || isPlaceholder(text) || wordlike(text)
+	return weakPassword(text) || isPlaceholder(text) || wordlike(text) && !bytes.ContainsAny(text, "@.")
+}
+
+// humps counts where lower case turns upper.
+func humps(b []byte) int {
+	n := 0
+	for i := 1; i < len(b); i++ {
+		if b[i-1] >= 'a' && b[i-1] <= 'z' && b[i] >= 'A' && b[i] <= 'Z' {
+			n++
+		}
+	}
+	return n
+}
+
+// verifyConfig is for the values of variables that are named as secrets, in files
+// of configuration: passwords and tokens of any kind.
+func verifyConfig(secret []byte) CheckResult {
+	if verifyPassword(secret) == Wrong || codelike(secret) {
+		return Wrong
+	}
+	c := count(secret)
+	wordy, letters := wording(secret)
+	if c.upper+c.lower < 2 || c.kinds() < 2 && len(secret) < 16 || wordy*10 >= letters*7 && c.digit <= 3 && len(secret) >= 14 {
+		return Wrong
+	}
+	return Unknown
 }
 
 // verifyStrongPassword is for names such as "password" anywhere in code, where most
@@ -487,11 +517,17 @@ func verifyStrongPassword(secret []byte) CheckResult {
 		}
 	}
 	c := count(secret)
-	if c.kinds() < 2 || c.digit == 0 && c.other == 0 && len(secret) < 12 || c.upper+c.lower < 2 {
+	if c.kinds() < 2 || c.upper+c.lower < 2 {
 		return Wrong
 	}
-	if c.digit == 0 && wordlike(secret) {
+	wordy, letters := wording(secret)
+	switch {
+	case c.digit == 0 && wordlike(secret):
 		return Wrong
+	case c.digit+c.other == 0 && (humps(secret) < 2 || wordy*10 > letters*3):
+		return Wrong
+	case len(secret) >= 16 && c.digit <= 3 && wordy*10 >= letters*7:
+		return Wrong // an identifier with a number in it
 	}
 	return Unknown
 }
