@@ -20,7 +20,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
@@ -548,18 +547,6 @@ func TestLinks(t *testing.T) {
 }
 
 func zeros(n int) string { return strings.Repeat("\x00", n) }
-
-// deflateZeros is the densest deflate stream of n zeros.
-func deflateZeros(n int) string {
-	var b bytes.Buffer
-	w, _ := flate.NewWriter(&b, 9)
-	block := make([]byte, 1<<20)
-	for ; n > 0; n -= len(block) {
-		w.Write(block[:min(n, len(block))])
-	}
-	w.Close()
-	return b.String()
-}
 
 // A12: bombs stop at their cap, with what they hold bounded.
 func TestBombs(t *testing.T) {
