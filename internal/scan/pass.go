@@ -290,7 +290,7 @@ func (p *pass) look(ctx context.Context, c *content, col *collector, budget *sou
 	// What lies in a container has been taken apart by source already.
 	if kind := source.Detect(c.path, head); kind != source.KindNone && !c.info.Member {
 		if !kind.Supported() {
-			return penstock.Excluded, penstock.ReasonBinary, kind.String() + " archives are not opened", 0
+			return penstock.Excluded, penstock.ReasonBinary, kind.NotOpened(), 0
 		}
 		return p.expand(ctx, c, kind, col, budget)
 	}
@@ -373,6 +373,13 @@ func (p *pass) member(ctx context.Context, m source.Member, t *tree, col *collec
 	}
 	if !wanted {
 		return penstock.Excluded, penstock.ReasonNotWanted, "", 0
+	}
+	if m.Size != 0 && source.Text(m.Head) == source.Binary {
+		// Not unpacked, unless an engine reads such files.
+		info.Binary = true
+		if wanted, err = p.wants(ctx, m.Path, info); err == nil && !wanted {
+			return penstock.Excluded, penstock.ReasonBinary, "", 0
+		}
 	}
 	c := content{path: m.Path, info: info, size: m.Size, tree: t}
 	var whole bytes.Buffer

@@ -31,7 +31,7 @@ const (
 	KindCpio
 	KindRPM
 
-	// Containers that are recognised and not opened: a gap in the coverage.
+	// Containers that are recognised and not opened.
 	Kind7z
 	KindRar
 	KindCab
@@ -52,6 +52,9 @@ func (k Kind) String() string {
 
 // Supported reports whether Expand opens containers of this kind.
 func (k Kind) Supported() bool { return k > KindNone && k < Kind7z }
+
+// NotOpened says that containers of this kind are not looked into.
+func (k Kind) NotOpened() string { return k.String() + " archives are not opened" }
 
 // tarBlock is the size of a tar header.
 const tarBlock = 512
@@ -389,7 +392,7 @@ func MemberReason(err error) penstock.Reason {
 //
 // Visit accounts for each member, also where its Reader fails. Gap is called for
 // all else: links and devices (excluded), containers or parts of them that are
-// damaged, encrypted, unsupported or over a limit (unread). A gap whose path is
+// damaged, encrypted or over a limit (unread), of a kind that is not opened (excluded). A gap whose path is
 // that of a container means that what follows in it was not read, though what came
 // before was.
 //
@@ -444,6 +447,11 @@ func (e *expander) unread(path string, size int64, reason penstock.Reason, detai
 // expand takes one container apart. It returns an error only if all work is to
 // end; what is wrong with this container alone is a gap.
 func (e *expander) expand(ctx context.Context, path string, kind Kind, in input, depth int) (err error) {
+	if !kind.Supported() {
+		// Like a picture: a file of a kind that is not looked into.
+		e.gap(penstock.Coverage{Path: path, Size: max(in.size, 0), State: penstock.Excluded, Reason: penstock.ReasonBinary, Detail: kind.NotOpened()})
+		return nil
+	}
 	if depth > e.limits.Depth {
 		e.unread(path, in.size, penstock.ReasonArchiveCap, fmt.Sprintf("containers are nested more than %d deep", e.limits.Depth))
 		return nil
@@ -499,7 +507,7 @@ func (e *expander) open(ctx context.Context, c *container, kind Kind, in input) 
 	case KindGzip, KindBzip2, KindXz, KindLzma, KindZstd, KindLz4:
 		return e.compressed(ctx, c, kind, in.stream(), innerName(c.path, kind))
 	}
-	return fmt.Errorf("%s archives are not supported", kind)
+	return errors.New(kind.NotOpened())
 }
 
 // member visits one file of a container, or takes it apart if it is a container

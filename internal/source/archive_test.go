@@ -441,13 +441,13 @@ func TestDetect(t *testing.T) {
 func TestUnsupported(t *testing.T) {
 	for name, head := range map[string]string{"x.7z": "7z\xbc\xaf\x27\x1c", "x.rar": "Rar!\x1a\x07\x00", "x.Z": "\x1f\x9d\x90", "x.lz": "LZIP\x01", "x.cab": "MSCF\x00\x00\x00\x00"} {
 		l := list(t, name, []byte(head+strings.Repeat("\x00", 100)), Limits{})
-		if len(l.gaps) != 1 || l.gap(name, penstock.ReasonArchive) == "" || !strings.Contains(l.gaps[0], "not supported") {
+		if len(l.gaps) != 1 || l.gap(name, penstock.ReasonBinary) == "" || !strings.Contains(l.gaps[0], "not opened") {
 			t.Errorf("%s: %q", name, l.gaps)
 		}
 	}
 	// Inside another container it costs only itself.
 	l := list(t, "x.zip", zipOf(file{"a.7z", "7z\xbc\xaf\x27\x1c"}, file{"b", "x"}), Limits{})
-	if diff := cmp.Diff([]string{"x.zip!/b=x"}, l.members); diff != "" || l.gap("x.zip!/a.7z", penstock.ReasonArchive) == "" {
+	if diff := cmp.Diff([]string{"x.zip!/b=x"}, l.members); diff != "" || l.gap("x.zip!/a.7z", penstock.ReasonBinary) == "" {
 		t.Error(diff, l.gaps)
 	}
 }
