@@ -117,7 +117,24 @@ const (
 )
 
 func (p *pass) Wants(path string, info penstock.FileInfo) bool {
+	if info.Binary {
+		return p.wantsName(path)
+	}
 	return info.Size > 0 && len(p.d.rules) > 0
+}
+
+// wantsName reports whether a rule about names alone takes the path: such rules
+// hold for a key store that is no text, and nothing else does.
+func (p *pass) wantsName(path string) bool {
+	if len(p.d.byPath) == 0 {
+		return false
+	}
+	sc := p.pool.Get().(*scratch)
+	defer p.pool.Put(sc)
+	b := []byte(path)
+	p.d.begin(b, sc)
+	p.d.byName(b, sc)
+	return len(sc.hits) > 0
 }
 
 func (p *pass) File(ctx context.Context, f *penstock.File, r penstock.Reporter) error {
@@ -127,6 +144,11 @@ func (p *pass) File(ctx context.Context, f *penstock.File, r penstock.Reporter) 
 	path := []byte(f.Path)
 	d.begin(path, sc)
 	if !slices.Contains(sc.off, false) {
+		return nil
+	}
+	if f.Info.Binary {
+		d.byName(path, sc)
+		p.report(f, sc.hits, r)
 		return nil
 	}
 	row := 0
