@@ -99,6 +99,13 @@ func checkByName(name string) (Check, bool) {
 		return &check{verify: verifyAWSKeyID}, true
 	case "aws-secret-key":
 		return &check{verify: verifyAWSSecret}, true
+	case "aws-session-token":
+		return &check{verify: func(b []byte) CheckResult {
+			if bytes.Contains(b, []byte("EXAMPLE")) || template(b) {
+				return Wrong
+			}
+			return Unknown
+		}}, true
 	case "slack-webhook":
 		return &check{verify: verifySlackWebhook}, true
 	case "ethereum-key":
@@ -436,7 +443,8 @@ func verifyJWT(secret []byte) CheckResult {
 	if !ok || !json.Valid(body) || body[0] != '{' || isPlaceholder(parts[2]) {
 		return Wrong
 	}
-	for _, word := range []string{`"1234567890"`, "John Doe", "example.com", "Jane Doe"} {
+	// Supabase's anonymous key is made to stand in pages.
+	for _, word := range []string{`"1234567890"`, "John Doe", "example.com", "Jane Doe", "supabase-demo", `"role":"anon"`} {
 		if bytes.Contains(body, []byte(word)) {
 			return Wrong
 		}
@@ -511,7 +519,7 @@ func verifyPEM(secret []byte) CheckResult {
 	secret = trimMarkers(secret)
 	text, enciphered, clean := pemText(secret)
 	data, ok := decodeBase64(text)
-	if !clean || !ok || len(data) < minKeyBytes || repetitive(data) {
+	if !clean || !ok || len(data) < minKeyBytes || repetitive(data) || bytes.Contains(text, []byte("EXAMPLE")) {
 		return Wrong
 	}
 	if enciphered {

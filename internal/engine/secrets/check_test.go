@@ -12,7 +12,7 @@ import (
 var checkNames = []string{
 	"github-crc32", "npm-crc32", "gitlab-crc32", "grafana-crc32", "bech32", "base58check", "pgp",
 	"base58-64", "base64-32", "base64-64", "base64-json", "basic-auth", "jwt", "discord", "telegram", "pem", "pem-body",
-	"aws-access-key", "aws-secret-key", "slack-webhook", "ethereum-key", "seed-phrase", "k8s-secret", "bearer",
+	"aws-access-key", "aws-secret-key", "aws-session-token", "slack-webhook", "ethereum-key", "seed-phrase", "k8s-secret", "bearer",
 	"random", "mixed", "tail", "twitter-bearer", "phrase", "generic", "config", "password", "strong-password",
 }
 
@@ -145,13 +145,13 @@ func TestRarity(t *testing.T) {
 	refuse := map[string][]string{
 		"random": {"your-api-key-goes-here", "YOUR_API_KEY", "xxxxxxxxxxxxxxxxxxxxxxxx", "00000000000000000000000000000000", "0123456789abcdef0123456789abcdef",
 			"deadbeefdeadbeefdeadbeefdeadbeef", "abcdefghijklmnopqrstuvwxyz", "${SECRET_KEY}", "{{ api_key }}", "<api-key>", "change-me-in-production", "test-token-123456",
-			"AuthenticationProviderRegistry", "some_random_placeholder_value", "my-secret-token-value", "%API_KEY%", "fake-access-token-for-tests"},
+			"AuthenticationProviderRegistry", "some_random_placeholder_value", "my-secret-token-value", "%API_KEY%", "fake-access-token-for-tests", "aabbccddeeff00112233", "A1B2C3D4E5F6G7H8I9J0"},
 		"generic": {"config.services.auth.token", "https://example.org/oauth", "this.props.accessToken", "X-Company-Api-Key", "application/json", "./path/to/secret/file",
 			"arn:aws:secretsmanager:eu-west-1:123:secret:x", "next_page_token_parameter", "com.example.security.TokenProvider", "20240101120000", "TOKEN_TYPE_ACCESS_REFRESH"},
 		"password": {"password", "Password1", "passw0rd!", "changeme", "changeme123", "secret", "s3cr3t", "S3cret!", "admin", "admin123", "root", "postgres", "mysql", "guest", "test1234", "hunter2", "letmein", "********", "xxxxxxxx",
 			"${DB_PASSWORD}", "$DB_PASSWORD", "%(password)s", "{{password}}", "<password>", "%PASSWORD%", "your_password", "my-secret-pw", "example", "12345678", "qwerty123", "getPassword()", "process.env.DB_PASSWORD", "cGFzc3dvcmQ="},
 		"config":          {"arn:aws:secretsmanager:eu-west-1:1:secret:app", "TokenBucketRateLimiterV2", "OAuth2ClientCredentialsTokenSource", "~/.ssh/id_ed25519", "xoxb-1234...", "glpat-abc***", "changeme", "postgres", "read-only-access"},
-		"strong-password": {"Enter your password", "current-password", "forgotPassword", "Passwort vergessen", "passwordResetToken", "must contain 8 characters", "req.body.password", "user.encrypted_password", "Contraseña", "isPasswordValid", "required|min:8", "#login-password"},
+		"strong-password": {"Enter your password", "current-password", "forgotPassword", "Passwort vergessen", "passwordResetToken", "must contain 8 characters", "req.body.password", "user.encrypted_password", "Contraseña", "isPasswordValid", "required|min:8", "#login-password", "auth_ntlm", "triggeruser2", "$6$rounds=656000$TT4O7jz2M57npccl$33LF6FcUMSW11qrESXL1"},
 	}
 	for name, values := range refuse {
 		c := mustCheck(t, name)

@@ -208,10 +208,37 @@ const placeholderWords = "example placeholder changeme change-me change_me chang
 	"qwerty qwer asdf zxcv foobar my-key my_key mykey my-token my_token mytoken dontuse donotuse default undefined keyboard " +
 	"-here _here some- some_ any- the-key sha256 sha512"
 
+// typed reports whether a person made the value up: "aabbccddee", or digits that
+// count up with letters between them, as in "a1b2c3d4e5f6g7h8i9j0".
+func typed(b []byte) bool {
+	if len(b) < 8 {
+		return false
+	}
+	pairs, run, last := true, 0, byte(0)
+	for i, c := range b {
+		if i&1 == 1 && b[i-1] != c {
+			pairs = false
+		}
+		if !isDigit(c) {
+			continue
+		}
+		switch {
+		case run > 0 && (c == last+1 || c == '0' && last == '9'):
+			run++
+		default:
+			run = 1
+		}
+		if last = c; run >= 9 {
+			return true
+		}
+	}
+	return pairs
+}
+
 // isPlaceholder reports whether the value is meant to be replaced: it holds such a
 // word, a run of the keyboard or the alphabet, or hardly varies.
 func isPlaceholder(b []byte) bool {
-	if repetitive(b) || sequential(b, 6) {
+	if repetitive(b) || sequential(b, 6) || typed(b) {
 		return true
 	}
 	if placeholderSet().in(b) {
@@ -425,7 +452,7 @@ var weakSet = sync.OnceValue(func() map[string]bool {
 // are refused.
 func verifyPassword(secret []byte) CheckResult {
 	secret = unescape(secret)
-	if hidesWord(secret) {
+	if hidesWord(secret) || hashed(secret) {
 		return Wrong
 	}
 	if template(secret) || isPlaceholder(secret) || weakPassword(secret) {
@@ -466,6 +493,15 @@ func unescape(b []byte) []byte {
 	return out
 }
 
+// hashed reports whether b is the hash of a password, as crypt(3) writes it.
+func hashed(b []byte) bool {
+	if len(b) < 20 || b[0] != '$' {
+		return false
+	}
+	i := bytes.IndexByte(b[1:], '$')
+	return i > 0 && i < 12 && count(b[1:1+i]).other <= 1
+}
+
 // hidesWord reports whether b is base64 of a placeholder, as in examples of
 // Kubernetes Secrets.
 func hidesWord(b []byte) bool {
@@ -478,6 +514,11 @@ func hidesWord(b []byte) bool {
 	}
 	text = bytes.TrimSpace(text)
 	return weakPassword(text) || isPlaceholder(text) || wordlike(text) && !bytes.ContainsAny(text, "@.")
+}
+
+// separators counts the signs that stand between the words of a name.
+func separators(b []byte) int {
+	return bytes.Count(b, []byte{'_'}) + bytes.Count(b, []byte{'-'}) + bytes.Count(b, []byte{'.'})
 }
 
 // humps counts where lower case turns upper.
@@ -522,6 +563,8 @@ func verifyStrongPassword(secret []byte) CheckResult {
 	}
 	wordy, letters := wording(secret)
 	switch {
+	case c.digit <= 1 && c.upper == 0 && (wordlike(secret) || c.digit == 0 && c.other == separators(secret)):
+		return Wrong
 	case c.digit == 0 && wordlike(secret):
 		return Wrong
 	case c.digit+c.other == 0 && (humps(secret) < 2 || wordy*10 > letters*3):
