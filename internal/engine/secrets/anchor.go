@@ -39,10 +39,11 @@ const (
 	minDensity    = 1e-5 // below which an anchor costs nothing that could be saved
 )
 
-// planAnchors derives the anchors of re, or nil if it has none.
-func planAnchors(re *syntax.Regexp) []anchorGroup {
+// planAnchors derives the anchors of re, or nil if it has none. It favours those
+// that hold one of the keywords, which then need not be looked for.
+func planAnchors(re *syntax.Regexp, keywords []string) []anchorGroup {
 	list := flatten(nil, stripCaptures(re))
-	gs, cost := groupsOf(list, prefix{}, nil)
+	gs, cost := groupsOf(list, prefix{}, nil, keywords)
 	if cost > maxDensity {
 		return nil
 	}
@@ -107,7 +108,7 @@ func (p prefix) then(re *syntax.Regexp) prefix {
 const impossible = 1e9
 
 // groupsOf finds the cheapest anchors of a concatenation. rest follows it.
-func groupsOf(list []*syntax.Regexp, pre prefix, rest []*syntax.Regexp) ([]anchorGroup, float64) {
+func groupsOf(list []*syntax.Regexp, pre prefix, rest []*syntax.Regexp, keywords []string) ([]anchorGroup, float64) {
 	var best []anchorGroup
 	cost := float64(impossible)
 	take := func(gs []anchorGroup, c float64) {
@@ -135,11 +136,16 @@ func groupsOf(list []*syntax.Regexp, pre prefix, rest []*syntax.Regexp) ([]ancho
 				ns := needlesOf(run, list, i, j)
 				c := density(ns)
 				c = max(c, minDensity) + c/1000
-				if pre.max != 0 {
-					c *= 4
+				switch {
+				case pre.max < 0 && pre.set['\n'>>6]>>('\n'&63)&1 != 0:
+					c *= 1e5 // a match may have begun anywhere before
+				case pre.max < 0:
+					c *= 16
+				case pre.max > 0:
+					c *= 4 + float64(pre.max)/50
 				}
-				if pre.max < 0 {
-					c *= 4
+				if len(keywords) > 0 && !holdKeyword(ns, keywords) {
+					c *= 20
 				}
 				if c < cost {
 					g := anchorGroup{needles: ns, preMin: pre.min, preMax: pre.max, preSet: pre.set}
@@ -149,14 +155,14 @@ func groupsOf(list []*syntax.Regexp, pre prefix, rest []*syntax.Regexp) ([]ancho
 			}
 		} else {
 			after := append(slices.Clone(list[i+1:]), rest...)
-			take(groupsIn(list[i], nil, pre, after))
+			take(groupsIn(list[i], nil, pre, after, keywords))
 			// The literals before an alternation lengthen those in it.
 			k := i
 			for k > 0 && sets[k-1] != nil && i-k < 3 {
 				k--
 			}
 			if k < i && list[i].Op == syntax.OpAlternate {
-				take(groupsIn(list[i], list[k:i], pres[k], after))
+				take(groupsIn(list[i], list[k:i], pres[k], after, keywords))
 			}
 		}
 	}
@@ -165,15 +171,15 @@ func groupsOf(list []*syntax.Regexp, pre prefix, rest []*syntax.Regexp) ([]ancho
 
 // groupsIn finds the anchors within one element that is no finite set. lead
 // stands before it, if it is an alternation.
-func groupsIn(re *syntax.Regexp, lead []*syntax.Regexp, pre prefix, rest []*syntax.Regexp) ([]anchorGroup, float64) {
+func groupsIn(re *syntax.Regexp, lead []*syntax.Regexp, pre prefix, rest []*syntax.Regexp, keywords []string) ([]anchorGroup, float64) {
 	switch re.Op {
 	case syntax.OpConcat:
-		return groupsOf(flatten(nil, re), pre, rest)
+		return groupsOf(flatten(nil, re), pre, rest, keywords)
 	case syntax.OpAlternate:
 		var all []anchorGroup
 		var sum float64
 		for _, s := range re.Sub {
-			gs, c := groupsOf(flatten(slices.Clone(lead), s), pre, rest)
+			gs, c := groupsOf(flatten(slices.Clone(lead), s), pre, rest, keywords)
 			if sum += c; sum >= impossible {
 				return nil, impossible
 			}
@@ -182,7 +188,7 @@ func groupsIn(re *syntax.Regexp, lead []*syntax.Regexp, pre prefix, rest []*synt
 		return all, sum
 	case syntax.OpPlus:
 		more := &syntax.Regexp{Op: syntax.OpStar, Flags: re.Flags, Sub: re.Sub}
-		return groupsOf(flatten(nil, re.Sub[0]), pre, append([]*syntax.Regexp{more}, rest...))
+		return groupsOf(flatten(nil, re.Sub[0]), pre, append([]*syntax.Regexp{more}, rest...), keywords)
 	case syntax.OpRepeat:
 		if re.Min < 1 {
 			return nil, impossible
@@ -194,7 +200,7 @@ func groupsIn(re *syntax.Regexp, lead []*syntax.Regexp, pre prefix, rest []*synt
 		if more.Max == 0 {
 			more = &syntax.Regexp{Op: syntax.OpEmptyMatch}
 		}
-		return groupsOf(flatten(nil, re.Sub[0]), pre, append([]*syntax.Regexp{more}, rest...))
+		return groupsOf(flatten(nil, re.Sub[0]), pre, append([]*syntax.Regexp{more}, rest...), keywords)
 	}
 	return nil, impossible
 }
@@ -515,6 +521,9 @@ func density(ns []needleText) float64 {
 		for i := range len(n.text) {
 			p *= commonness(n.text[i])
 		}
+		if n.text == strings.Repeat(n.text[:1], len(n.text)) {
+			p = max(p, 1e-3) // runs of one character are common in all that is encoded
+		}
 		// Text is not random: the more letters, the less each one tells.
 		sum += p * 4
 		if len(n.text) == 2 {
@@ -568,4 +577,34 @@ func concat(list []*syntax.Regexp) *syntax.Regexp {
 		return &syntax.Regexp{Op: syntax.OpEmptyMatch}
 	}
 	return &syntax.Regexp{Op: syntax.OpConcat, Sub: list}
+}
+
+const (
+	// relaxMin and relaxMax are the bounds of a repetition beyond which a filter
+	// does not count: a filter that counts to 512 has a state for each number.
+	relaxMin = 40
+	relaxMax = 64
+)
+
+// relax copies re with its large repetitions made larger: it matches whatever re
+// matches.
+func relax(re *syntax.Regexp) *syntax.Regexp {
+	if len(re.Sub) == 0 {
+		return re
+	}
+	c := *re
+	c.Sub = make([]*syntax.Regexp, len(re.Sub))
+	for i, s := range re.Sub {
+		c.Sub[i] = relax(s)
+	}
+	if c.Op == syntax.OpCapture {
+		return c.Sub[0]
+	}
+	if c.Op == syntax.OpRepeat {
+		if c.Max > relaxMax || c.Min > relaxMin {
+			c.Max = -1
+		}
+		c.Min = min(c.Min, relaxMin)
+	}
+	return &c
 }

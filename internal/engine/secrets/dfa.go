@@ -26,13 +26,13 @@ type dfa struct {
 	start  [4]atomic.Pointer[dstate]
 
 	mu      sync.Mutex
-	states  map[string]*dstate
+	states  map[uint64]*dstate // by hash; collisions are chained
+	count   int
 	flushes int
 	useless atomic.Bool
 	// Scratch of step, under mu.
 	from, to sparse
 	stack    []uint32
-	key      []byte
 }
 
 // dstate is a set of instructions that wait for the next rune, with what stood
@@ -44,6 +44,7 @@ type dstate struct {
 	prev neighbour
 	// idle marks the state of a search that holds no begun match.
 	idle bool
+	more *dstate       // another state of the same hash
 	end  atomic.Uint32 // at the end of the text: 0 unknown, 1 no, 2 match
 }
 
@@ -69,7 +70,7 @@ type dfaOnce struct {
 
 func (o *dfaOnce) get(p *prog, search bool) *dfa {
 	o.once.Do(func() {
-		o.d = &dfa{p: p, search: search, states: map[string]*dstate{}}
+		o.d = &dfa{p: p, search: search, states: map[uint64]*dstate{}}
 		o.d.from.init(len(p.inst))
 		o.d.to.init(len(p.inst))
 	})
@@ -194,7 +195,7 @@ func (d *dfa) closure(set *sparse, pc uint32, truth syntax.EmptyOp, decide bool)
 
 // intern finds or makes the state of a set. The caller holds mu.
 func (d *dfa) intern(set *sparse, prev neighbour, idle bool) *dstate {
-	pcs := make([]uint32, 0, len(set.dense))
+	pcs := d.stack[:0] // free now
 	cares := false
 	for _, pc := range set.dense {
 		switch d.p.inst[pc].op {
@@ -207,6 +208,7 @@ func (d *dfa) intern(set *sparse, prev neighbour, idle bool) *dstate {
 			pcs = append(pcs, pc)
 		}
 	}
+	d.stack = pcs
 	if len(pcs) == 0 {
 		return deadState
 	}
@@ -214,29 +216,34 @@ func (d *dfa) intern(set *sparse, prev neighbour, idle bool) *dstate {
 		prev = contextBegin
 	}
 	slices.Sort(pcs)
-	d.key = append(d.key[:0], byte(prev))
+	h := uint64(prev)
 	if idle {
-		d.key[0] |= 0x80
+		h |= 1 << 8
 	}
 	for _, pc := range pcs {
-		d.key = append(d.key, byte(pc), byte(pc>>8), byte(pc>>16))
+		// FNV-1a, by words.
+		h = (h ^ uint64(pc)) * 0x100000001b3
 	}
-	if s := d.states[string(d.key)]; s != nil {
-		return s
+	for s := d.states[h]; s != nil; s = s.more {
+		if s.prev == prev && s.idle == idle && slices.Equal(s.pcs, pcs) {
+			return s
+		}
 	}
-	if len(d.states) >= maxStates {
+	if d.count >= maxStates {
 		d.flushes++
 		if d.flushes > maxFlushes {
 			d.useless.Store(true)
 			return lostState
 		}
 		clear(d.states)
+		d.count = 0
 		for i := range d.start {
 			d.start[i].Store(nil)
 		}
 	}
-	s := &dstate{pcs: pcs, prev: prev, idle: idle, next: make([]atomic.Pointer[dstate], len(d.p.rep))}
-	d.states[string(d.key)] = s
+	s := &dstate{pcs: slices.Clone(pcs), prev: prev, idle: idle, more: d.states[h], next: make([]atomic.Pointer[dstate], len(d.p.rep))}
+	d.states[h] = s
+	d.count++
 	return s
 }
 
@@ -258,7 +265,7 @@ func (d *dfa) step(s *dstate, class int) *dstate {
 	}
 	d.to.dense = d.to.dense[:0]
 	for _, pc := range pcs {
-		if in := &d.p.inst[pc]; in.op == opRune && in.takes(r) {
+		if in := &d.p.inst[pc]; in.op == opRune && d.p.sets[in.arg].takes(r) {
 			d.closure(&d.to, in.out, 0, false)
 		}
 	}

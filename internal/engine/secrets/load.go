@@ -627,7 +627,7 @@ func (r *rule) plan() {
 		tree = mustParse(r.re.src)
 	}
 	r.minBytes, _ = lengths(tree)
-	groups := planAnchors(tree)
+	groups := planAnchors(tree, r.keywords)
 	r.groups = make([]anchorRun, len(groups))
 	for i := range groups {
 		r.groups[i].anchorGroup = groups[i]
@@ -640,10 +640,18 @@ func (r *rule) plan() {
 // a match proves that the file has one.
 func impliesKeyword(groups []anchorGroup, keywords []string) bool {
 	for _, g := range groups {
-		for _, n := range g.needles {
-			if !slices.ContainsFunc(keywords, func(k string) bool { return strings.Contains(n.text, k) }) {
-				return false
-			}
+		if !holdKeyword(g.needles, keywords) {
+			return false
+		}
+	}
+	return true
+}
+
+// holdKeyword reports whether each needle holds a keyword.
+func holdKeyword(needles []needleText, keywords []string) bool {
+	for _, n := range needles {
+		if !slices.ContainsFunc(keywords, func(k string) bool { return strings.Contains(n.text, k) }) {
+			return false
 		}
 	}
 	return true

@@ -19,6 +19,7 @@ import (
 // the tests compare.
 type prog struct {
 	inst  []inst
+	sets  []runeSet
 	start uint32
 	ncap  int // capture slots, two a group, group 0 included
 	joins int // instructions with a memo number
@@ -52,12 +53,19 @@ const (
 )
 
 type inst struct {
-	op       opcode
-	wide     wideness
-	memo     int32 // the number of a place where ways join, else -1
-	out, arg uint32
-	lo, hi   uint64 // ASCII runes that an opRune takes
-	src      *syntax.Inst
+	op   opcode
+	memo int32 // the number of a place where ways join, else -1
+	out  uint32
+	// arg is the other way of an opAlt, the slot of an opCapture, the assertion of
+	// an opEmpty, the set of an opRune.
+	arg uint32
+}
+
+// runeSet is what an opRune takes.
+type runeSet struct {
+	lo, hi uint64 // ASCII
+	wide   wideness
+	pairs  []rune // of wideAsk: ranges, sorted
 }
 
 // wideness says which runes from U+0080 on an opRune takes.
@@ -69,16 +77,21 @@ const (
 	wideAsk
 )
 
-func (i *inst) takes(r rune) bool {
+func (s *runeSet) takes(r rune) bool {
 	switch {
 	case r < 64:
-		return i.lo>>uint(r)&1 != 0
+		return s.lo>>uint(r)&1 != 0
 	case r < utf8.RuneSelf:
-		return i.hi>>uint(r-64)&1 != 0
-	case i.wide == wideAsk:
-		return i.src.MatchRune(r)
+		return s.hi>>uint(r-64)&1 != 0
+	case s.wide == wideAsk:
+		for i := 0; i+1 < len(s.pairs) && s.pairs[i] <= r; i += 2 {
+			if r <= s.pairs[i+1] {
+				return true
+			}
+		}
+		return false
 	}
-	return i.wide == wideAll
+	return s.wide == wideAll
 }
 
 // compile makes a program of a parsed expression, which it may change.
@@ -92,7 +105,7 @@ func compile(re *syntax.Regexp) (*prog, error) {
 	for i := range src.Inst {
 		s := &src.Inst[i]
 		in := &p.inst[i]
-		in.out, in.arg, in.src = s.Out, s.Arg, s
+		in.out, in.arg = s.Out, s.Arg
 		switch s.Op {
 		case syntax.InstAlt, syntax.InstAltMatch:
 			in.op = opAlt
@@ -109,7 +122,9 @@ func compile(re *syntax.Regexp) (*prog, error) {
 			in.op = opNop
 		default:
 			in.op = opRune
-			bounds = in.setRunes(s, bounds)
+			var set runeSet
+			set, bounds = newRuneSet(s, bounds)
+			in.arg = p.intern(set)
 		}
 	}
 	p.setClasses(bounds)
@@ -145,38 +160,52 @@ func (p *prog) setJoins() {
 	}
 }
 
-// setRunes fills the ASCII sets and the wideness, and appends the runes from
-// U+0080 on at which the instruction's answer changes.
-func (i *inst) setRunes(s *syntax.Inst, bounds []rune) []rune {
+// intern finds or adds a set.
+func (p *prog) intern(set runeSet) uint32 {
+	for i := range p.sets {
+		o := &p.sets[i]
+		if o.lo == set.lo && o.hi == set.hi && o.wide == set.wide && slices.Equal(o.pairs, set.pairs) {
+			return uint32(i)
+		}
+	}
+	p.sets = append(p.sets, set)
+	return uint32(len(p.sets) - 1)
+}
+
+// newRuneSet makes the set of an instruction, and appends the runes from U+0080
+// on at which its answer changes.
+func newRuneSet(s *syntax.Inst, bounds []rune) (runeSet, []rune) {
+	var set runeSet
 	switch s.Op {
 	case syntax.InstRuneAny:
-		i.lo, i.hi, i.wide = ^uint64(0), ^uint64(0), wideAll
-		return bounds
+		return runeSet{lo: ^uint64(0), hi: ^uint64(0), wide: wideAll}, bounds
 	case syntax.InstRuneAnyNotNL:
-		i.lo, i.hi, i.wide = ^uint64(0)&^(1<<'\n'), ^uint64(0), wideAll
-		return bounds
+		return runeSet{lo: ^uint64(0) &^ (1 << '\n'), hi: ^uint64(0), wide: wideAll}, bounds
 	}
 	for r := rune(0); r < utf8.RuneSelf; r++ {
 		if !s.MatchRune(r) {
 			continue
 		}
 		if r < 64 {
-			i.lo |= 1 << uint(r)
+			set.lo |= 1 << uint(r)
 		} else {
-			i.hi |= 1 << uint(r-64)
+			set.hi |= 1 << uint(r-64)
 		}
 	}
-	var pairs []rune
+	pairs := s.Rune
 	if len(s.Rune) == 1 {
 		r0 := s.Rune[0]
-		pairs = append(pairs, r0, r0)
+		runes := []rune{r0}
 		if syntax.Flags(s.Arg)&syntax.FoldCase != 0 {
 			for r := unicode.SimpleFold(r0); r != r0; r = unicode.SimpleFold(r) {
-				pairs = append(pairs, r, r)
+				runes = append(runes, r)
 			}
 		}
-	} else {
-		pairs = s.Rune
+		slices.Sort(runes)
+		pairs = nil
+		for _, r := range runes {
+			pairs = append(pairs, r, r)
+		}
 	}
 	for j := 0; j+1 < len(pairs); j += 2 {
 		lo, hi := pairs[j], pairs[j+1]
@@ -184,23 +213,23 @@ func (i *inst) setRunes(s *syntax.Inst, bounds []rune) []rune {
 			continue
 		}
 		if lo <= utf8.RuneSelf && hi == unicode.MaxRune {
-			i.wide = wideAll
-			return bounds
+			set.wide, set.pairs = wideAll, nil
+			return set, bounds
 		}
-		i.wide = wideAsk
-		bounds = append(bounds, max(lo, utf8.RuneSelf), hi+1)
+		lo = max(lo, utf8.RuneSelf)
+		set.wide = wideAsk
+		set.pairs = append(set.pairs, lo, hi)
+		bounds = append(bounds, lo, hi+1)
 	}
-	return bounds
+	return set, bounds
 }
 
 // setClasses parts the runes into classes.
 func (p *prog) setClasses(bounds []rune) {
 	type set struct{ lo, hi uint64 }
 	sets := map[set]bool{}
-	for i := range p.inst {
-		if in := &p.inst[i]; in.op == opRune {
-			sets[set{in.lo, in.hi}] = true
-		}
+	for i := range p.sets {
+		sets[set{p.sets[i].lo, p.sets[i].hi}] = true
 	}
 	if p.empties {
 		var word, nl set
@@ -361,9 +390,10 @@ func (p *prog) first() (set *[4]uint64, anything bool) {
 			case opMatch:
 				p.firstAny = true
 			case opRune:
-				p.firstSet[0] |= in.lo
-				p.firstSet[1] |= in.hi
-				if in.wide != wideNone {
+				set := &p.sets[in.arg]
+				p.firstSet[0] |= set.lo
+				p.firstSet[1] |= set.hi
+				if set.wide != wideNone {
 					p.firstSet[2], p.firstSet[3] = ^uint64(0), ^uint64(0)
 				}
 			}

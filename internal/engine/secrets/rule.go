@@ -39,6 +39,7 @@ type rule struct {
 	// How it is found; see plan.
 	planned bool
 	groups  []anchorRun
+	filters sync.Once // see prepare
 	// keyed says that the keywords must be looked for in the file, as a match
 	// need not hold one.
 	keyed    bool
@@ -61,7 +62,6 @@ type ruleSet struct {
 // anchorRun is a group of anchors at work.
 type anchorRun struct {
 	anchorGroup
-	once   sync.Once
 	filter *dfa
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"math"
+	"regexp/syntax"
 	"slices"
 	"unicode/utf8"
 
@@ -13,7 +14,7 @@ import (
 const (
 	// filterReach is how far the filter follows a match that does not end; beyond
 	// it the search proper decides.
-	filterReach = 256 << 10
+	filterReach = 2 << 10
 	// Steps that one text may cost: bytes read by filters and instructions tried
 	// by the search. Ordinary text takes less than one for each byte.
 	stepsBase    = 10_000_000
@@ -117,6 +118,9 @@ func (d *detector) scan(t *text, sc *scratch) {
 		r := d.rules[id]
 		if quiet := r.keyed && !d.hasKeyword(r, t.b, sc); !quiet || r.needed {
 			first := len(sc.hits)
+			if r.keyed {
+				d.filterKeyed(id, r, t, sc)
+			}
 			d.confirm(id, r, t, sc)
 			markQuiet(sc.hits[first:], quiet)
 		}
@@ -164,33 +168,26 @@ func (d *detector) anchors(t *text, sc *scratch) {
 				return
 			}
 			r := d.rules[g.rule]
-			run := &r.groups[g.group]
-			run.once.Do(func() { run.prepare(r, int(g.group)) })
-			if run.preMax != 0 {
-				v, end, _ := run.filter.run(b, at+int(g.len), filterReach)
-				sc.steps += int64(end - at)
-				if v == no {
-					continue
-				}
-			} else {
-				v, end, _ := run.filter.run(b, at, filterReach)
-				sc.steps += int64(end - at)
-				if v == no {
-					continue
-				}
-			}
 			list := sc.cands[g.rule]
+			if r.keyed {
+				// Without a keyword in the text the anchors do not matter.
+				if len(list) == 0 {
+					sc.touched = append(sc.touched, g.rule)
+				}
+				sc.cands[g.rule] = append(list, candidate{at, int(g.group)<<8 | int(g.len)})
+				continue
+			}
+			if !r.passes(&r.groups[g.group], b, at, int(g.len), sc) {
+				continue
+			}
 			if len(list) == 0 {
 				if !d.wantsPath(g.rule, r, t, sc) {
 					continue
 				}
 				sc.touched = append(sc.touched, g.rule)
 			}
-			lo := at
-			if run.preMax != 0 {
-				lo = run.back(b, at, list)
-			}
-			sc.cands[g.rule] = append(list, candidate{lo, at - run.preMin})
+			run := &r.groups[g.group]
+			sc.cands[g.rule] = append(list, candidate{run.back(b, at, list), at - run.preMin})
 			if sc.over() {
 				return
 			}
@@ -198,21 +195,77 @@ func (d *detector) anchors(t *text, sc *scratch) {
 	})
 }
 
-// prepare compiles the filter of a group of anchors: the whole expression where
-// the literal starts it, else what follows the literal.
-func (run *anchorRun) prepare(r *rule, n int) {
-	if run.preMax == 0 {
-		p := r.re.get()
-		run.filter = p.anchored.get(p, false)
-		return
+// passes asks the filter whether a match can go through the literal of n bytes at
+// at.
+func (r *rule) passes(run *anchorRun, b []byte, at, n int, sc *scratch) bool {
+	r.filters.Do(r.prepare)
+	if run.preMax != 0 {
+		at += n
 	}
-	if run.rest == nil {
+	v, end, _ := run.filter.run(b, at, filterReach)
+	sc.steps += int64(end - at)
+	return v != no
+}
+
+// A keyed rule's anchors wait in its candidates, as the literal's place, group and
+// length. filterKeyed turns the anchors of a rule whose keywords the text has into
+// candidates.
+func (d *detector) filterKeyed(id int32, r *rule, t *text, sc *scratch) {
+	anchors := sc.cands[id]
+	list := anchors[:0]
+	if d.wantsPath(id, r, t, sc) {
+		for _, c := range anchors {
+			run := &r.groups[c.hi>>8]
+			if r.passes(run, t.b, c.lo, c.hi&0xFF, sc) {
+				list = append(list, candidate{run.back(t.b, c.lo, list), c.lo - run.preMin})
+			}
+			if sc.over() {
+				break
+			}
+		}
+	}
+	sc.cands[id] = list
+}
+
+// prepare makes the filters of a rule's anchors: of the whole expression where the
+// literal starts it, else of what follows the literal.
+func (r *rule) prepare() {
+	if len(r.groups) > 0 && r.groups[0].rest == nil {
 		// From the table: the plan is made again, for this rule only.
-		run.rest = planAnchors(mustParse(r.re.src))[n].rest
+		for i, g := range planAnchors(mustParse(r.re.src), r.keywords) {
+			r.groups[i].rest = g.rest
+		}
 	}
-	p := mustCompile(concat(run.rest))
-	run.filter = p.anchored.get(p, false)
-	run.rest = nil
+	var whole *dfa
+	for i := range r.groups {
+		run := &r.groups[i]
+		if run.preMax == 0 {
+			if whole == nil {
+				whole = filterOf(mustParse(r.re.src))
+			}
+			run.filter = whole
+			continue
+		}
+		for j := range i {
+			if o := &r.groups[j]; o.preMax != 0 && slices.Equal(o.rest, run.rest) {
+				run.filter = o.filter
+				break
+			}
+		}
+		if run.filter == nil {
+			run.filter = filterOf(concat(run.rest))
+		}
+	}
+	for i := range r.groups {
+		r.groups[i].rest = []*syntax.Regexp{} // no longer needed
+	}
+}
+
+// filterOf compiles an expression that matches wherever re does, and hardly
+// anywhere else.
+func filterOf(re *syntax.Regexp) *dfa {
+	p := mustCompile(relax(re))
+	return p.anchored.get(p, false)
 }
 
 // back is the earliest place at which a match through the anchor at at can start:

@@ -175,18 +175,19 @@ func (t *tracer) try(p *prog, b []byte, base, start int) (end int, ok bool) {
 					break run
 				}
 				c := b[pos]
+				set := &p.sets[in.arg]
 				if c < utf8.RuneSelf {
 					if c < 64 {
-						if in.lo>>c&1 == 0 {
+						if set.lo>>c&1 == 0 {
 							break run
 						}
-					} else if in.hi>>(c-64)&1 == 0 {
+					} else if set.hi>>(c-64)&1 == 0 {
 						break run
 					}
 					pos++
 				} else {
 					r, w := utf8.DecodeRune(b[pos:])
-					if !in.takes(r) {
+					if !set.takes(r) {
 						break run
 					}
 					pos += w
