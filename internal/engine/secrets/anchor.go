@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"math/bits"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -44,7 +45,14 @@ const (
 func planAnchors(re *syntax.Regexp, keywords []string) []anchorGroup {
 	list := flatten(nil, stripCaptures(re))
 	gs, cost := groupsOf(list, prefix{}, nil, keywords)
-	if cost > maxDensity {
+	if cost >= impossible {
+		return nil
+	}
+	var sum float64
+	for _, g := range gs {
+		sum += density(g.needles)
+	}
+	if sum > maxDensity {
 		return nil
 	}
 	return gs
@@ -137,7 +145,7 @@ func groupsOf(list []*syntax.Regexp, pre prefix, rest []*syntax.Regexp, keywords
 				c := density(ns)
 				c = max(c, minDensity) + c/1000
 				switch {
-				case pre.max < 0 && pre.set['\n'>>6]>>('\n'&63)&1 != 0:
+				case pre.max < 0 && bits.OnesCount64(pre.set[0])+bits.OnesCount64(pre.set[1]) > 120:
 					c *= 1e5 // a match may have begun anywhere before
 				case pre.max < 0:
 					c *= 16
