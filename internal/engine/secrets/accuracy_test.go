@@ -35,7 +35,7 @@ type found struct {
 // own rules; with PENSTOCK_CORPUS=dir the files are kept there; with
 // PENSTOCK_MISSES=1 every miss and every false positive is printed.
 func TestAccuracy(t *testing.T) {
-	pages := 480
+	pages := 360
 	if testing.Short() {
 		pages = 96
 	}

@@ -174,9 +174,11 @@ func scanText(t testing.TB, p penstock.Pass, path, text string) []*penstock.Find
 // alone is a pass with one rule and what it requires.
 func alone(d *detector, r *rule) *pass {
 	fresh := func(r *rule) *rule {
-		c := *r
-		c.groups, c.keyBits = nil, nil
-		return &c
+		return &rule{
+			info: r.info, name: r.name, desc: r.desc, own: r.own, generic: r.generic, re: r.re, path: r.path, group: r.group,
+			entropy: r.entropy, keywords: r.keywords, check: r.check, checkName: r.checkName, allow: r.allow, set: r.set,
+			required: r.required, silent: r.silent,
+		}
 	}
 	r = fresh(r)
 	l := &loader{sets: d.sets, rules: []*rule{r}}

@@ -540,7 +540,7 @@ func verifyConfig(secret []byte) CheckResult {
 	}
 	c := count(secret)
 	wordy, letters := wording(secret)
-	if c.upper+c.lower < 2 || c.kinds() < 2 && len(secret) < 16 || wordy*10 >= letters*7 && c.digit <= 3 && len(secret) >= 14 {
+	if c.upper+c.lower < 2 || c.kinds() < 2 && len(secret) < 16 || c.digit+c.upper == 0 && c.other == separators(secret) && c.other > 0 || wordy*10 >= letters*7 && c.digit <= 3 && len(secret) >= 14 {
 		return Wrong
 	}
 	return Unknown
