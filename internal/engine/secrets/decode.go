@@ -58,6 +58,21 @@ type decodeScratch struct {
 	tmp    []byte
 }
 
+// keepView is how much of a view's memory is kept for the next file, in bytes.
+const keepView = 1 << 20
+
+// trim gives back the memory of large views.
+func (d *decodeScratch) trim() {
+	for i := range d.levels {
+		if v := &d.levels[i]; cap(v.b) > keepView {
+			v.b = nil
+		}
+	}
+	if cap(d.tmp) > keepView {
+		d.tmp = nil
+	}
+}
+
 // touched reports whether [start, end) holds a byte that was encoded, or borders
 // on one: what stands beside a match can decide whether it is one.
 func (v *view) touched(start, end int) bool {

@@ -140,11 +140,7 @@ func TestDecode(t *testing.T) {
 			if f.Rule != "user/token" {
 				t.Errorf("rule %s", f.Rule)
 			}
-			var kinds []string
-			for _, k := range f.Evidence.Secret.Decoded {
-				kinds = append(kinds, k)
-			}
-			if diff := cmp.Diff(tt.kinds, kinds); diff != "" {
+			if diff := cmp.Diff(tt.kinds, f.Evidence.Secret.Decoded); diff != "" {
 				t.Errorf("encodings (-want +got):\n%s", diff)
 			}
 			lo, hi := int64(strings.Index(text, "value: ")+7), int64(len(text)-len("\nafter\n"))

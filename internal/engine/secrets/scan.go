@@ -62,6 +62,7 @@ func (d *detector) begin(path []byte, sc *scratch) {
 	sc.moved = sc.moved[:0]
 	clear(sc.hits)
 	sc.hits = sc.hits[:0]
+	sc.dec.trim()
 	sc.steps, sc.trace.steps, sc.spent = 0, 0, false
 	for i, s := range d.sets {
 		sc.off[i] = slices.ContainsFunc(s.global, func(a *allowlist) bool { return a.allowsPath(path, &sc.trace) })
