@@ -80,10 +80,9 @@ func (tr *tree) read(name string) string {
 
 // findings are those of the tree, each with the edit that puts text in its place.
 func (tr *tree) findings(text string, safe bool, names ...string) []*penstock.Finding {
-	files := map[string][]byte{}
 	var out []*penstock.Finding
 	for _, n := range names {
-		files = map[string][]byte{n: []byte(tr.read(n))}
+		files := map[string][]byte{n: []byte(tr.read(n))}
 		for _, f := range find(files) {
 			f.Fix = &penstock.Fix{Safe: safe, Edits: []penstock.Edit{{Path: n, Span: f.Location.Span, Text: text}}}
 			out = append(out, f)
