@@ -22,6 +22,7 @@ type detector struct {
 	// that look at the path alone.
 	whole  []int32
 	byPath []int32
+	names  *pattern // matches if one of byPath does; nil without such
 	// keyBits is the number of keywords that are only looked for.
 	keyBits int
 }
@@ -575,10 +576,12 @@ func (l *loader) detector() *detector {
 		s.index = i
 	}
 	var needles []needle
+	var names []string
 	bits := map[string]int{}
 	for i, r := range d.rules {
 		if r.re == nil {
 			d.byPath = append(d.byPath, int32(i))
+			names = append(names, "(?:"+r.path.src+")")
 			continue
 		}
 		if !r.planned {
@@ -613,6 +616,9 @@ func (l *loader) detector() *detector {
 		}
 	}
 	d.keyBits = len(bits)
+	if len(names) > 0 {
+		d.names = &pattern{src: strings.Join(names, "|")}
+	}
 	d.pre = newPrefilter(mergeNeedles(needles))
 	return d
 }

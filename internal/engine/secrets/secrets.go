@@ -224,6 +224,9 @@ func (p *pass) describeHits(path string, t *text, hits []hit) {
 
 // byName runs the rules that look at the path alone.
 func (d *detector) byName(path []byte, sc *scratch) {
+	if d.names == nil || !d.names.get().matches(path, &sc.trace) {
+		return
+	}
 	t := &text{path: path}
 	for _, id := range d.byPath {
 		r := d.rules[id]
