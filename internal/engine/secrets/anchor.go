@@ -22,6 +22,9 @@ type anchorGroup struct {
 	// match does; preMax < 0 is without bound. All of these bytes are in preSet.
 	preMin, preMax int
 	preSet         [4]uint64
+	// lead are the assertions that must hold at the literal's start, where that is
+	// the match's, too.
+	lead syntax.EmptyOp
 	// rest is what must follow the literal.
 	rest []*syntax.Regexp
 }
@@ -98,6 +101,7 @@ func flatten(list []*syntax.Regexp, re *syntax.Regexp) []*syntax.Regexp {
 type prefix struct {
 	min, max int // max < 0 is without bound
 	set      [4]uint64
+	lead     syntax.EmptyOp // at the place itself, while max is 0
 }
 
 func (p prefix) then(re *syntax.Regexp) prefix {
@@ -109,6 +113,18 @@ func (p prefix) then(re *syntax.Regexp) prefix {
 		p.max += hi
 	}
 	addBytes(&p.set, re)
+	switch {
+	case p.max != 0:
+		p.lead = 0
+	case re.Op == syntax.OpBeginLine:
+		p.lead |= syntax.EmptyBeginLine
+	case re.Op == syntax.OpBeginText:
+		p.lead |= syntax.EmptyBeginText
+	case re.Op == syntax.OpWordBoundary:
+		p.lead |= syntax.EmptyWordBoundary
+	case re.Op == syntax.OpNoWordBoundary:
+		p.lead |= syntax.EmptyNoWordBoundary
+	}
 	return p
 }
 
@@ -156,7 +172,7 @@ func groupsOf(list []*syntax.Regexp, pre prefix, rest []*syntax.Regexp, keywords
 					c *= 20
 				}
 				if c < cost {
-					g := anchorGroup{needles: ns, preMin: pre.min, preMax: pre.max, preSet: pre.set}
+					g := anchorGroup{needles: ns, preMin: pre.min, preMax: pre.max, preSet: pre.set, lead: pre.lead}
 					g.rest = append(slices.Clone(list[j+1:]), rest...)
 					take([]anchorGroup{g}, c)
 				}

@@ -165,6 +165,7 @@ func (c *coder) group(g *anchorRun) {
 	})
 	c.num(&g.preMin)
 	c.num(&g.preMax)
+	small(c, &g.lead)
 	for i := range g.preSet {
 		c.word(&g.preSet[i])
 	}

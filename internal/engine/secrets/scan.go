@@ -199,10 +199,14 @@ func (d *detector) anchors(t *text, sc *scratch) {
 // passes asks the filter whether a match can go through the literal of n bytes at
 // at.
 func (r *rule) passes(run *anchorRun, b []byte, at, n int, sc *scratch) bool {
-	r.filters.Do(r.prepare)
-	if run.preMax != 0 {
-		at += n
+	if run.lead != 0 {
+		after, _ := runeAt(b, at)
+		if run.lead&^holds(contextAt(b, at), after) != 0 {
+			return false
+		}
 	}
+	r.filters.Do(r.prepare)
+	at += n
 	v, end, _ := run.filter.run(b, at, filterReach)
 	sc.steps += int64(end - at)
 	return v != no
@@ -228,8 +232,7 @@ func (d *detector) filterKeyed(id int32, r *rule, t *text, sc *scratch) {
 	sc.cands[id] = list
 }
 
-// prepare makes the filters of a rule's anchors: of the whole expression where the
-// literal starts it, else of what follows the literal.
+// prepare makes the filters of a rule's anchors, of what follows the literals.
 func (r *rule) prepare() {
 	if len(r.groups) > 0 && r.groups[0].rest == nil {
 		// From the table: the plan is made again, for this rule only.
@@ -237,18 +240,10 @@ func (r *rule) prepare() {
 			r.groups[i].rest = g.rest
 		}
 	}
-	var whole *dfa
 	for i := range r.groups {
 		run := &r.groups[i]
-		if run.preMax == 0 {
-			if whole == nil {
-				whole = filterOf(mustParse(r.re.src))
-			}
-			run.filter = whole
-			continue
-		}
 		for j := range i {
-			if o := &r.groups[j]; o.preMax != 0 && slices.Equal(o.rest, run.rest) {
+			if o := &r.groups[j]; slices.Equal(o.rest, run.rest) {
 				run.filter = o.filter
 				break
 			}
