@@ -267,6 +267,12 @@ func template(b []byte) bool {
 			return true
 		}
 	}
+	// An example template of ours: {alnum:20}.
+	if i := bytes.IndexByte(b, '{'); i >= 0 {
+		if name, rest, ok := bytes.Cut(b[i+1:], []byte{':'}); ok && len(rest) > 0 && isDigit(rest[0]) && classBytes(string(name)) != "" {
+			return true
+		}
+	}
 	n := len(b)
 	return n > 1 && (b[0] == '$' && isLetter(b[1]) && shellName(b[1:]) || b[0] == '<' && b[n-1] == '>' || b[0] == '{' && b[n-1] == '}' ||
 		b[0] == '[' && b[n-1] == ']' || b[0] == '%' && b[n-1] == '%' || b[0] == '(' && b[n-1] == ')' ||
