@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -29,6 +30,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == scan.WorkerArg {
 		os.Exit(scan.ServeWorker(engines()))
 	}
+	// What the parent holds is the result, which only grows; half the slack costs
+	// it little time and keeps parent and worker together small.
+	debug.SetGCPercent(50)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
 }
 

@@ -14,6 +14,7 @@ import (
 // result joins, orders and counts what the worker gave.
 func (r *run) result() *Result {
 	res := &Result{Header: r.header()}
+	r.units, r.cached, r.texts = nil, nil, nil
 	res.Coverage = make([]*penstock.Coverage, 0, len(r.done))
 	covers := make([]penstock.Coverage, len(r.done))
 	engines := make(map[uint64][]string)
@@ -28,6 +29,7 @@ func (r *run) result() *Result {
 		}
 		res.Coverage = append(res.Coverage, &covers[i])
 		r.take(res, records)
+		r.done[i] = nil // the result holds what matters
 	}
 	r.take(res, r.records)
 	r.take(res, r.hello)

@@ -447,6 +447,9 @@ func (r *run) unit(payload []byte) error {
 		return nil // a folder that an earlier worker reported
 	}
 	r.fresh = r.fresh || u.cacheable()
+	if r.cfg.CacheDir == "" {
+		u.deps, u.hash = nil, digest{}
+	}
 	r.done = append(r.done, &u)
 	return nil
 }

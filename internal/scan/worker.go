@@ -253,7 +253,7 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 	}
 	// A run that finds everything in the cache needs no readers.
 	start := sync.OnceFunc(func() {
-		debug.SetGCPercent(100)
+		debug.SetGCPercent(50)
 		for slot := range p.job.Jobs {
 			readers.Go(func() {
 				s := new(scratch)
