@@ -37,6 +37,9 @@ type Engine struct {
 	// Rules describes the built-in rules and those of the user's rule files. A
 	// rule file that does not parse is an error that names file and line.
 	Rules func(files []RuleFile) ([]Rule, error)
+	// Lint says what in rule files is allowed and yet hardly meant; nil for
+	// nothing. Its error is that of Rules.
+	Lint func(files []RuleFile) ([]*Note, error)
 	// Open starts one run. It is called in the worker.
 	Open func(ctx context.Context, setup Setup) (Pass, error)
 	// Secrets returns the spans of b that a snippet must not show; nil for every

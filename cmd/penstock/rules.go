@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -38,7 +37,7 @@ func (a *app) rulesCommand() *cobra.Command {
 and says what is wrong or works otherwise than it may seem. It exits with 2 if a
 file cannot be used.`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.testRules(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.testRules(args) },
 	})
 	return cmd
 }
@@ -57,7 +56,7 @@ func (a *app) listRules(rules []penstock.Rule) error {
 	return err
 }
 
-func (a *app) testRules(ctx context.Context, names []string) error {
+func (a *app) testRules(names []string) error {
 	s := newSettings()
 	s.Scan.Rules = names
 	files, err := s.ruleFiles()
@@ -78,7 +77,10 @@ func (a *app) testRules(ctx context.Context, names []string) error {
 			return err
 		}
 		count += len(all) - len(own)
-		list, err := ruleWarnings(ctx, e, files)
+		if e.Lint == nil {
+			continue
+		}
+		list, err := e.Lint(files)
 		if err != nil {
 			return err
 		}
@@ -100,33 +102,4 @@ func (a *app) warn(n *penstock.Note) {
 	if n.Hint != "" {
 		fmt.Fprintf(a.out, "hint: %s\n", plain(n.Hint))
 	}
-}
-
-// notes is a reporter that keeps the notes.
-type notes []*penstock.Note
-
-func (n *notes) Report(r penstock.Record) {
-	if note, ok := r.(*penstock.Note); ok {
-		*n = append(*n, note)
-	}
-}
-
-// ruleWarnings opens an engine with the files and no tree: what it has to say
-// about rules it says as notes.
-func ruleWarnings(ctx context.Context, e penstock.Engine, files []penstock.RuleFile) ([]*penstock.Note, error) {
-	if e.Open == nil {
-		return nil, nil
-	}
-	pass, err := e.Open(ctx, penstock.Setup{RuleFiles: files})
-	if err != nil {
-		return nil, err
-	}
-	var list notes
-	each := func(n int, do func(i int)) {
-		for i := range n {
-			do(i)
-		}
-	}
-	err = pass.Finish(ctx, penstock.Run{Each: each}, &list)
-	return list, err
 }

@@ -39,6 +39,7 @@ func Engine() penstock.Engine {
 		Digest:  rulesDigest,
 		PerFile: true,
 		Rules:   describe,
+		Lint:    lint,
 		Open:    e.open,
 		Secrets: e.secrets,
 	}
