@@ -144,6 +144,9 @@ func foldsToASCII(text []byte) bool {
 // TestWindowedIsWhole compares the engine with a plain search on texts that the
 // examples of all rules make, alone and run together.
 func TestWindowedIsWhole(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every rule over every example, on one goroutine")
+	}
 	n := nakedRules()
 	var texts [][]byte
 	var all bytes.Buffer
