@@ -35,9 +35,6 @@ type found struct {
 // own rules; with PENSTOCK_CORPUS=dir the files are kept there; with
 // PENSTOCK_MISSES=1 every miss and every false positive is printed.
 func TestAccuracy(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a corpus of thousands of files, on one goroutine")
-	}
 	pages := 360
 	if testing.Short() {
 		pages = 96
