@@ -141,3 +141,61 @@ func TestGitLarge(t *testing.T) {
 		t.Log(note)
 	}
 }
+
+// TestGitRange measures the merge base and the differences of the two commits
+// that PENSTOCK_RANGE names ("A..B") in the repository PENSTOCK_GIT.
+func TestGitRange(t *testing.T) {
+	path := os.Getenv("PENSTOCK_GIT")
+	a, b, found := strings.Cut(os.Getenv("PENSTOCK_RANGE"), "..")
+	if path == "" || !found {
+		t.Skip("SKIPPED: PENSTOCK_GIT and PENSTOCK_RANGE name no range")
+	}
+	cpu := cpuSeconds(syscall.RUSAGE_SELF)
+	d, err := FindGit(path, GitOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	g, err := OpenGit(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	var sides [2]ObjectID
+	for i, name := range []string{a, b} {
+		if sides[i], err = g.Resolve(name + "^{commit}"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bases, err := g.MergeBase(sides[0], sides[1])
+	if err != nil || len(bases) == 0 {
+		t.Fatalf("%v, %v", bases, err)
+	}
+	from, err1 := g.Peel(bases[0], ObjectTree)
+	to, err2 := g.Peel(sides[1], ObjectTree)
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	var changes []Change
+	if err := g.Diff(from, to, func(c Change) error { changes = append(changes, c); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	bytes := 0
+	for _, c := range changes {
+		for _, e := range []TreeEntry{c.Old, c.New} {
+			if !e.ID.IsZero() && e.Kind() == IndexFile {
+				_, data, err := g.Get(e.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				bytes += len(data)
+			}
+		}
+	}
+	commits := 0
+	if err := g.Commits(sides[1:], sides[:1], func(CommitNode) bool { commits++; return true }); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("base %s, %d changes, %d after renames, %d bytes of blobs, %d commits: %.3f s CPU, peak %s",
+		bases[0], len(changes), len(Renames(changes)), bytes, commits, cpuSeconds(syscall.RUSAGE_SELF)-cpu, peakKB(t))
+}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"cmp"
 	"container/heap"
 	"errors"
@@ -413,25 +414,20 @@ func (g *Git) WalkTree(tree ObjectID, visit func(TreeFile) error, bad func(path 
 }
 
 func (g *Git) walkTree(tree ObjectID, prefix, unsafe string, depth int, left *int, visit func(TreeFile) error, bad func(string, error) error) error {
-	entries, err := g.Tree(tree)
+	side, err := g.side(tree)
 	if err == nil && (depth > maxTreeDepth || len(prefix) > maxTreePath) {
 		err = fmt.Errorf("folders in folders: %w", ErrLimit)
 	}
 	if err != nil {
 		return bad(prefix, err)
 	}
-	for i, e := range entries {
+	for ; side.ok; side.next() {
 		if *left--; *left < 0 {
 			return fmt.Errorf("more than %d entries in one tree: %w", maxTreeEntries, ErrLimit)
 		}
-		why := unsafe
-		if why == "" {
-			why = e.Hazard()
-		}
-		if why == "" && i > 0 && entries[i-1].Name == e.Name {
-			why = "the name stands twice"
-		}
-		path := prefix + e.Name
+		path := prefix + string(side.name)
+		e := TreeEntry{Name: path[len(prefix):], Mode: side.mode, ID: idOf(side.id)}
+		why := cmp.Or(unsafe, side.unsafe, e.Hazard())
 		if e.Kind() == IndexFolder {
 			if err := g.walkTree(e.ID, path+"/", why, depth+1, left, visit, bad); err != nil {
 				return err
@@ -443,6 +439,95 @@ func (g *Git) walkTree(tree ObjectID, prefix, unsafe string, depth int, left *in
 		}
 	}
 	return nil
+}
+
+// rawEntry is an entry of a tree whose name and id are part of the tree's bytes.
+type rawEntry struct {
+	name, id []byte
+	mode     uint32
+}
+
+// treeSide gives the entries of a tree in git's order, one after the other.
+type treeSide struct {
+	rawEntry
+	ok     bool
+	unsafe string // why none of the names must be made a path of files
+	it     treeIter
+	list   []rawEntry // what is left, if the tree was not in order
+}
+
+// side reads a tree; the zero id stands for an empty one. It checks all entries
+// first. Git writes them sorted and each name once; who does not must not hide
+// anything by it, so such a tree is sorted here.
+func (g *Git) side(id ObjectID) (*treeSide, error) {
+	if id.IsZero() {
+		return new(treeSide), nil
+	}
+	data, err := g.as(id, ObjectTree)
+	if err != nil {
+		return nil, err
+	}
+	s := &treeSide{it: treeIter{data, g.hash}}
+	check := s.it
+	var before rawEntry
+	for first := true; ; first = false {
+		name, mode, entry, ok, err := check.next()
+		if err != nil {
+			return nil, fmt.Errorf("object %s: %w", id, err)
+		}
+		if !ok {
+			break
+		}
+		e := rawEntry{name, entry, mode}
+		if !first && before.compare(e) >= 0 {
+			s.unsafe = "a tree that is not in order, or has a name twice"
+			break
+		}
+		before = e
+	}
+	if s.unsafe != "" {
+		for {
+			name, mode, entry, ok, err := s.it.next()
+			if err != nil {
+				return nil, fmt.Errorf("object %s: %w", id, err)
+			}
+			if !ok {
+				break
+			}
+			s.list = append(s.list, rawEntry{name, entry, mode})
+		}
+		slices.SortStableFunc(s.list, rawEntry.compare)
+	}
+	s.next()
+	return s, nil
+}
+
+func (s *treeSide) next() {
+	if len(s.list) > 0 {
+		s.rawEntry, s.list = s.list[0], s.list[1:]
+		s.ok = true
+		return
+	}
+	s.name, s.mode, s.id, s.ok, _ = s.it.next() // checked before
+}
+
+// compare is the order of trees: a folder's name counts as if it ended in a slash.
+func (e rawEntry) compare(f rawEntry) int {
+	n := min(len(e.name), len(f.name))
+	if c := bytes.Compare(e.name[:n], f.name[:n]); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(e.byteAt(n), f.byteAt(n)), cmp.Compare(len(e.name), len(f.name)))
+}
+
+func (e rawEntry) byteAt(n int) byte {
+	switch {
+	case len(e.name) > n:
+		return e.name[n]
+	case e.mode&IndexKind == IndexFolder:
+		return '/'
+	}
+	return 0
 }
 
 // Change is a difference between two trees. Old has no id where something was
@@ -472,61 +557,46 @@ func (g *Git) diff(a, b ObjectID, prefix, unsafe string, depth int, left *int, v
 	if depth > maxTreeDepth || len(prefix) > maxTreePath {
 		return fmt.Errorf("folders in folders: %w", ErrLimit)
 	}
-	var sides [2][]TreeEntry
-	for i, id := range [2]ObjectID{a, b} {
-		if id.IsZero() {
-			continue
-		}
-		entries, err := g.Tree(id)
-		if err != nil {
-			if prefix != "" {
-				return fmt.Errorf("%s: %w", prefix, err)
-			}
-			return err
-		}
-		// Git writes them sorted; who does not must not hide anything by it.
-		if !slices.IsSortedFunc(entries, compareEntries) {
-			slices.SortStableFunc(entries, compareEntries)
-		}
-		sides[i] = entries
+	x, err := g.side(a)
+	if err != nil {
+		return fmt.Errorf("folder %.200q: %w", prefix, err)
 	}
-	x, y := sides[0], sides[1]
-	for len(x) > 0 || len(y) > 0 {
+	y, err := g.side(b)
+	if err != nil {
+		return fmt.Errorf("folder %.200q: %w", prefix, err)
+	}
+	for x.ok || y.ok {
 		if *left--; *left < 0 {
 			return fmt.Errorf("more than %d differences: %w", maxTreeEntries, ErrLimit)
 		}
 		order := 0
 		switch {
-		case len(x) == 0:
+		case !x.ok:
 			order = 1
-		case len(y) == 0:
+		case !y.ok:
 			order = -1
 		default:
-			order = compareEntries(x[0], y[0])
+			order = x.compare(y.rawEntry)
 		}
-		var old, new TreeEntry
-		if order <= 0 {
-			old, x = x[0], x[1:]
-		}
-		if order >= 0 {
-			new, y = y[0], y[1:]
-		}
-		if old.ID == new.ID && old.Mode == new.Mode {
+		if order == 0 && x.mode == y.mode && bytes.Equal(x.id, y.id) {
+			x.next()
+			y.next()
 			continue
 		}
-		named := old
-		if order > 0 {
-			named = new
-		}
+		var old, new TreeEntry
 		why := unsafe
-		if why == "" {
-			why = named.Hazard()
+		if order <= 0 {
+			old = TreeEntry{Name: string(x.name), Mode: x.mode, ID: idOf(x.id)}
+			why = cmp.Or(why, x.unsafe, old.Hazard())
+			x.next()
 		}
-		if why == "" && (len(x) > 0 && order <= 0 && x[0].Name == named.Name || len(y) > 0 && order >= 0 && y[0].Name == named.Name) {
-			why = "the name stands twice"
+		if order >= 0 {
+			new = TreeEntry{Name: string(y.name), Mode: y.mode, ID: idOf(y.id)}
+			why = cmp.Or(why, y.unsafe, new.Hazard())
+			y.next()
 		}
-		path := prefix + named.Name
-		if named.Kind() == IndexFolder {
+		path := prefix + cmp.Or(old.Name, new.Name)
+		if cmp.Or(old.Kind(), new.Kind()) == IndexFolder {
 			if err := g.diff(old.ID, new.ID, path+"/", why, depth+1, left, visit); err != nil {
 				return err
 			}
@@ -537,25 +607,6 @@ func (g *Git) diff(a, b ObjectID, prefix, unsafe string, depth int, left *int, v
 		}
 	}
 	return nil
-}
-
-// compareEntries is the order of trees: a folder's name counts as if it ended in
-// a slash.
-func compareEntries(a, b TreeEntry) int {
-	n := min(len(a.Name), len(b.Name))
-	if c := strings.Compare(a.Name[:n], b.Name[:n]); c != 0 {
-		return c
-	}
-	next := func(e TreeEntry) int {
-		switch {
-		case len(e.Name) > n:
-			return int(e.Name[n])
-		case e.Kind() == IndexFolder:
-			return '/'
-		}
-		return 0
-	}
-	return cmp.Or(cmp.Compare(next(a), next(b)), cmp.Compare(len(a.Name), len(b.Name)))
 }
 
 // maxRenames bounds the pairs that are weighed for one blob that went and came
