@@ -113,26 +113,27 @@ type Git struct {
 	shallow map[ObjectID]bool
 	notes   []string
 
-	maxObject int64
-	packs     []*pack
-	midx      []*multiIndex
-	last      *pack // the last that had an object
-	files     handles
-	pages     pager
-	bases     baseCache
-	window    packWindow
-	inflate   inflater
-	stream    zlibStream
-	delta     []byte
-	sums      map[int]hash.Hash
-	work      int64
+	maxObject  int64
+	maxEntries int // of a walk through trees
+	packs      []*pack
+	midx       []*multiIndex
+	last       *pack // the last that had an object
+	files      handles
+	pages      pager
+	bases      baseCache
+	window     packWindow
+	inflate    inflater
+	stream     zlibStream
+	delta      []byte
+	sums       map[int]hash.Hash
+	work       int64
 }
 
 // OpenGit opens the repository that FindGit found. The folders stay the caller's
 // to close. The configuration is read for what the format of the repository is
 // and whether it is a partial clone, and for nothing else.
 func OpenGit(d *GitDirs) (*Git, error) {
-	g := &Git{dirs: d, maxObject: d.opts.MaxObject, shallow: make(map[ObjectID]bool), sums: make(map[int]hash.Hash)}
+	g := &Git{dirs: d, maxObject: d.opts.MaxObject, maxEntries: maxTreeEntries, shallow: make(map[ObjectID]bool), sums: make(map[int]hash.Hash)}
 	if g.maxObject <= 0 {
 		g.maxObject = 64 << 20
 	}
@@ -302,17 +303,15 @@ func (g *Git) Size(id ObjectID) (ObjectKind, int64, error) {
 	return kind, size, err
 }
 
-// Has reports whether an object is there.
+// Has reports whether an object is there, damaged perhaps.
 func (g *Git) Has(id ObjectID) bool {
-	found := errors.New("found")
-	return g.each(id, func(*pack, int64) error { return found }, func(dir gitFolder) error {
+	return g.each(id, func(*pack, int64) error { return nil }, func(dir gitFolder) error {
 		f, _, err := dir.open(loosePath(id))
 		if err != nil {
 			return err
 		}
-		f.Close()
-		return found
-	}) == found
+		return f.Close()
+	}) == nil
 }
 
 // each calls packed and loose for the places in which an object is or may be, until

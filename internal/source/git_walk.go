@@ -18,7 +18,7 @@ var ErrShallow = errors.New("the clone is shallow: its history ends too early")
 // Bounds of trees.
 const (
 	maxTreeDepth   = 512
-	maxTreeEntries = 20_000_000 // visited by one walk: trees can share what they hold
+	maxTreeEntries = 10_000_000 // visited by one walk: trees can share what they hold
 	maxTreePath    = 64 << 10   // bytes
 )
 
@@ -409,7 +409,7 @@ type TreeFile struct {
 // order of the tree, until it returns an error, which WalkTree returns. Subtrees
 // that cannot be read are given to bad, which may return nil to go on.
 func (g *Git) WalkTree(tree ObjectID, visit func(TreeFile) error, bad func(path string, err error) error) error {
-	left := maxTreeEntries
+	left := g.maxEntries
 	return g.walkTree(tree, "", "", 0, &left, visit, bad)
 }
 
@@ -423,7 +423,7 @@ func (g *Git) walkTree(tree ObjectID, prefix, unsafe string, depth int, left *in
 	}
 	for ; side.ok; side.next() {
 		if *left--; *left < 0 {
-			return fmt.Errorf("more than %d entries in one tree: %w", maxTreeEntries, ErrLimit)
+			return fmt.Errorf("more than %d entries in one tree: %w", g.maxEntries, ErrLimit)
 		}
 		path := prefix + string(side.name)
 		e := TreeEntry{Name: path[len(prefix):], Mode: side.mode, ID: idOf(side.id)}
@@ -546,7 +546,7 @@ type Change struct {
 // until it returns an error, which Diff returns. The zero id stands for an empty
 // tree. Equal subtrees are not read. See Renames.
 func (g *Git) Diff(a, b ObjectID, visit func(Change) error) error {
-	left := maxTreeEntries
+	left := g.maxEntries
 	return g.diff(a, b, "", "", 0, &left, visit)
 }
 
@@ -567,7 +567,7 @@ func (g *Git) diff(a, b ObjectID, prefix, unsafe string, depth int, left *int, v
 	}
 	for x.ok || y.ok {
 		if *left--; *left < 0 {
-			return fmt.Errorf("more than %d differences: %w", maxTreeEntries, ErrLimit)
+			return fmt.Errorf("more than %d differences: %w", g.maxEntries, ErrLimit)
 		}
 		order := 0
 		switch {
