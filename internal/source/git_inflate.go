@@ -15,8 +15,9 @@ var (
 // inflater decompresses zlib streams (RFC 1950, 1951) from memory to memory. Git
 // objects are many and small, and their sizes are known: the output itself is the
 // window, nothing is copied twice, and the tables are kept from object to object.
-// On the objects of public repositories this takes a third of the time that a
-// streaming reader takes. It is not safe for concurrent use.
+// All objects of a public repository (caddy, 77,088) are read in 1.0 s of CPU time
+// instead of the 2.2 s that they take with a streaming reader. It is not safe for
+// concurrent use.
 type inflater struct {
 	lit, fixedLit   [litSpace]uint32
 	dist, fixedDist [distSpace]uint32

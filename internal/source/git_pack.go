@@ -618,7 +618,10 @@ func (g *Git) packed(p *pack, off int64) (ObjectKind, []byte, error) {
 			if err := g.unpack(data, p, e.data); err != nil {
 				return 0, nil, err
 			}
-			g.bases.put(p.number, at, kind, data)
+			// Walks through history read each commit once, and few are bases.
+			if kind != ObjectCommit || len(chain) > 0 {
+				g.bases.put(p.number, at, kind, data)
+			}
 			break
 		}
 		if len(chain) == maxDeltaDepth {
