@@ -848,12 +848,14 @@ func FuzzGitCommit(f *testing.F) {
 func FuzzGitRefs(f *testing.F) {
 	f.Add([]byte("# pack-refs with: peeled fully-peeled sorted \n" + strings.Repeat("1", 40) + " refs/heads/main\n^" + strings.Repeat("2", 40) + "\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		parsePackedRefs(bytes.NewReader(b), 20, func(name []byte, id ObjectID) bool {
-			if len(name) == 0 || id.size != 20 {
-				t.Errorf("%q %s", name, id)
+		parsePackedRefs(bytes.NewReader(b), 20, func(name, digits []byte) bool {
+			if len(name) == 0 || len(digits) != 40 {
+				t.Errorf("%q %s", name, digits)
 			}
 			return true
 		})
+		sortedRefs(bytes.NewReader(b), 0, int64(len(b)), 20, "refs/heads/main")
+		sortedRefs(bytes.NewReader(bytes.Repeat(b, 1+40_000/(1+len(b)))), 0, 40_000, 20, "refs/heads/main")
 		g := &Git{hash: 20}
 		if r, err := g.parseRef("refs/heads/x", b); err == nil && r.Target != "" && !filepath.IsLocal(r.Target) {
 			t.Errorf("%q leads outside", r.Target)

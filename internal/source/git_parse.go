@@ -185,6 +185,9 @@ func (e TreeEntry) Hazard() string {
 // isDotGit reports whether a name is .git on Linux, Windows (case, trailing dots
 // and spaces, streams, the short name) or macOS (case, ignored characters).
 func isDotGit(name string) bool {
+	if c := name[0]; c != '.' && c != 'g' && c != 'G' && c < 0x80 {
+		return false
+	}
 	name = strings.ToLower(name)
 	name, _, _ = strings.Cut(name, ":")
 	name = strings.Map(func(r rune) rune {

@@ -125,15 +125,7 @@ func (g *Git) readRefs(names []string) ([]Ref, error) {
 		found[name] = r
 	}
 	if len(packed) > 0 {
-		err := g.packedRefs(func(name []byte, id ObjectID) bool {
-			for _, want := range packed {
-				if string(name) == want {
-					found[want] = Ref{Name: want, ID: id}
-				}
-			}
-			return true
-		})
-		if err != nil {
+		if err := g.findPacked(packed, func(name string, id ObjectID) { found[name] = Ref{Name: name, ID: id} }); err != nil {
 			return nil, err
 		}
 	}
@@ -164,9 +156,98 @@ func (g *Git) parseRef(name string, b []byte) (Ref, error) {
 	return Ref{Name: name, ID: id}, nil
 }
 
+// findPacked looks names up in the file packed-refs.
+func (g *Git) findPacked(names []string, found func(name string, id ObjectID)) error {
+	f, st, err := g.dirs.common.open("packed-refs")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read packed-refs: %w", err)
+	}
+	defer f.Close()
+	take := func(name, digits []byte) bool {
+		for _, want := range names {
+			if string(name) == want {
+				if id, ok := parseHexID(digits, g.hash); ok {
+					found(want, id)
+				}
+			}
+		}
+		return true
+	}
+	var head [128]byte
+	n, err := f.ReadAt(head[:], 0)
+	if err != nil && err != io.EOF {
+		return fmt.Errorf("read packed-refs: %w", err)
+	}
+	first, _, whole := bytes.Cut(head[:n], []byte("\n"))
+	if !whole || !bytes.HasPrefix(first, []byte("# pack-refs with:")) || !bytes.Contains(first, []byte(" sorted")) {
+		return parsePackedRefs(f, g.hash, take)
+	}
+	for _, name := range names {
+		part, err := sortedRefs(f, int64(len(first)+1), st.Size, g.hash, name)
+		if err != nil {
+			return err
+		}
+		if err := parsePackedRefs(bytes.NewReader(part), g.hash, take); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sortedRefs returns the lines of a sorted packed-refs, between two offsets, among
+// which the name's must be, by halving.
+func sortedRefs(f io.ReaderAt, lo, size int64, hash int, name string) ([]byte, error) {
+	const few = 4 * maxRefLine
+	buf := make([]byte, few)
+	hi := size // the line starts at lo, hi or between
+	for hi-lo > few {
+		mid := lo + (hi-lo)/2
+		n, err := f.ReadAt(buf, mid)
+		if err != nil && err != io.EOF {
+			return nil, fmt.Errorf("read packed-refs: %w", err)
+		}
+		// The first whole line of a ref behind mid.
+		rest := buf[:n]
+		at := mid
+		var line []byte
+		for {
+			end := bytes.IndexByte(rest, '\n')
+			if end < 0 {
+				return nil, fmt.Errorf("packed-refs has a line without end: %w", ErrCorrupt)
+			}
+			rest, at = rest[end+1:], at+int64(end)+1
+			end = bytes.IndexByte(rest, '\n')
+			if end < 0 {
+				return nil, fmt.Errorf("packed-refs has a line without end: %w", ErrCorrupt)
+			}
+			if line = rest[:end]; len(line) > 2*hash+1 && line[0] != '^' {
+				break
+			}
+		}
+		if string(bytes.TrimRight(line[2*hash+1:], "\r")) <= name {
+			lo = at
+		} else {
+			hi = mid
+		}
+	}
+	part := make([]byte, min(hi+2*maxRefLine, size)-lo)
+	n, err := f.ReadAt(part, lo)
+	if err != nil && err != io.EOF {
+		return nil, fmt.Errorf("read packed-refs: %w", err)
+	}
+	part = part[:n]
+	if lo+int64(n) < size {
+		part = part[:bytes.LastIndexByte(part, '\n')+1] // no half name
+	}
+	return part, nil
+}
+
 // packedRefs calls visit for each ref of the file packed-refs until it returns
 // false. It reads the file as a stream, for it may hold millions.
-func (g *Git) packedRefs(visit func(name []byte, id ObjectID) bool) error {
+func (g *Git) packedRefs(visit func(name, digits []byte) bool) error {
 	f, _, err := g.dirs.common.open("packed-refs")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -178,7 +259,9 @@ func (g *Git) packedRefs(visit func(name []byte, id ObjectID) bool) error {
 	return parsePackedRefs(f, g.hash, visit)
 }
 
-func parsePackedRefs(f io.Reader, hash int, visit func(name []byte, id ObjectID) bool) error {
+// parsePackedRefs leaves the ids as digits: whoever looks for one name in a million
+// needs one of them.
+func parsePackedRefs(f io.Reader, hash int, visit func(name, digits []byte) bool) error {
 	lines := bufio.NewReaderSize(f, 64<<10)
 	for {
 		line, err := lines.ReadSlice('\n')
@@ -188,16 +271,10 @@ func parsePackedRefs(f io.Reader, hash int, visit func(name []byte, id ObjectID)
 		if err != nil && err != io.EOF {
 			return fmt.Errorf("read packed-refs: %w", err)
 		}
-		if len(line) > 0 && line[0] != '#' && line[0] != '^' {
+		if len(line) > 2*hash+1 && line[0] != '#' && line[0] != '^' && line[2*hash] == ' ' {
 			line = bytes.TrimRight(line, "\r\n")
-			if len(line) > 2*hash+1 && line[2*hash] == ' ' {
-				var id ObjectID
-				id.size = uint8(hash)
-				if _, bad := hex.Decode(id.sum[:], line[:2*hash]); bad == nil {
-					if !visit(line[2*hash+1:], id) {
-						return nil
-					}
-				}
+			if len(line) > 2*hash+1 && !visit(line[2*hash+1:], line[:2*hash]) {
+				return nil
 			}
 		}
 		if err == io.EOF {
@@ -261,8 +338,9 @@ func (g *Git) Refs(visit func(Ref) bool) error {
 			return err
 		}
 	}
-	return g.packedRefs(func(name []byte, id ObjectID) bool {
-		if loose[string(name)] || !bytes.HasPrefix(name, []byte("refs/")) {
+	return g.packedRefs(func(name, digits []byte) bool {
+		id, ok := parseHexID(digits, g.hash)
+		if !ok || loose[string(name)] || !bytes.HasPrefix(name, []byte("refs/")) {
 			return true
 		}
 		return visit(Ref{Name: string(name), ID: id})

@@ -835,9 +835,16 @@ func TestGitMillionRefs(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := openGit(t, dir, GitOptions{})
-	id := mustResolve(t, g, fmt.Sprintf("x%07d", n-1))
-	if want := fmt.Sprintf("%040x", n); id.String() != want {
-		t.Errorf("%s, want %s", id, want)
+	for _, i := range []int{0, 1, 2, 341, n / 2, n - 2, n - 1} {
+		id := mustResolve(t, g, fmt.Sprintf("x%07d", i))
+		if want := fmt.Sprintf("%040x", i+1); id.String() != want {
+			t.Errorf("%s, want %s", id, want)
+		}
+	}
+	for _, name := range []string{"a", "x", "x1000000", "x00000001", "x000000", "x0999999\r"} {
+		if id, err := g.Resolve(name); !errors.Is(err, ErrNoRef) {
+			t.Errorf("%q: %s, %v", name, id, err)
+		}
 	}
 	allocs := testing.AllocsPerRun(1, func() { g.Resolve("x0000001") })
 	if allocs > 1000 {
