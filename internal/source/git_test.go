@@ -600,7 +600,7 @@ func TestGitHistory(t *testing.T) {
 	compareCommits(t, dir, g, "main", "")
 	random := rand.New(rand.NewPCG(3, 5))
 	several := 0
-	for i := range 60 {
+	for i := range 25 {
 		a, b := all[random.IntN(len(all))], all[random.IntN(len(all))]
 		if i == 0 {
 			a, b = gitText(t, dir, "rev-parse", "cross0"), gitText(t, dir, "rev-parse", "cross1")
@@ -753,7 +753,7 @@ func TestGitResolve(t *testing.T) {
 		"v1^{tag}", "tree^{commit}",
 	}
 	commits := strings.Fields(gitText(t, dir, "rev-list", "--all"))
-	for _, id := range commits[:20] {
+	for _, id := range commits[:6] {
 		names = append(names, id, id[:12], id[:7]+"~1", strings.ToUpper(id[:9]))
 	}
 	check := func(t *testing.T, g *Git) {
