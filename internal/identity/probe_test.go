@@ -1,0 +1,228 @@
+package identity_test
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"penstock"
+	"penstock/internal/engine/secrets"
+	"penstock/internal/identity"
+	"penstock/internal/scan"
+)
+
+// probes stand for rules of a code engine: places of the kind that rules flag,
+// frequent enough to count on.
+var probes = []struct {
+	name string
+	re   *regexp.Regexp
+}{
+	{"exec", regexp.MustCompile(`\b(?:exec|spawn|execSync|Command|getRuntime|ProcessBuilder)\s*\(`)},
+	{"eval", regexp.MustCompile(`\b(?:eval|setTimeout|Function|safeEval|runInContext)\s*\(`)},
+	{"html", regexp.MustCompile(`innerHTML|bypassSecurityTrust\w+|dangerouslySet\w+|th:utext|\|\s*safe\b|document\.write`)},
+	{"query", regexp.MustCompile(`\b(?:query|executeQuery|executeUpdate|prepareStatement|createStatement|findOne|findAll)\s*\(`)},
+	{"random", regexp.MustCompile(`Math\.random|new Random\(|math/rand|\brand\.\w+\(`)},
+	{"hash", regexp.MustCompile(`(?i)\b(?:md5|sha1|createHash|MessageDigest)\b`)},
+	{"file", regexp.MustCompile(`\b(?:readFile|readFileSync|createReadStream|new File|os\.Open|os\.ReadFile|sendFile|FileInputStream)\b`)},
+	{"http", regexp.MustCompile(`["'\x60]http://[^"'\x60]+`)},
+	{"route", regexp.MustCompile(`\b(?:app|router)\.(?:get|post|put|delete|use)\(|@(?:Get|Post|Put|Request)Mapping`)},
+	{"env", regexp.MustCompile(`process\.env|System\.getenv|os\.Getenv|\$\{\{\s*(?:github|env|secrets)\.`)},
+	{"redirect", regexp.MustCompile(`\b(?:redirect|sendRedirect|http\.Redirect)\s*\(`)},
+	{"parse", regexp.MustCompile(`JSON\.parse|ObjectInputStream|json\.Unmarshal|yaml\.load|fromXML`)},
+	{"log", regexp.MustCompile(`console\.(?:log|error)|log\.(?:info|error|Info|Error|Fatal)\w*\(|System\.out`)},
+	{"root", regexp.MustCompile(`(?m)^\s*(?:FROM|USER|ADD|image:|uses:)\s*\S+`)},
+	{"error", regexp.MustCompile(`fmt\.Errorf\(|errors\.New\(`)},
+	{"make", regexp.MustCompile(`\bmake\(|\bslices\.\w+\(|\bbytes\.\w+\(`)},
+}
+
+type probePass struct{}
+
+var _ penstock.Pass = probePass{}
+
+func (probePass) Wants(path string, info penstock.FileInfo) bool {
+	return !info.Binary && info.Size < 1<<20 && !strings.Contains(path, "node_modules/") && !strings.HasSuffix(path, ".min.js") && !strings.Contains(path, "package-lock")
+}
+
+func (probePass) File(_ context.Context, f *penstock.File, r penstock.Reporter) error {
+	b, err := f.Bytes()
+	if err != nil {
+		return err
+	}
+	for _, p := range probes {
+		for _, m := range p.re.FindAllIndex(b, -1) {
+			r.Report(&penstock.Finding{
+				Rule: "probe/" + p.name, Severity: penstock.Low,
+				Location: penstock.Location{Span: penstock.Span{Start: int64(m[0]), End: int64(m[1])}},
+			})
+		}
+	}
+	return nil
+}
+
+func (probePass) Finish(context.Context, penstock.Run, penstock.Reporter) error { return nil }
+
+func probeEngine() penstock.Engine {
+	return penstock.Engine{
+		Name: "probe", Doc: "probes", Version: 1, PerFile: true,
+		Rules: func([]penstock.RuleFile) ([]penstock.Rule, error) {
+			var rules []penstock.Rule
+			for _, p := range probes {
+				rules = append(rules, penstock.Rule{ID: "probe/" + p.name, Severity: penstock.Low})
+			}
+			return rules, nil
+		},
+		Open: func(context.Context, penstock.Setup) (penstock.Pass, error) { return probePass{}, nil },
+	}
+}
+
+var testKey = []byte("0123456789abcdef0123456789abcdef")
+
+// observe scans a folder and returns what the matcher sees, in order.
+func observe(t testing.TB, dir string) []identity.Observation {
+	t.Helper()
+	res, err := scan.Run(context.Background(), scan.Config{
+		Roots: []string{dir}, Dir: dir, NoGit: true,
+		Engines: []penstock.Engine{secrets.Engine(), probeEngine()},
+		Setup:   penstock.Setup{Key: testKey, DecodeDepth: 1},
+		Limits:  scan.Limits{FindingsPerRule: 5000},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := identity.Observe(res.Findings)
+	slices.SortStableFunc(list, func(a, b identity.Observation) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Class, b.Class))
+	})
+	return list
+}
+
+// plant writes files into a new folder.
+func plant(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// truth says which new observation is which old one.
+type truth struct {
+	to   map[int]int // old -> new
+	from map[int]int
+}
+
+func newTruth() truth { return truth{map[int]int{}, map[int]int{}} }
+
+// lineRef is a line of a file.
+type lineRef struct {
+	path string
+	line int
+}
+
+// truthOf joins observations by a map of lines, new to old: those of one class,
+// and for secrets one value, that stand on the same line in the same order.
+func truthOf(old, fresh []identity.Observation, origin func(lineRef) (lineRef, bool)) truth {
+	type key struct {
+		at    lineRef
+		class string
+		group string
+		n     int
+	}
+	keyOf := func(count map[key]int, at lineRef, o identity.Observation) key {
+		k := key{at, o.Class, "", 0}
+		if o.Value != 0 {
+			k.group = o.Group
+		}
+		k.n = count[k]
+		count[key{at, o.Class, k.group, 0}]++
+		return k
+	}
+	index := map[key]int{}
+	count := map[key]int{}
+	for i, o := range old {
+		index[keyOf(count, lineRef{o.Path, o.Line}, o)] = i
+	}
+	t := newTruth()
+	count = map[key]int{}
+	for j, o := range fresh {
+		at, ok := origin(lineRef{o.Path, o.Line})
+		if !ok {
+			continue
+		}
+		if i, ok := index[keyOf(count, at, o)]; ok {
+			if _, twice := t.to[i]; !twice {
+				t.to[i], t.from[j] = j, i
+			}
+		}
+	}
+	return t
+}
+
+// tally compares a result with the truth.
+type tally struct {
+	survivors, kept, swapped, lost int
+	// right, wrong and unknown count joins by pass: as the truth has it, against
+	// it, and of places that the truth does not speak of.
+	right, wrong, unknown [identity.PassEdited + 1]int
+	exactWrong            int
+	joins                 int
+}
+
+func (t *tally) add(r identity.Result, tr truth) {
+	t.survivors += len(tr.to)
+	got := map[int]int{}
+	for _, p := range r.Pairs {
+		got[p.Old] = p.New
+		t.joins++
+		n, known := tr.to[p.Old]
+		_, knownNew := tr.from[p.New]
+		switch {
+		case known && n == p.New:
+			t.right[p.Pass]++
+		case known || knownNew:
+			t.wrong[p.Pass]++
+			if p.Exact {
+				t.exactWrong++
+			}
+		default:
+			t.unknown[p.Pass]++
+		}
+	}
+	for o, n := range tr.to {
+		switch g, ok := got[o]; {
+		case !ok:
+			t.lost++
+		case g == n:
+			t.kept++
+		default:
+			t.swapped++
+		}
+	}
+}
+
+func percent(n, of int) float64 {
+	if of == 0 {
+		return 0
+	}
+	return 100 * float64(n) / float64(of)
+}
+
+func sum(list [identity.PassEdited + 1]int) int {
+	n := 0
+	for _, v := range list {
+		n += v
+	}
+	return n
+}
