@@ -3,7 +3,10 @@ package identity_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,60 +49,120 @@ func TestHistories(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := history{t, rest[:k]}
-		fresh := g.git("rev-parse", "HEAD")
-		old := g.before(fresh, months)
-		oldDir, freshDir := g.checkout(old), g.checkout(fresh)
-		// git knows nothing of the inside of archives.
-		inArchive := func(o identity.Observation) bool { return strings.Contains(o.Path, penstock.MemberSeparator) }
-		a := slices.DeleteFunc(observe(t, oldDir), inArchive)
-		b := slices.DeleteFunc(observe(t, freshDir), inArchive)
-		r := identity.Match(a, b, identity.Options{})
-		if d := g.checkSteps(a, b, r); d != "" {
-			t.Error(d)
+		m := loadMeasured(t, os.Getenv("PENSTOCK_SAVE"), name, rest[:k], months)
+		m.report(t, name, months, sample)
+	}
+}
+
+// measured is what was seen of a history: the places of both ends with their
+// lines, and the truth twice.
+type measured struct {
+	Old, Fresh  []seen
+	Diff, Blame [][2]int
+}
+
+type seen struct {
+	F     *penstock.Features
+	N     int
+	Group string
+	Text  string
+}
+
+// loadMeasured scans a history, or reads what an earlier run of the same program
+// saved: only the matcher may have changed since.
+func loadMeasured(t *testing.T, saved, name, dir string, months int) *measured {
+	file := filepath.Join(saved, name+".json")
+	m := &measured{}
+	if b, err := os.ReadFile(file); saved != "" && err == nil {
+		if err := json.Unmarshal(b, m); err != nil {
+			t.Fatal(err)
 		}
-		var rows []string
-		for _, truthBy := range []string{"diff", "blame"} {
-			var origin func(lineRef) (lineRef, bool)
-			if truthBy == "diff" {
-				two, from, to := g.pair(oldDir, freshDir)
-				origin = two.diff(from, to)
-			} else {
-				origin = g.blame(old, oldDir, fresh, b)
+		return m
+	}
+	g := history{t, dir}
+	fresh := g.git("rev-parse", "HEAD")
+	old := g.before(fresh, months)
+	oldDir, freshDir := g.checkout(old), g.checkout(fresh)
+	// git knows nothing of the inside of archives.
+	inArchive := func(o identity.Observation) bool { return strings.Contains(o.Path, penstock.MemberSeparator) }
+	a := slices.DeleteFunc(observe(t, oldDir), inArchive)
+	b := slices.DeleteFunc(observe(t, freshDir), inArchive)
+	two, from, to := g.pair(oldDir, freshDir)
+	pairs := func(tr truth) (list [][2]int) {
+		for _, o := range slices.Sorted(maps.Keys(tr.to)) {
+			list = append(list, [2]int{o, tr.to[o]})
+		}
+		return list
+	}
+	m.Diff = pairs(truthOf(a, b, two.diff(from, to)))
+	m.Blame = pairs(truthOf(a, b, g.blame(old, oldDir, fresh, b)))
+	for _, o := range a {
+		m.Old = append(m.Old, seen{o.Features, o.Finding, o.Group, lineOf(oldDir, o)})
+	}
+	for _, o := range b {
+		m.Fresh = append(m.Fresh, seen{o.Features, o.Finding, o.Group, lineOf(freshDir, o)})
+	}
+	if saved != "" {
+		b, err := json.Marshal(m)
+		if err == nil {
+			err = os.WriteFile(file, b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+func (m *measured) report(t *testing.T, name string, months int, sample io.Writer) {
+	side := func(list []seen) (out []identity.Observation) {
+		for _, s := range list {
+			out = append(out, identity.Observation{Features: s.F, Finding: s.N, Group: s.Group})
+		}
+		return out
+	}
+	a, b := side(m.Old), side(m.Fresh)
+	r := identity.Match(a, b, identity.Options{})
+	if d := wrongExact(a, b, r); d != "" {
+		t.Error(d)
+	}
+	for _, by := range []string{"diff", "blame"} {
+		tr := newTruth()
+		list := m.Diff
+		if by == "blame" {
+			list = m.Blame
+		}
+		for _, p := range list {
+			tr.to[p[0]], tr.from[p[1]] = p[1], p[0]
+		}
+		var c tally
+		c.add(r, tr)
+		fmt.Printf("%-13s %2d months %-5s old %5d new %5d skipped %d | survive %5d kept %6.2f%% swapped %d lost %d | wrong %.2f%% of %d joins, exact %d\n",
+			name, months, by, len(a), len(b), len(r.Skipped), c.survivors, percent(c.kept, c.survivors), c.swapped, c.lost, percent(sum(c.wrong), c.joins), c.joins, c.exactWrong)
+		for p := identity.PassSame; p <= identity.PassEdited; p++ {
+			fmt.Printf("   %-7s right %5d wrong %3d unknown %4d\n", p, c.right[p], c.wrong[p], c.unknown[p])
+		}
+		got := map[int]bool{}
+		for _, p := range r.Pairs {
+			got[p.Old] = true
+			n, known := tr.to[p.Old]
+			_, knownNew := tr.from[p.New]
+			kind := "UNKNOWN"
+			switch {
+			case known && n == p.New:
+				continue
+			case known || knownNew:
+				kind = "WRONG"
 			}
-			tr := truthOf(a, b, origin)
-			var c tally
-			c.add(r, tr)
-			rows = append(rows, fmt.Sprintf("%-13s %2d months %-5s old %5d new %5d skipped %d | survive %5d kept %6.2f%% swapped %d lost %d | wrong %.2f%% of %d joins, exact %d",
-				name, months, truthBy, len(a), len(b), len(r.Skipped), c.survivors, percent(c.kept, c.survivors), c.swapped, c.lost, percent(sum(c.wrong), c.joins), c.joins, c.exactWrong))
-			for p := identity.PassSame; p <= identity.PassEdited; p++ {
-				rows = append(rows, fmt.Sprintf("   %-7s right %5d wrong %3d unknown %4d", p, c.right[p], c.wrong[p], c.unknown[p]))
-			}
-			show := func(kind string, p identity.Pair) {
-				o, n := a[p.Old], b[p.New]
-				fmt.Fprintf(sample, "%s %s %s %s exact=%v ctx=%.2f sim=%.2f scope=%v %s\n  - %s:%d: %s\n  + %s:%d: %s\n", name, truthBy, kind, p.Pass, p.Exact, p.Context, p.Similar, p.Scope, o.Class,
-					o.Path, o.Line, lineOf(oldDir, o), n.Path, n.Line, lineOf(freshDir, n))
-			}
-			got := map[int]bool{}
-			for _, p := range r.Pairs {
-				got[p.Old] = true
-				n, known := tr.to[p.Old]
-				_, knownNew := tr.from[p.New]
-				switch {
-				case known && n == p.New:
-				case known || knownNew:
-					show("WRONG", p)
-				default:
-					show("UNKNOWN", p)
-				}
-			}
-			for o, n := range tr.to {
-				if !got[o] {
-					fmt.Fprintf(sample, "%s %s LOST %s\n  - %s:%d: %s\n  + %s:%d: %s\n", name, truthBy, a[o].Class, a[o].Path, a[o].Line, lineOf(oldDir, a[o]), b[n].Path, b[n].Line, lineOf(freshDir, b[n]))
-				}
+			o, f := m.Old[p.Old], m.Fresh[p.New]
+			fmt.Fprintf(sample, "%s %s %s %s exact=%v ctx=%.2f sim=%.2f scope=%v %s\n  - %s:%d: %s\n  + %s:%d: %s\n", name, by, kind, p.Pass, p.Exact, p.Context, p.Similar, p.Scope, o.F.Class,
+				o.F.Path, o.F.Line, o.Text, f.F.Path, f.F.Line, f.Text)
+		}
+		for _, o := range slices.Sorted(maps.Keys(tr.to)) {
+			if o, f := m.Old[o], m.Fresh[tr.to[o]]; !got[slices.IndexFunc(m.Old, func(s seen) bool { return s.F == o.F })] {
+				fmt.Fprintf(sample, "%s %s LOST %s\n  - %s:%d: %s\n  + %s:%d: %s\n", name, by, o.F.Class, o.F.Path, o.F.Line, o.Text, f.F.Path, f.F.Line, f.Text)
 			}
 		}
-		fmt.Println(strings.Join(rows, "\n"))
 	}
 }
 
@@ -357,8 +420,8 @@ func (g history) blame(old, oldDir, fresh string, list []identity.Observation) f
 	}
 }
 
-// checkSteps looks for a pair that is exact and must not be.
-func (g history) checkSteps(old, fresh []identity.Observation, r identity.Result) string {
+// wrongExact looks for a pair that is exact and must not be.
+func wrongExact(old, fresh []identity.Observation, r identity.Result) string {
 	for _, p := range r.Pairs {
 		o, n := old[p.Old], fresh[p.New]
 		if p.Exact && (p.Pass == identity.PassEdited || o.Code != n.Code || o.Scope != n.Scope || o.Value != n.Value || o.Class != n.Class) {

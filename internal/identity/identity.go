@@ -113,15 +113,22 @@ const (
 	placeFloor  = 0.20 // (a): context + scopePlace for equal scope
 	scopePlace  = 0.5
 	placeStrong = 0.75
+	// Telling code that stands once in the file, before and after, and within so
+	// many lines of where it is expected, needs no more evidence.
+	nearPlace   = 20
 	movedFloor  = 0.45 // (b): context + scopeMoved + baseMoved for equal file name
 	scopeMoved  = 0.3
 	baseMoved   = 0.2
 	movedStrong = 1.0
+	// Code of fewer tokens tells little: "@GetMapping(" stands everywhere.
+	poorTokens = 6
+	poorMoved  = 0.25
 	// (c): each alone, and similarity + context + scopeEdited
 	editedSimilar = 0.6
 	editedContext = 0.4
 	editedFloor   = 1.2
 	scopeEdited   = 0.3
+	renamedEdited = 0.5 // for the same shape of code at the expected line
 
 	// bucketMost is the largest group in which each is compared with each.
 	bucketMost = 400
@@ -138,8 +145,10 @@ func Match(old, fresh []Observation, opts Options) Result {
 	// take what has moved to another.
 	m.run(PassPlace, placeStrong)
 	m.run(PassMoved, movedStrong)
+	m.follow()
 	m.run(PassPlace, placeFloor)
 	m.run(PassMoved, movedFloor)
+	m.follow()
 	m.run(PassKey, 0)
 	m.run(PassEdited, editedFloor)
 	return m.result()
@@ -149,7 +158,8 @@ func Match(old, fresh []Observation, opts Options) Result {
 type one struct {
 	*Observation
 	index int    // in the caller's list
-	path  string // where it is looked for in the new version
+	home  string // its path in the new version, as far as the caller knows
+	path  string // where it is looked for: home, or where its neighbours went
 	class string
 	// value and key are equal for the same secret and the same named flaw.
 	value, key string
@@ -165,6 +175,8 @@ type matcher struct {
 	pairs      []Pair
 	skipped    []Skip
 	shifts     map[[2]string][]shift
+	// has are the paths that have observations, of both sides.
+	oldHas, freshHas map[string]bool
 }
 
 // shift is how far a finding known for certain moved within its file.
@@ -174,7 +186,7 @@ func side(list []Observation) []*one {
 	out := make([]*one, 0, len(list))
 	for i := range list {
 		o := &list[i]
-		out = append(out, &one{Observation: o, index: i, path: o.Path, class: o.Class})
+		out = append(out, &one{Observation: o, index: i, home: o.Path, path: o.Path, class: o.Class})
 	}
 	slices.SortStableFunc(out, func(a, b *one) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Class, b.Class),
@@ -186,8 +198,16 @@ func side(list []Observation) []*one {
 // keys fills what is compared but not stored as such.
 func (m *matcher) keys() {
 	for _, o := range m.old {
-		o.path = cmp.Or(m.opts.Renames[o.Path], o.Path)
+		o.home = cmp.Or(m.opts.Renames[o.Path], o.Path)
+		o.path = o.home
 		o.class = cmp.Or(m.opts.Classes[o.Class], o.Class)
+	}
+	m.oldHas, m.freshHas = make(map[string]bool), make(map[string]bool)
+	for _, o := range m.old {
+		m.oldHas[o.home] = true
+	}
+	for _, o := range m.fresh {
+		m.freshHas[o.Path] = true
 	}
 	// A baseline knows the short hash of a value only; then that must do for both.
 	full := true
@@ -325,9 +345,35 @@ func (m *matcher) anchor() {
 	}
 }
 
+// follow looks for the rest of a file's findings where most of them went, if the
+// file itself is gone.
+func (m *matcher) follow() {
+	const least = 2 // pairs; one alone may be chance
+	ways := make(map[string]map[string]int)
+	total := make(map[string]int)
+	for k, list := range m.shifts {
+		if m.freshHas[k[0]] || m.opts.Renames[k[0]] != "" {
+			continue
+		}
+		if ways[k[0]] == nil {
+			ways[k[0]] = make(map[string]int)
+		}
+		ways[k[0]][k[1]] += len(list)
+		total[k[0]] += len(list)
+	}
+	for _, o := range m.old {
+		for to, n := range ways[o.Path] {
+			if n >= least && 2*n > total[o.Path] { // so there is but one
+				o.path = to
+			}
+		}
+	}
+}
+
+const other = 1 << 20 // the distance to another file is more than any line's
+
 // distance is how far n stands from where o is expected, in lines.
 func (m *matcher) distance(o, n *one) int {
-	const other = 1 << 20 // another file is further than any line
 	if o.path != n.path && path.Base(o.path) != path.Base(n.path) {
 		return other
 	}
@@ -361,8 +407,10 @@ func (m *matcher) run(p Pass, floor float64) {
 		var list []candidate
 		for i, o := range g[0] {
 			for j, n := range g[1] {
-				if s := score(p, o, n); s >= floor {
-					list = append(list, candidate{i, j, int(s*1000 + 0.5), m.distance(o, n)})
+				d := m.distance(o, n)
+				s := score(p, o, n, d)
+				if s >= m.floor(p, floor, o, n, d, len(g[0]) == 1 && len(g[1]) == 1) {
+					list = append(list, candidate{i, j, int(s*1000 + 0.5), d})
 				}
 			}
 		}
@@ -373,8 +421,26 @@ func (m *matcher) run(p Pass, floor float64) {
 	m.anchor()
 }
 
+// floor is the evidence that a pass asks of a pair.
+func (m *matcher) floor(p Pass, floor float64, o, n *one, distance int, only bool) float64 {
+	switch p {
+	case PassPlace:
+		if only && distance <= nearPlace && len(o.Tokens) >= poorTokens {
+			return 0 // all around it was rewritten
+		}
+	case PassMoved:
+		if m.freshHas[o.path] && m.oldHas[n.path] {
+			return max(floor, movedStrong) // between two files that were and are there
+		}
+		if len(o.Tokens) < poorTokens {
+			return floor + poorMoved
+		}
+	}
+	return floor
+}
+
 // score is the evidence of a pass that o and n are the same, -1 for none.
-func score(p Pass, o, n *one) float64 {
+func score(p Pass, o, n *one, distance int) float64 {
 	ctx := context(o.Features, n.Features)
 	scope := b2f(o.Scope == n.Scope)
 	switch p {
@@ -386,10 +452,12 @@ func score(p Pass, o, n *one) float64 {
 		return ctx + scopePlace*scope + b2f(o.path == n.path) + b2f(o.Code == n.Code)
 	case PassEdited:
 		sim := jaccard(o.Tokens, n.Tokens)
-		if sim < editedSimilar || ctx < editedContext {
+		// The same shape of code just where it is expected: names were changed.
+		renamed := b2f(distance == 0 && o.Abstract == n.Abstract)
+		if sim < editedSimilar || ctx < editedContext && renamed == 0 {
 			return -1
 		}
-		return sim + ctx + scopeEdited*scope
+		return sim + ctx + scopeEdited*scope + renamedEdited*renamed
 	}
 	return -1
 }
@@ -406,7 +474,7 @@ func (m *matcher) join(o, n *one, p Pass) {
 	o.taken, n.taken = true, true
 	pair := Pair{Old: o.index, New: n.index, Pass: p, Context: context(o.Features, n.Features), Similar: jaccard(o.Tokens, n.Tokens), Scope: o.Scope == n.Scope}
 	pair.Exact = p != PassEdited && o.class == n.class && o.Code == n.Code && pair.Scope && o.Flow == n.Flow && o.Value == n.Value && o.Key == n.Key &&
-		!o.Partial && !n.Partial && (!o.textless() || o.Key != 0 || o.path == n.path)
+		!o.Partial && !n.Partial && (!o.textless() || o.Key != 0 || o.home == n.path)
 	m.pairs = append(m.pairs, pair)
 }
 

@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"os"
@@ -20,24 +21,26 @@ import (
 // frequent enough to count on.
 var probes = []struct {
 	name string
+	// hint are texts without which the expression need not be tried on a line.
+	hint string
 	re   *regexp.Regexp
 }{
-	{"exec", regexp.MustCompile(`\b(?:exec|spawn|execSync|Command|getRuntime|ProcessBuilder)\s*\(`)},
-	{"eval", regexp.MustCompile(`\b(?:eval|setTimeout|Function|safeEval|runInContext)\s*\(`)},
-	{"html", regexp.MustCompile(`innerHTML|bypassSecurityTrust\w+|dangerouslySet\w+|th:utext|\|\s*safe\b|document\.write`)},
-	{"query", regexp.MustCompile(`\b(?:query|executeQuery|executeUpdate|prepareStatement|createStatement|findOne|findAll)\s*\(`)},
-	{"random", regexp.MustCompile(`Math\.random|new Random\(|math/rand|\brand\.\w+\(`)},
-	{"hash", regexp.MustCompile(`(?i)\b(?:md5|sha1|createHash|MessageDigest)\b`)},
-	{"file", regexp.MustCompile(`\b(?:readFile|readFileSync|createReadStream|new File|os\.Open|os\.ReadFile|sendFile|FileInputStream)\b`)},
-	{"http", regexp.MustCompile(`["'\x60]http://[^"'\x60]+`)},
-	{"route", regexp.MustCompile(`\b(?:app|router)\.(?:get|post|put|delete|use)\(|@(?:Get|Post|Put|Request)Mapping`)},
-	{"env", regexp.MustCompile(`process\.env|System\.getenv|os\.Getenv|\$\{\{\s*(?:github|env|secrets)\.`)},
-	{"redirect", regexp.MustCompile(`\b(?:redirect|sendRedirect|http\.Redirect)\s*\(`)},
-	{"parse", regexp.MustCompile(`JSON\.parse|ObjectInputStream|json\.Unmarshal|yaml\.load|fromXML`)},
-	{"log", regexp.MustCompile(`console\.(?:log|error)|log\.(?:info|error|Info|Error|Fatal)\w*\(|System\.out`)},
-	{"root", regexp.MustCompile(`(?m)^\s*(?:FROM|USER|ADD|image:|uses:)\s*\S+`)},
-	{"error", regexp.MustCompile(`fmt\.Errorf\(|errors\.New\(`)},
-	{"make", regexp.MustCompile(`\bmake\(|\bslices\.\w+\(|\bbytes\.\w+\(`)},
+	{"exec", `exec(|spawn(|execSync(|Command(|getRuntime(|ProcessBuilder`, regexp.MustCompile(`\b(?:exec|spawn|execSync|Command|getRuntime|ProcessBuilder)\s*\(`)},
+	{"eval", `eval(|setTimeout(|Function(|runInContext(`, regexp.MustCompile(`\b(?:eval|setTimeout|Function|safeEval|runInContext)\s*\(`)},
+	{"html", `innerHTML|bypassSecurityTrust|dangerouslySet|th:utext|safe|document.write`, regexp.MustCompile(`innerHTML|bypassSecurityTrust\w+|dangerouslySet\w+|th:utext|\|\s*safe\b|document\.write`)},
+	{"query", `query(|executeQuery|executeUpdate|prepareStatement|createStatement|findOne|findAll`, regexp.MustCompile(`\b(?:query|executeQuery|executeUpdate|prepareStatement|createStatement|findOne|findAll)\s*\(`)},
+	{"random", `Math.random|new Random|math/rand|rand.`, regexp.MustCompile(`Math\.random|new Random\(|math/rand|\brand\.\w+\(`)},
+	{"hash", `md5|MD5|sha1|SHA1|createHash|MessageDigest`, regexp.MustCompile(`\b(?:md5|MD5|sha1|SHA1|createHash|MessageDigest)\b`)},
+	{"file", `readFile|createReadStream|new File|os.Open|os.ReadFile|sendFile|FileInputStream`, regexp.MustCompile(`\b(?:readFile|readFileSync|createReadStream|new File|os\.Open|os\.ReadFile|sendFile|FileInputStream)\b`)},
+	{"http", `http://`, regexp.MustCompile(`["'\x60]http://[^"'\x60]+`)},
+	{"route", `app.|router.|Mapping`, regexp.MustCompile(`\b(?:app|router)\.(?:get|post|put|delete|use)\(|@(?:Get|Post|Put|Request)Mapping`)},
+	{"env", `process.env|System.getenv|os.Getenv|${{`, regexp.MustCompile(`process\.env|System\.getenv|os\.Getenv|\$\{\{\s*(?:github|env|secrets)\.`)},
+	{"redirect", `edirect`, regexp.MustCompile(`\b(?:redirect|sendRedirect|http\.Redirect)\s*\(`)},
+	{"parse", `JSON.parse|ObjectInputStream|json.Unmarshal|yaml.load|fromXML`, regexp.MustCompile(`JSON\.parse|ObjectInputStream|json\.Unmarshal|yaml\.load|fromXML`)},
+	{"log", `console.|log.|System.out`, regexp.MustCompile(`console\.(?:log|error)|log\.(?:info|error|Info|Error|Fatal)\w*\(|System\.out`)},
+	{"root", `FROM|USER|ADD|image:|uses:`, regexp.MustCompile(`^\s*(?:FROM|USER|ADD|image:|uses:)\s*\S+`)},
+	{"error", `fmt.Errorf|errors.New`, regexp.MustCompile(`fmt\.Errorf\(|errors\.New\(`)},
+	{"make", `make(|slices.|bytes.`, regexp.MustCompile(`\bmake\(|\bslices\.\w+\(|\bbytes\.\w+\(`)},
 }
 
 type probePass struct{}
@@ -54,11 +57,18 @@ func (probePass) File(_ context.Context, f *penstock.File, r penstock.Reporter) 
 		return err
 	}
 	for _, p := range probes {
-		for _, m := range p.re.FindAllIndex(b, -1) {
-			r.Report(&penstock.Finding{
-				Rule: "probe/" + p.name, Severity: penstock.Low,
-				Location: penstock.Location{Span: penstock.Span{Start: int64(m[0]), End: int64(m[1])}},
-			})
+		hints := strings.Split(p.hint, "|")
+		at := 0
+		for line := range bytes.Lines(b) {
+			if slices.ContainsFunc(hints, func(h string) bool { return bytes.Contains(line, []byte(h)) }) {
+				for _, m := range p.re.FindAllIndex(line, -1) {
+					r.Report(&penstock.Finding{
+						Rule: "probe/" + p.name, Severity: penstock.Low,
+						Location: penstock.Location{Span: penstock.Span{Start: int64(at + m[0]), End: int64(at + m[1])}},
+					})
+				}
+			}
+			at += len(line)
 		}
 	}
 	return nil
@@ -83,11 +93,14 @@ func probeEngine() penstock.Engine {
 var testKey = []byte("0123456789abcdef0123456789abcdef")
 
 // observe scans a folder and returns what the matcher sees, in order.
-func observe(t testing.TB, dir string) []identity.Observation {
+func observe(t testing.TB, dir string, engines ...penstock.Engine) []identity.Observation {
 	t.Helper()
+	if len(engines) == 0 {
+		engines = []penstock.Engine{secrets.Engine(), probeEngine()}
+	}
 	res, err := scan.Run(context.Background(), scan.Config{
 		Roots: []string{dir}, Dir: dir, NoGit: true,
-		Engines: []penstock.Engine{secrets.Engine(), probeEngine()},
+		Engines: engines,
 		Setup:   penstock.Setup{Key: testKey, DecodeDepth: 1},
 		Limits:  scan.Limits{FindingsPerRule: 5000},
 	})
