@@ -120,6 +120,8 @@ const (
 	scopeMoved  = 0.3
 	baseMoved   = 0.2
 	movedStrong = 1.0
+	exactMoved  = 0.4  // context alone, for an exception to follow into another file
+	movedOnly   = 0.30 // for code that stands once in the tree, from a file that is gone
 	// Code of fewer tokens tells little: "@GetMapping(" stands everywhere.
 	poorTokens = 6
 	poorMoved  = 0.25
@@ -149,6 +151,7 @@ func Match(old, fresh []Observation, opts Options) Result {
 	m.run(PassPlace, placeFloor)
 	m.run(PassMoved, movedFloor)
 	m.follow()
+	m.run(PassPlace, placeFloor)
 	m.run(PassKey, 0)
 	m.run(PassEdited, editedFloor)
 	return m.result()
@@ -432,6 +435,9 @@ func (m *matcher) floor(p Pass, floor float64, o, n *one, distance int, only boo
 		if m.freshHas[o.path] && m.oldHas[n.path] {
 			return max(floor, movedStrong) // between two files that were and are there
 		}
+		if only && !m.freshHas[o.path] {
+			return min(floor, movedOnly)
+		}
 		if len(o.Tokens) < poorTokens {
 			return floor + poorMoved
 		}
@@ -473,7 +479,10 @@ func b2f(b bool) float64 {
 func (m *matcher) join(o, n *one, p Pass) {
 	o.taken, n.taken = true, true
 	pair := Pair{Old: o.index, New: n.index, Pass: p, Context: context(o.Features, n.Features), Similar: jaccard(o.Tokens, n.Tokens), Scope: o.Scope == n.Scope}
-	pair.Exact = p != PassEdited && o.class == n.class && o.Code == n.Code && pair.Scope && o.Flow == n.Flow && o.Value == n.Value && o.Key == n.Key &&
+	// An exception leaves its file only together with the lines around it: a line
+	// that stands in many files must not take it from one to another.
+	settled := o.home == n.path || pair.Context >= exactMoved
+	pair.Exact = p != PassEdited && settled && o.class == n.class && o.Code == n.Code && pair.Scope && o.Flow == n.Flow && o.Value == n.Value && o.Key == n.Key &&
 		!o.Partial && !n.Partial && (!o.textless() || o.Key != 0 || o.home == n.path)
 	m.pairs = append(m.pairs, pair)
 }
