@@ -140,7 +140,7 @@ const (
 // near-linear: only look-alikes in one file, or with the same code, are compared
 // pair by pair, at most bucketMost x bucketMost at a time.
 func Match(old, fresh []Observation, opts Options) Result {
-	m := &matcher{opts: opts, old: side(old), fresh: side(fresh)}
+	m := &matcher{opts: opts, old: side(old), fresh: side(fresh), shifts: make(map[[2]string][]shift)}
 	m.keys()
 	m.same()
 	// Strong evidence first, so that a weak look-alike in the same file does not
@@ -176,6 +176,7 @@ type matcher struct {
 	opts       Options
 	old, fresh []*one // by path, line
 	pairs      []Pair
+	joined     [][2]*one // pairs that anchor has not seen
 	skipped    []Skip
 	shifts     map[[2]string][]shift
 	// has are the paths that have observations, of both sides.
@@ -191,9 +192,9 @@ func side(list []Observation) []*one {
 		o := &list[i]
 		out = append(out, &one{Observation: o, index: i, home: o.Path, path: o.Path, class: o.Class})
 	}
-	slices.SortStableFunc(out, func(a, b *one) int {
+	slices.SortFunc(out, func(a, b *one) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Class, b.Class),
-			cmp.Compare(a.Code, b.Code), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Key, b.Key))
+			cmp.Compare(a.Code, b.Code), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Key, b.Key), cmp.Compare(a.index, b.index))
 	})
 	return out
 }
@@ -328,23 +329,18 @@ func (m *matcher) same() {
 	m.anchor()
 }
 
-// anchor notes how far the lines of each file moved, as far as pairs tell.
+// anchor notes how far the lines of each file moved, as the pairs made since the
+// last call tell.
 func (m *matcher) anchor() {
-	m.shifts = make(map[[2]string][]shift)
-	old, fresh := make(map[int]*one), make(map[int]*one)
-	for _, o := range m.old {
-		old[o.index] = o
+	touched := make(map[[2]string]bool)
+	for _, j := range m.joined {
+		k := [2]string{j[0].Path, j[1].Path}
+		m.shifts[k] = append(m.shifts[k], shift{j[0].Line, j[1].Line - j[0].Line})
+		touched[k] = true
 	}
-	for _, o := range m.fresh {
-		fresh[o.index] = o
-	}
-	for _, p := range m.pairs {
-		o, n := old[p.Old], fresh[p.New]
-		k := [2]string{o.Path, n.Path}
-		m.shifts[k] = append(m.shifts[k], shift{o.Line, n.Line - o.Line})
-	}
-	for _, list := range m.shifts {
-		slices.SortFunc(list, func(a, b shift) int { return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.by, b.by)) })
+	m.joined = m.joined[:0]
+	for k := range touched {
+		slices.SortFunc(m.shifts[k], func(a, b shift) int { return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.by, b.by)) })
 	}
 }
 
@@ -485,6 +481,7 @@ func (m *matcher) join(o, n *one, p Pass) {
 	pair.Exact = p != PassEdited && settled && o.class == n.class && o.Code == n.Code && pair.Scope && o.Flow == n.Flow && o.Value == n.Value && o.Key == n.Key &&
 		!o.Partial && !n.Partial && (!o.textless() || o.Key != 0 || o.home == n.path)
 	m.pairs = append(m.pairs, pair)
+	m.joined = append(m.joined, [2]*one{o, n})
 }
 
 // context is the mean of both sides' likeness. A side that is empty in both, at
