@@ -136,9 +136,9 @@ func (m *measured) report(t *testing.T, name string, months int, sample io.Write
 			tr.to[p[0]], tr.from[p[1]] = p[1], p[0]
 		}
 		var c tally
-		c.add(r, tr)
-		fmt.Printf("%-13s %2d months %-5s old %5d new %5d skipped %d | survive %5d kept %6.2f%% swapped %d lost %d | wrong %.2f%% of %d joins, exact %d\n",
-			name, months, by, len(a), len(b), len(r.Skipped), c.survivors, percent(c.kept, c.survivors), c.swapped, c.lost, percent(sum(c.wrong), c.joins), c.joins, c.exactWrong)
+		c.add(r, tr, a, b)
+		fmt.Printf("%-13s %2d months %-5s old %5d new %5d skipped %d | survive %5d kept %6.2f%% swapped %d lost %d | wrong %.2f%% of %d joins, twins %d, exact %d\n",
+			name, months, by, len(a), len(b), len(r.Skipped), c.survivors, percent(c.kept, c.survivors), c.swapped, c.lost, percent(sum(c.wrong), c.joins), c.joins, c.twins, c.exactWrong)
 		for p := identity.PassSame; p <= identity.PassEdited; p++ {
 			fmt.Printf("   %-7s right %5d wrong %3d unknown %4d\n", p, c.right[p], c.wrong[p], c.unknown[p])
 		}

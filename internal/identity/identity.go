@@ -121,7 +121,7 @@ const (
 	baseMoved   = 0.2
 	movedStrong = 1.0
 	exactMoved  = 0.4  // context alone, for an exception to follow into another file
-	movedOnly   = 0.30 // for code that stands once in the tree, from a file that is gone
+	movedOnly   = 0.20 // for code that stands once in the tree, from a file that is gone
 	// Code of fewer tokens tells little: "@GetMapping(" stands everywhere.
 	poorTokens = 6
 	poorMoved  = 0.25
@@ -362,7 +362,8 @@ func (m *matcher) follow() {
 	}
 	for _, o := range m.old {
 		for to, n := range ways[o.Path] {
-			if n >= least && 2*n > total[o.Path] { // so there is but one
+			enough := n >= least || path.Base(to) == path.Base(o.Path)
+			if enough && 2*n > total[o.Path] { // so there is but one
 				o.path = to
 			}
 		}

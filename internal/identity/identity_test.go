@@ -215,6 +215,28 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// TestFindings: a secret that is known and turns up in one more file is the old
+// finding, with a place that is not accepted.
+func TestFindings(t *testing.T) {
+	of := func(n int, o identity.Observation) identity.Observation { o.Finding = n; return o }
+	old := []identity.Observation{
+		of(3, ob("a", 9, call, "abcd", "efgh", secret("g1", 1<<63))),
+		of(4, ob("a", 30, call, "ijkl", "mnop", secret("g2", 1<<63+1))),
+		of(5, ob("b", 9, "code", "ab", "cd")),
+	}
+	fresh := []identity.Observation{
+		of(0, ob("c", 1, "k = v", "", "", secret("g1", 1<<63))),
+		of(0, ob("a", 9, call, "abcd", "efgh", secret("g1", 1<<63))),
+		of(1, ob("a", 31, call, "ijkl", "mnop", secret("g2", 1<<63+1))),
+		of(2, ob("z", 31, "other code", "q", "r")),
+	}
+	got := identity.Match(old, fresh, identity.Options{}).Findings(old, fresh)
+	want := []identity.Joined{{Old: 3, New: 0, Added: []int{0}}, {Old: 4, New: 1, Exact: true}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 func BenchmarkMatch(b *testing.B) {
 	for _, n := range []int{1000, 10_000, 100_000} {
 		old, fresh := many(rand.New(rand.NewPCG(1, 2)), n)

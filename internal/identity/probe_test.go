@@ -167,7 +167,7 @@ func truthOf(old, fresh []identity.Observation, origin func(lineRef) (lineRef, b
 	for i, o := range old {
 		index[keyOf(count, lineRef{o.Path, o.Line}, o)] = i
 	}
-	t := newTruth()
+	claims := map[int][]int{}
 	count = map[key]int{}
 	for j, o := range fresh {
 		at, ok := origin(lineRef{o.Path, o.Line})
@@ -175,9 +175,14 @@ func truthOf(old, fresh []identity.Observation, origin func(lineRef) (lineRef, b
 			continue
 		}
 		if i, ok := index[keyOf(count, at, o)]; ok {
-			if _, twice := t.to[i]; !twice {
-				t.to[i], t.from[j] = j, i
-			}
+			claims[i] = append(claims[i], j)
+		}
+	}
+	t := newTruth()
+	for i, list := range claims {
+		// Blame leads a copy back to the original as well: then nobody knows.
+		if len(list) == 1 {
+			t.to[i], t.from[list[0]] = list[0], i
 		}
 	}
 	return t
@@ -189,11 +194,13 @@ type tally struct {
 	// right, wrong and unknown count joins by pass: as the truth has it, against
 	// it, and of places that the truth does not speak of.
 	right, wrong, unknown [identity.PassEdited + 1]int
-	exactWrong            int
-	joins                 int
+	// twins are those of wrong that no one could tell apart: the truth names a
+	// place whose code, surroundings and scope are the same.
+	twins             int
+	exactWrong, joins int
 }
 
-func (t *tally) add(r identity.Result, tr truth) {
+func (t *tally) add(r identity.Result, tr truth, old, fresh []identity.Observation) {
 	t.survivors += len(tr.to)
 	got := map[int]int{}
 	for _, p := range r.Pairs {
@@ -206,6 +213,10 @@ func (t *tally) add(r identity.Result, tr truth) {
 			t.right[p.Pass]++
 		case known || knownNew:
 			t.wrong[p.Pass]++
+			o, knownOld := tr.from[p.New]
+			if known && twin(fresh[n], fresh[p.New]) || knownOld && twin(old[o], old[p.Old]) {
+				t.twins++
+			}
 			if p.Exact {
 				t.exactWrong++
 			}
@@ -223,6 +234,10 @@ func (t *tally) add(r identity.Result, tr truth) {
 			t.swapped++
 		}
 	}
+}
+
+func twin(a, b identity.Observation) bool {
+	return a.Class == b.Class && a.Group == b.Group && a.Code == b.Code && a.Scope == b.Scope && slices.Equal(a.Before, b.Before) && slices.Equal(a.After, b.After)
 }
 
 func percent(n, of int) float64 {

@@ -344,11 +344,11 @@ func TestRefactorings(t *testing.T) {
 		})
 		r := identity.Match(old, fresh, identity.Options{})
 		var c tally
-		c.add(r, tr)
+		c.add(r, tr, old, fresh)
 		// The truth is exact here: what it does not know must not be joined.
 		wrong := sum(c.wrong) + sum(c.unknown)
 		kept, bad := percent(c.kept, c.survivors), percent(wrong, c.joins)
-		rows = append(rows, fmt.Sprintf("%-30s survive %5d  kept %6.2f %%  wrong joins %5.2f %%  same %d place %d moved %d key %d edited %d (wrong %v unknown %v)", rf.name, c.survivors, kept, bad,
+		rows = append(rows, fmt.Sprintf("%-30s survive %5d  kept %6.2f %%  wrong joins %5.2f %% (twins %d)  same %d place %d moved %d key %d edited %d (wrong %v unknown %v)", rf.name, c.survivors, kept, bad, c.twins,
 			c.right[1], c.right[2], c.right[3], c.right[4], c.right[5], c.wrong[1:], c.unknown[1:]))
 		if os.Getenv("PENSTOCK_REFACTOR") == "" && (kept < rf.kept || bad > rf.wrong) {
 			t.Errorf("%s: kept %.2f %%, want %.1f at least; wrong %.2f %%, want %.1f at most", rf.name, kept, rf.kept, bad, rf.wrong)
