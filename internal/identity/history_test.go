@@ -126,14 +126,22 @@ func (m *measured) report(t *testing.T, name string, months int, sample io.Write
 	if d := wrongExact(a, b, r); d != "" {
 		t.Error(d)
 	}
-	for _, by := range []string{"diff", "blame"} {
+	for _, by := range []string{"diff", "blame", "both"} {
 		tr := newTruth()
-		list := m.Diff
-		if by == "blame" {
-			list = m.Blame
-		}
-		for _, p := range list {
-			tr.to[p[0]], tr.from[p[1]] = p[1], p[0]
+		switch by {
+		case "diff":
+			tr = asTruth(m.Diff)
+		case "blame":
+			tr = asTruth(m.Blame)
+		default:
+			// What either says and the other does not deny: blame takes a copy for a
+			// move, and diff takes one of two equal lines for the other.
+			diff, blame := asTruth(m.Diff), asTruth(m.Blame)
+			for _, p := range append(slices.Clone(m.Diff), m.Blame...) {
+				if diff.allows(p) && blame.allows(p) {
+					tr.to[p[0]], tr.from[p[1]] = p[1], p[0]
+				}
+			}
 		}
 		var c tally
 		c.add(r, tr, a, b)
@@ -166,6 +174,21 @@ func (m *measured) report(t *testing.T, name string, months int, sample io.Write
 	}
 }
 
+func asTruth(pairs [][2]int) truth {
+	t := newTruth()
+	for _, p := range pairs {
+		t.to[p[0]], t.from[p[1]] = p[1], p[0]
+	}
+	return t
+}
+
+// allows reports whether the truth has the pair, or nothing against it.
+func (t truth) allows(p [2]int) bool {
+	n, ok := t.to[p[0]]
+	o, back := t.from[p[1]]
+	return (!ok || n == p[1]) && (!back || o == p[0])
+}
+
 func lineOf(dir string, o identity.Observation) string {
 	b, _ := os.ReadFile(filepath.Join(dir, o.Path))
 	lines := bytes.Split(b, []byte("\n"))
@@ -185,13 +208,17 @@ func (g history) git(args ...string) string { return strings.TrimSpace(string(g.
 
 func (g history) raw(args ...string) []byte {
 	g.t.Helper()
-	cmd := exec.Command("git", append([]string{"--git-dir=" + g.dir, "-c", "core.fsmonitor=", "-c", "diff.external="}, args...)...)
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C")
-	out, err := cmd.Output()
+	out, err := g.try(args...)
 	if err != nil {
 		g.t.Fatalf("git %s: %v", args, err)
 	}
 	return out
+}
+
+func (g history) try(args ...string) ([]byte, error) {
+	cmd := exec.Command("git", append([]string{"--git-dir=" + g.dir, "-c", "core.fsmonitor=", "-c", "diff.external="}, args...)...)
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C")
+	return cmd.Output()
 }
 
 // before is the commit of the first-parent line some months before another.
@@ -366,7 +393,10 @@ func (g history) blame(old, oldDir, fresh string, list []identity.Observation) f
 		if len(args) == 5 {
 			continue
 		}
-		out := g.raw(append(args, old+".."+fresh, "--", p)...)
+		out, err := g.try(append(args, old+".."+fresh, "--", p)...)
+		if err != nil {
+			continue // an object is missing in the copy: no truth for this file
+		}
 		type commit struct {
 			boundary bool
 			path     string
