@@ -107,15 +107,19 @@ type Result struct {
 	Skipped []Skip
 }
 
-// The thresholds, tuned on the histories of juice-shop, wrongsecrets and NodeGoat
-// and on synthetic refactorings, reported on WebGoat and caddy: docs/measured.md.
+// The thresholds. Tuned on histories of juice-shop, wrongsecrets, NodeGoat and on
+// synthetic refactorings; what other histories give stands in docs/measured.md.
 const (
 	placeFloor  = 0.20 // (a): context + scopePlace for equal scope
 	scopePlace  = 0.5
 	placeStrong = 0.75
+	placeSure   = 1.25
 	// Telling code that stands once in the file, before and after, and within so
 	// many lines of where it is expected, needs no more evidence.
-	nearPlace   = 20
+	nearPlace = 20
+	// nearWeight prefers, of pairs with enough evidence, the one that lies near to
+	// where it is expected: it decides among look-alikes and admits nobody.
+	nearWeight  = 0.25
 	movedFloor  = 0.45 // (b): context + scopeMoved + baseMoved for equal file name
 	scopeMoved  = 0.3
 	baseMoved   = 0.2
@@ -145,6 +149,7 @@ func Match(old, fresh []Observation, opts Options) Result {
 	m.same()
 	// Strong evidence first, so that a weak look-alike in the same file does not
 	// take what has moved to another.
+	m.run(PassPlace, placeSure)
 	m.run(PassPlace, placeStrong)
 	m.run(PassMoved, movedStrong)
 	m.follow()
@@ -410,6 +415,7 @@ func (m *matcher) run(p Pass, floor float64) {
 				d := m.distance(o, n)
 				s := score(p, o, n, d)
 				if s >= m.floor(p, floor, o, n, d, len(g[0]) == 1 && len(g[1]) == 1) {
+					s += nearWeight / (1 + float64(d)/nearPlace)
 					list = append(list, candidate{i, j, int(s*1000 + 0.5), d})
 				}
 			}
