@@ -86,8 +86,8 @@ func TestBaselineRefuses(t *testing.T) {
 // second scan with the same salt, by another machine with another key, finds all
 // entries again after the code has moved.
 func TestBaselineHoldsNoSecret(t *testing.T) {
-	const token = "ghp_" + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
-	const password = "Tr0ub4dor&3x"
+	const token = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dcXk"
+	const password = "uT7#kQ9w" + "!pZ2xLm"
 	source := "package app\n\nfunc connect() {\n\tclient.Token = \"" + token + "\"\n\tdb.Password = \"" + password + "\"\n\tclient.Dial()\n}\n"
 	run := func(files map[string]string, key string, salt []byte) []*penstock.Finding {
 		dir := plant(t, files)
