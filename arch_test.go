@@ -31,6 +31,7 @@ var arrows = map[string][]string{
 	"internal/engine/secrets": {"internal/syntax", "rules"},
 	"internal/fix":            {"internal/gate", "internal/scan", "internal/syntax"},
 	"internal/gate":           {"internal/syntax"},
+	"internal/identity":       {},
 	"internal/report":         {"internal/syntax"},
 	"internal/scan":           {"internal/source", "internal/syntax"},
 	"internal/source":         {"internal/syntax"},
@@ -48,6 +49,7 @@ var foreign = []struct {
 }{
 	{"internal/engine/", []string{"net", "net/http", "os", "os/exec", "syscall", "unsafe", "plugin", "log", "log/slog", "golang.org/x/sys/unix", "math/rand", "math/rand/v2"}, "an engine works on bytes alone and gives the same answer twice"},
 	{"internal/gate", []string{"net", "net/http", "os", "os/exec", "syscall"}, "the gate is a pure function"},
+	{"internal/identity", []string{"net", "net/http", "os", "os/exec", "syscall", "math/rand", "math/rand/v2"}, "matching is a pure function"},
 	{"internal/report", []string{"net", "net/http", "os/exec", "syscall", "text/template"}, "a report is made from records, and HTML by html/template or an escaper"},
 	{"internal/syntax", []string{"net", "net/http", "os", "os/exec", "syscall", "unsafe"}, "a reader of text needs no machine"},
 	{"internal/", []string{"net/http", "os/exec", "plugin"}, "nothing is fetched and nothing of a scanned tree is run"},

@@ -58,6 +58,9 @@ type Setup struct {
 	// Key is for keyed hashes of secrets; 32 random bytes that stay on this
 	// machine.
 	Key []byte `json:"key,omitempty"`
+	// Salt is the key of Features: that of the baseline the run compares with, or
+	// any for two sides that are scanned together. Empty means Key.
+	Salt []byte `json:"salt,omitempty"`
 }
 
 // Pass is one engine at work on one run. File is called concurrently, once for

@@ -35,6 +35,9 @@ type Finding struct {
 	// Group joins findings of one rule that are the same flaw. For a secret it
 	// is a keyed hash of the value; it never leaves the process that reads it.
 	Group string `json:"-"`
+	// Features are what the finding is known again by, one for each of Location
+	// and Places that lay in a text, in no given order. They stand in no report.
+	Features []*Features `json:"-"`
 }
 
 // Suppression is an accepted finding: who accepted it, why and until when.

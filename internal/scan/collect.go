@@ -100,12 +100,13 @@ func (p *piece) locate(l *penstock.Location, path string) {
 }
 
 // resolve completes the open findings.
-func (c *collector) resolve(p *piece, ig *ignores, hide func(path string, b []byte) []penstock.Span) {
+func (c *collector) resolve(p *piece, ig *ignores, hide func(path string, b []byte) []penstock.Span, salt []byte) {
 	if len(c.open) == 0 {
 		return
 	}
 	p.lines = syntax.NewLines(p.text)
 	cut := newCutter(c.path, p, c.open, hide)
+	known := newFeatures(p, cut, c.path, salt)
 	for _, f := range c.open {
 		p.locate(&f.Location, c.path)
 		for i := range f.Places {
@@ -117,6 +118,7 @@ func (c *collector) resolve(p *piece, ig *ignores, hide func(path string, b []by
 		for i := range f.Trace {
 			p.locate(&f.Trace[i].Location, c.path)
 		}
+		f.Features = []*penstock.Features{known.of(f)}
 		if f.Location.Path == c.path && f.Location.End > f.Location.Start {
 			f.Snippet = cut.snippet(f)
 		}

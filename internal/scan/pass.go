@@ -482,7 +482,7 @@ func (p *pass) finishPiece(t *piece, col *collector, ig *ignores) {
 		t.lines = syntax.NewLines(t.text)
 		ig.read(t)
 	}
-	col.resolve(t, ig, p.hide)
+	col.resolve(t, ig, p.hide, p.salt())
 }
 
 // endPiece notes the ignores that covered nothing.
@@ -495,6 +495,14 @@ func (p *pass) endPiece(t *piece, col *collector, ig *ignores) {
 		col.records = append(col.records, ig.unused(p.ran)...)
 	}
 	ig.marks = nil
+}
+
+// salt is the key of features.
+func (p *pass) salt() []byte {
+	if s := p.job.Setup.Salt; len(s) > 0 {
+		return s
+	}
+	return p.job.Setup.Key
 }
 
 func (p *pass) ran(engine string) bool {

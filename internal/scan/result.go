@@ -36,6 +36,7 @@ func (r *run) result() *Result {
 	r.take(res, r.notes)
 	res.Findings = mergePlaces(res.Findings)
 	fingerprint(res.Findings)
+	ordinals(res.Findings)
 	slices.SortFunc(res.Coverage, compareCoverage)
 	slices.SortFunc(res.Notes, compareNotes)
 	res.Notes = slices.CompactFunc(res.Notes, func(a, b *penstock.Note) bool { return *a == *b })
@@ -116,6 +117,7 @@ func mergePlaces(findings []*penstock.Finding) []*penstock.Finding {
 			first.Places = append(first.Places, f.Location)
 			first.Places = append(first.Places, f.Places...)
 			first.Fix = mergeFix(first.Fix, f.Fix)
+			first.Features = append(first.Features, f.Features...)
 		}
 		slices.SortFunc(first.Places, penstock.CompareLocations)
 		first.Places = slices.Compact(first.Places)
@@ -158,6 +160,27 @@ func fingerprint(findings []*penstock.Finding) {
 		sum := sha256.Sum256(fmt.Appendf(nil, "penstock/v1\x00%s\x00%d", id, count[id]))
 		count[id]++
 		f.Fingerprint = hex.EncodeToString(sum[:16])
+	}
+}
+
+// ordinals numbers the findings of one class and code in each file, from above.
+func ordinals(findings []*penstock.Finding) {
+	type key struct {
+		path, class string
+		code        penstock.Hash
+	}
+	equal := make(map[key][]*penstock.Features)
+	for _, f := range findings {
+		for _, x := range f.Features {
+			k := key{x.Path, x.Class, x.Code}
+			equal[k] = append(equal[k], x)
+		}
+	}
+	for _, list := range equal {
+		slices.SortStableFunc(list, func(a, b *penstock.Features) int { return cmp.Compare(a.Line, b.Line) })
+		for n, x := range list {
+			x.Ordinal = n
+		}
 	}
 }
 

@@ -30,6 +30,9 @@ type cutter struct {
 	// whole holds the masks of the whole text once it was searched.
 	whole  []mask
 	looked bool
+	// wide holds the masks of a part of a text that is not searched as a whole.
+	wide             []mask
+	wideFrom, wideTo int
 	// values are the hidden texts with what stands in their place.
 	values map[string]string
 }
@@ -56,6 +59,7 @@ func newCutter(path string, p *piece, findings []*penstock.Finding, hide func(st
 			}
 		}
 	}
+	c.remember(c.spans)
 	return c
 }
 
@@ -78,11 +82,8 @@ func (c *cutter) mask(s penstock.Span, base int64, text string) mask {
 func (c *cutter) masks(start, end int) []mask {
 	masks := near(c.spans, start, end)
 	own := masks
-	c.remember(c.spans)
 	if c.hide != nil {
-		found := c.found(start, end)
-		c.remember(found)
-		for _, m := range near(found, start, end) {
+		for _, m := range near(c.found(start, end), start, end) {
 			masks = append(masks, without(m, own)...)
 		}
 	}
@@ -184,15 +185,20 @@ func (c *cutter) found(start, end int) []mask {
 			for _, s := range c.hide(c.path, text) {
 				c.whole = append(c.whole, c.mask(s, 0, hidden))
 			}
+			c.remember(c.whole)
 		}
 		return c.whole
 	}
-	from, to := max(0, start-redactReach), min(len(text), end+redactReach)
-	var masks []mask
-	for _, s := range c.hide(c.path, text[from:to]) {
-		masks = append(masks, c.mask(penstock.Span{Start: s.Start + int64(from), End: s.End + int64(from)}, 0, hidden))
+	if c.wideFrom <= start && end <= c.wideTo {
+		return c.wide
 	}
-	return masks
+	from, to := max(0, start-redactReach), min(len(text), end+redactReach)
+	c.wide, c.wideFrom, c.wideTo = nil, start, end
+	for _, s := range c.hide(c.path, text[from:to]) {
+		c.wide = append(c.wide, c.mask(penstock.Span{Start: s.Start + int64(from), End: s.End + int64(from)}, 0, hidden))
+	}
+	c.remember(c.wide)
+	return c.wide
 }
 
 // snippet cuts the lines of a located finding.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"penstock"
 	"penstock/internal/source"
@@ -193,12 +194,14 @@ func (r *unitReader) unit() (u unit, err error) {
 	return u, r.err
 }
 
-// wireRecord is a record with its type. Group stands apart since no report may
-// show it.
+// wireRecord is a record with its type. Group and Features stand apart since no
+// report may show them.
 type wireRecord struct {
 	Type  string          `json:"t"`
 	Group string          `json:"g,omitempty"`
 	Value json.RawMessage `json:"v"`
+
+	Features []*penstock.Features `json:"f,omitempty"`
 }
 
 func encodeRecords(records []penstock.Record) ([]byte, error) {
@@ -213,7 +216,7 @@ func encodeRecords(records []penstock.Record) ([]byte, error) {
 		}
 		w := wireRecord{Type: r.RecordType(), Value: value}
 		if f, ok := r.(*penstock.Finding); ok {
-			w.Group = f.Group
+			w.Group, w.Features = f.Group, f.Features
 		}
 		wire = append(wire, w)
 	}
@@ -233,7 +236,10 @@ func decodeRecords(b []byte) ([]penstock.Record, error) {
 		var r penstock.Record
 		switch w.Type {
 		case "finding":
-			r = &penstock.Finding{Group: w.Group}
+			if slices.ContainsFunc(w.Features, func(f *penstock.Features) bool { return !f.Valid() }) {
+				return nil, errFrame
+			}
+			r = &penstock.Finding{Group: w.Group, Features: w.Features}
 		case "component":
 			r = new(penstock.Component)
 		case "asset":
