@@ -27,6 +27,12 @@ type Finding struct {
 	// Fingerprint is the stateless hint "penstock/v1": made from rule, path,
 	// scope and ordinal, never from a secret's value.
 	Fingerprint string `json:"fingerprint,omitempty"`
+	// Status compares with what was known before, where there was something to
+	// compare with: the base of a range, or a baseline.
+	Status Status `json:"status,omitempty"`
+	// Commit brought the flaw in, where history was read: the oldest of those that
+	// Location and Places name. Location.Path is then "commit:path".
+	Commit *Commit `json:"commit,omitempty"`
 	// Suppressed says why the finding does not count; nil means that it counts.
 	Suppressed *Suppression `json:"suppressed,omitempty"`
 	// Blocks is the gate's decision on this finding, with its reason.
@@ -38,6 +44,31 @@ type Finding struct {
 	// Features are what the finding is known again by, one for each of Location
 	// and Places that lay in a text, in no given order. They stand in no report.
 	Features []*Features `json:"-"`
+}
+
+// Status says how a finding stands to what was known before.
+type Status string
+
+const (
+	StatusNew       Status = "new"       // it was not there before
+	StatusUnchanged Status = "unchanged" // it was there, perhaps elsewhere
+	// StatusFixed is one that was there and is no more. Its locations are those of
+	// before. It counts for nothing but the report.
+	StatusFixed Status = "fixed"
+)
+
+// Commit is one commit of the history that was read. All of its text is as
+// hostile as the rest of the repository.
+type Commit struct {
+	ID string `json:"id"`
+	// Author is the name, Mail the address, Time the author's date in RFC 3339.
+	Author string `json:"author,omitempty"`
+	Mail   string `json:"mail,omitempty"`
+	Time   string `json:"time,omitempty"`
+	// Summary is the first line of the message, clipped.
+	Summary string `json:"summary,omitempty"`
+	// Present is true where the flaw is still in the commit that is checked out.
+	Present bool `json:"present"`
 }
 
 // Suppression is an accepted finding: who accepted it, why and until when.

@@ -20,6 +20,12 @@ type Header struct {
 	// Roots are the paths as the user named them.
 	Roots   []string `json:"roots"`
 	Engines []string `json:"engines"`
+	// Base and Head are the commits that a range compares; Head is empty where the
+	// work tree or the index takes its place. History is set where all commits
+	// between them, or up to Head, were read.
+	Base    string `json:"base,omitempty"`
+	Head    string `json:"head,omitempty"`
+	History bool   `json:"history,omitempty"`
 	// Rules and Config are SHA-256 digests, in hex.
 	Rules  string `json:"rulesDigest"`
 	Config string `json:"configDigest"`
