@@ -28,6 +28,11 @@ const (
 type IndexEntry struct {
 	Path string
 	Mode uint32
+	// ID is what is staged for the path.
+	ID ObjectID
+	// Intent is set where only the intent to add the path is staged, and nothing
+	// of it (git add -N).
+	Intent bool
 	// Sparse is set where git leaves the file out of the work tree on purpose.
 	Sparse bool
 }
@@ -221,6 +226,7 @@ func (x *index) parseEntries(b []byte, version, count uint32, hash int) (rest []
 		modeAt    = 24
 		extended  = 0x4000
 		sparse    = 0x4000 // in the extended flags
+		intent    = 0x2000
 		nameMask  = 0x0fff
 		alignment = 8
 	)
@@ -243,13 +249,15 @@ func (x *index) parseEntries(b []byte, version, count uint32, hash int) (rest []
 		default:
 			return nil, fmt.Errorf("entry %d has the unknown mode %o", i, e.Mode)
 		}
+		e.ID = idOf(b[40 : 40+hash])
 		flags := binary.BigEndian.Uint16(b[fixed-2:])
 		at := fixed
 		if flags&extended != 0 {
 			if version < 3 || len(b) < fixed+2 {
 				return nil, fmt.Errorf("entry %d has flags that version %d does not know", i, version)
 			}
-			e.Sparse = binary.BigEndian.Uint16(b[fixed:])&sparse != 0
+			more := binary.BigEndian.Uint16(b[fixed:])
+			e.Sparse, e.Intent = more&sparse != 0, more&intent != 0
 			at += 2
 		}
 		start := len(names)
