@@ -38,7 +38,8 @@ type openRoot struct {
 	index int // among the job's roots
 	root  *source.Root
 	git   *source.Repository
-	sides *sides // for a root with a view
+	sides *sides          // for a root with a view
+	dirs  *source.GitDirs // for one whose history is read
 	stdin *source.File
 	cache *cursor
 	// known are the indices of units that are as the cache has them, not yet

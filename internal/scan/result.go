@@ -34,6 +34,10 @@ func (r *run) result() *Result {
 			covers[i] = penstock.Coverage{Path: u.path, Size: u.size, State: penstock.Unread, Reason: penstock.ReasonCrash, Detail: "its result cannot be read"}
 		}
 		res.Coverage = append(res.Coverage, &covers[i])
+		if r.cfg.View.history() && u.state == penstock.Scanned {
+			// Thousands of versions are counted, not listed.
+			res.Coverage = res.Coverage[:len(res.Coverage)-1]
+		}
 		r.take(res, records)
 		r.done[i] = nil // the result holds what matters
 	}
@@ -42,8 +46,9 @@ func (r *run) result() *Result {
 	r.take(res, r.notes)
 	res.Notes = append(res.Notes, base.Notes...)
 	res.Base, res.Renames = base.Findings, r.renames
+	ranks := r.ranks()
 	for _, list := range []*[]*penstock.Finding{&res.Findings, &res.Base} {
-		*list = mergePlaces(*list)
+		*list = mergePlaces(*list, ranks)
 		fingerprint(*list)
 		ordinals(*list)
 	}
@@ -61,6 +66,11 @@ func (r *run) result() *Result {
 	})
 	res.Rules = r.rulesOf(res.Findings, res.Base)
 	r.count(res)
+	for _, end := range r.histories {
+		end.Totals.addTo(&res.Totals)
+		res.Notes = append(res.Notes, end.Totals.notes()...)
+	}
+	slices.SortFunc(res.Notes, compareNotes)
 	return res
 }
 
@@ -88,7 +98,7 @@ func (r *run) take(res *Result, records []penstock.Record) {
 	for _, rec := range records {
 		switch rec := rec.(type) {
 		case *penstock.Finding:
-			if !r.ours(rec.Location.Path) || !validRule(rec.Rule) {
+			if !r.ours(rec.Location.Path) || !validRule(rec.Rule) || rec.Commit != nil != r.cfg.View.history() || rec.Commit != nil && !fitsCommit(rec) {
 				continue
 			}
 			res.Findings = append(res.Findings, rec)
@@ -116,8 +126,8 @@ func validRule(id string) bool {
 // mergePlaces makes one finding of all that are the same flaw. The worst place
 // comes first; the others are its Places. For built-in rules the same secret is
 // one finding even where another rule saw it; a user's rules stay apart, since
-// their author counts on each.
-func mergePlaces(findings []*penstock.Finding) []*penstock.Finding {
+// their author counts on each. In a history, ranks are the places of its commits.
+func mergePlaces(findings []*penstock.Finding, ranks map[string]int) []*penstock.Finding {
 	type key struct{ rule, group, suppressed string }
 	groups := make(map[key][]*penstock.Finding)
 	var out []*penstock.Finding
@@ -142,6 +152,10 @@ func mergePlaces(findings []*penstock.Finding) []*penstock.Finding {
 			return cmp.Or(-cmp.Compare(a.Severity, b.Severity), -cmp.Compare(a.Confidence, b.Confidence), a.Compare(b))
 		})
 		first := group[0]
+		if first.Commit != nil {
+			out = append(out, joinHistory(group, ranks))
+			continue
+		}
 		for _, f := range group[1:] {
 			first.Places = append(first.Places, f.Location)
 			first.Places = append(first.Places, f.Places...)

@@ -77,6 +77,7 @@ type run struct {
 	notes     []penstock.Record // the parent's own
 	alone     map[string]bool   // in flight when a worker died
 	renames   map[string]string // files that moved as they are, from old to new
+	histories []*historyEnd     // of this attempt
 	fresh     bool              // something is not as the cache has it
 }
 
@@ -110,6 +111,7 @@ func newRun(cfg *Config) (*run, error) {
 		Engines: selected, Setup: cfg.Setup, Exclude: cfg.Exclude, Jobs: min(jobs, flightSlots), Limits: cfg.Limits.withDefaults(),
 		NoIgnores: cfg.NoIgnores, NoGit: cfg.NoGit, Sandbox: cfg.Sandbox, Hash: cfg.CacheDir != "" && !cfg.CacheReadOnly, Now: now.UnixNano(),
 	}
+	r.job.Setup.Repeats = r.job.Setup.Repeats || cfg.View.history()
 	if len(r.job.Setup.Key) == 0 {
 		r.job.Setup.Key = make([]byte, 32)
 		if _, err := rand.Read(r.job.Setup.Key); err != nil {
@@ -270,7 +272,13 @@ func (e *diedError) Error() string { return e.how }
 
 // attempt runs one worker to its end.
 func (r *run) attempt(ctx context.Context) error {
-	r.records, r.hello = nil, nil
+	r.records, r.hello, r.histories = nil, nil, nil
+	if r.cfg.View.history() {
+		// The first commit of a flaw is known when all is read: what a worker that
+		// died has sent does not count, but for what killed one.
+		r.done = slices.DeleteFunc(r.done, func(u *unit) bool { return u.reason != penstock.ReasonKilled })
+		r.units = setOf(pathsOf(r.done))
+	}
 	r.lastKnown = make([]int, len(r.job.Roots))
 	r.job.Done = r.job.Done[:0]
 	for _, u := range r.done {
@@ -441,6 +449,12 @@ func (r *run) read(out io.Reader) error {
 				r.renames = make(map[string]string)
 			}
 			maps.Copy(r.renames, moved)
+		case frameHistory:
+			end := new(historyEnd)
+			if json.Unmarshal(payload, end) != nil || !end.valid(len(r.job.Roots)) {
+				return errFrame
+			}
+			r.histories = append(r.histories, end)
 		case frameFatal:
 			var f fatal
 			if err := json.Unmarshal(payload, &f); err != nil {
@@ -513,7 +527,13 @@ func (r *run) known(payload []byte) error {
 
 // ours reports whether a path belongs to a root of the run.
 func (r *run) ours(path string) bool {
-	if r.cfg.View != nil {
+	switch {
+	case r.cfg.View.history():
+		var ok bool
+		if _, path, ok = cutCommit(path); !ok {
+			return false
+		}
+	case r.cfg.View != nil:
 		path = strings.TrimPrefix(path, basePrefix)
 	}
 	for _, root := range r.job.Roots {
@@ -522,6 +542,14 @@ func (r *run) ours(path string) bool {
 		}
 	}
 	return false
+}
+
+func pathsOf(units []*unit) []string {
+	paths := make([]string, 0, len(units))
+	for _, u := range units {
+		paths = append(paths, u.path)
+	}
+	return paths
 }
 
 // afterDeath decides what the next worker does: what was in flight is read one
@@ -609,7 +637,7 @@ func (r *run) header() penstock.Header {
 	_ = enc.Encode([]bool{r.job.NoIgnores, r.job.NoGit})
 	return penstock.Header{
 		Schema: penstock.Schema, Tool: "penstock", Version: r.cfg.Version, Build: r.cfg.Build,
-		Roots: r.cfg.Roots, Engines: r.job.Engines, Base: r.cfg.View.base(), Head: r.cfg.View.head(),
+		Roots: r.cfg.Roots, Engines: r.job.Engines, Base: r.cfg.View.base(), Head: r.cfg.View.head(), History: r.cfg.View.history(),
 		Rules: hex.EncodeToString(rules.Sum(nil)), Config: hex.EncodeToString(config.Sum(nil)),
 	}
 }

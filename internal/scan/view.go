@@ -27,6 +27,9 @@ const (
 	ViewWorkTree ViewKind = "work-tree"
 	// ViewStaged compares the tree of a commit with git's index.
 	ViewStaged ViewKind = "staged"
+	// ViewHistory reads all that commits brought in, each flaw once with the commit
+	// that had it first. It compares nothing.
+	ViewHistory ViewKind = "history"
 )
 
 // View is what of a git repository is read in place of all files below the roots:
@@ -41,6 +44,10 @@ type View struct {
 	// has a Head.
 	Base string `json:"base,omitempty"`
 	Head string `json:"head,omitempty"`
+	// Tips and Stop are commits, in full, for ViewHistory: what is reachable from
+	// Tips and not from Stop is read. No Tips are all refs and HEAD.
+	Tips []string `json:"tips,omitempty"`
+	Stop []string `json:"stop,omitempty"`
 	// Alternates are folders of objects outside of the repository that may be read
 	// if the repository names them; Objects are read in any case.
 	Alternates []string `json:"alternates,omitempty"`
@@ -67,6 +74,9 @@ func (v *View) base() string {
 	if v == nil {
 		return ""
 	}
+	if len(v.Stop) == 1 {
+		return v.Stop[0]
+	}
 	return v.Base
 }
 
@@ -74,8 +84,13 @@ func (v *View) head() string {
 	if v == nil {
 		return ""
 	}
+	if len(v.Tips) == 1 {
+		return v.Tips[0]
+	}
 	return v.Head
 }
+
+func (v *View) history() bool { return v != nil && v.Kind == ViewHistory }
 
 // basePrefix goes before the path of a unit of the base's side. No path of a walk
 // or of a tree begins like that, so no file of the head can pass for one of the

@@ -24,6 +24,7 @@ const (
 	frameKnown   = 'c' // worker: units that stand in the cache as they are
 	frameRecords = 'r' // worker: what Finish reported, JSON records
 	frameRenames = 'm' // worker: files that moved as they are, JSON from old to new
+	frameHistory = 'y' // worker: the end of a history, JSON historyEnd
 	frameFatal   = 'x' // worker: the run as a whole cannot be done, JSON fatal
 	frameEnd     = 'e' // worker: all is done
 )

@@ -211,6 +211,9 @@ func (w *worker) run(j job) error {
 	if err != nil {
 		return err
 	}
+	if slices.ContainsFunc(j.Roots, func(r jobRoot) bool { return r.View.history() }) {
+		return nil // work across files would join those of different times
+	}
 	return w.finish(ctx, p, append(j.Facts, facts...))
 }
 
@@ -218,6 +221,14 @@ func (w *worker) run(j job) error {
 // needs from then on.
 func (r *openRoot) find(j *job) ([]string, error) {
 	var paths []string
+	if r.View.history() {
+		dirs, err := source.FindGit(r.View.Repository, r.View.GitOptions())
+		if err != nil {
+			return nil, &penstock.Error{Message: "open the repository", Err: err}
+		}
+		r.dirs = dirs
+		return dirs.Paths(), nil
+	}
 	if r.View != nil {
 		s, err := findSides(r.View)
 		if err != nil {
@@ -392,6 +403,9 @@ func (w *worker) root(ctx context.Context, p *pass, root *openRoot, offer func(t
 		w.unit(frameUnit, &u)
 	}
 	file := func(name string, st source.Stat) { offer(task{root: root, name: name, stat: st}) }
+	if root.dirs != nil {
+		return w.history(ctx, p, root, stop)
+	}
 	if root.sides != nil {
 		defer func() { _ = w.records(frameRecords, root.sides.notes()) }()
 		if root.View.Kind != ViewWorkTree {

@@ -269,13 +269,21 @@ const dateSlack = 24 * 3600
 // All are gathered before the first is visited: 200 bytes each. A commit that is
 // missing is an error, unless history was cut off there.
 func (g *Git) Commits(from, stop []ObjectID, visit func(CommitNode) bool) error {
-	h := g.newHistory()
+	return g.newHistory().commits(from, stop, func(_ ObjectID, err error) error { return err }, visit)
+}
+
+// commits is Commits that asks bad about each commit that cannot be read: if bad
+// returns nil, history is cut off there.
+func (h *history) commits(from, stop []ObjectID, bad func(ObjectID, error) error, visit func(CommitNode) bool) error {
 	const out = fromB
 	add := func(ids []ObjectID, flag uint8) error {
 		for _, id := range ids {
 			c, err := h.get(id)
 			if err != nil {
-				return err
+				if err = bad(id, err); err != nil {
+					return err
+				}
+				continue
 			}
 			c.flags |= flag
 			h.push(c)
@@ -303,14 +311,18 @@ func (g *Git) Commits(from, stop []ObjectID, visit func(CommitNode) bool) error 
 			found = append(found, c)
 			oldest = min(oldest, c.Time)
 		}
+		var lost []ObjectID
 		for _, id := range c.Parents {
 			// Below what is excluded, commits may be missing: nobody needs them.
 			p, err := h.get(id)
 			if err != nil {
-				if c.flags&out != 0 && errors.Is(err, ErrMissing) {
-					continue
+				if c.flags&out == 0 || !errors.Is(err, ErrMissing) {
+					if err = bad(id, err); err != nil {
+						return err
+					}
 				}
-				return err
+				lost = append(lost, id)
+				continue
 			}
 			flags := c.flags & (fromA | out)
 			if p.flags&flags == flags {
@@ -325,6 +337,9 @@ func (g *Git) Commits(from, stop []ObjectID, visit func(CommitNode) bool) error 
 			case !was && now:
 				wanted++
 			}
+		}
+		if lost != nil {
+			c.Parents = slices.DeleteFunc(slices.Clone(c.Parents), func(id ObjectID) bool { return slices.Contains(lost, id) })
 		}
 	}
 	kept := found[:0]
@@ -452,6 +467,7 @@ type treeSide struct {
 	rawEntry
 	ok     bool
 	unsafe string // why none of the names must be made a path of files
+	data   []byte // all of the tree
 	it     treeIter
 	list   []rawEntry // what is left, if the tree was not in order
 }
@@ -467,7 +483,7 @@ func (g *Git) side(id ObjectID) (*treeSide, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &treeSide{it: treeIter{data, g.hash}}
+	s := &treeSide{data: data, it: treeIter{data, g.hash}}
 	check := s.it
 	var before rawEntry
 	for first := true; ; first = false {
@@ -486,20 +502,28 @@ func (g *Git) side(id ObjectID) (*treeSide, error) {
 		before = e
 	}
 	if s.unsafe != "" {
-		for {
-			name, mode, entry, ok, err := s.it.next()
-			if err != nil {
-				return nil, fmt.Errorf("object %s: %w", id, err)
-			}
-			if !ok {
-				break
-			}
-			s.list = append(s.list, rawEntry{name, entry, mode})
+		if err := s.sort(); err != nil {
+			return nil, fmt.Errorf("object %s: %w", id, err)
 		}
-		slices.SortStableFunc(s.list, rawEntry.compare)
 	}
 	s.next()
 	return s, nil
+}
+
+// sort puts what is left in order.
+func (s *treeSide) sort() error {
+	for {
+		name, mode, entry, ok, err := s.it.next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		s.list = append(s.list, rawEntry{name, entry, mode})
+	}
+	slices.SortStableFunc(s.list, rawEntry.compare)
+	return nil
 }
 
 func (s *treeSide) next() {

@@ -1,0 +1,1219 @@
+package scan
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"penstock"
+	"penstock/internal/source"
+)
+
+// The scan of a history has three steps. First the commits are walked, the oldest
+// first, and what each of them brought in is gathered: pairs of a blob and a path.
+// Then each pair is sieved: the engines say which flaws it holds, by their Group and
+// without snippets; of a blob that is stored as a delta they see only what is new in
+// it. Last, of each flaw at each path the oldest commit is analysed like any file,
+// which confirms it and gives the finding that is reported.
+
+// Bounds of one history, so that a hostile one cannot take all memory. A run that
+// meets one says so and is incomplete.
+const (
+	maxPairs     = 8_000_000
+	maxPathBytes = 256 << 20
+	maxSights    = 1 << 20 // flaws times paths
+	maxPathLen   = 4 << 10 // bytes; git itself checks out no longer ones
+	// maxUnreadShown bounds the records of single files that could not be read.
+	maxUnreadShown = 1000
+	// maxReaders bounds the goroutines that read a history: each has caches.
+	maxReaders = 8
+	// planFrom is how many blobs must be wanted for reading the packs in their own
+	// order to pay.
+	planFrom = 2000
+	// firstsKept is how many of the oldest commits that have a flaw at a path are
+	// remembered, in case the first does not stand up to a closer look.
+	firstsKept = 4
+	// maxLooks bounds the closer looks that one path takes beyond those.
+	maxLooks = 200
+)
+
+// Paths of texts that no file holds. No file of a tree can be named like that: git
+// refuses .git, and so do we.
+const (
+	messageName = ".git/COMMIT_EDITMSG"
+	tagName     = ".git/TAG_EDITMSG"
+)
+
+// commitDigits are the digits of a commit's id that a path begins with.
+const commitDigits = 12
+
+// commitPath is the path of a file as a commit has it.
+func commitPath(id source.ObjectID, path string) string {
+	return id.String()[:commitDigits] + ":" + path
+}
+
+// cutCommit cuts the commit off a path.
+func cutCommit(path string) (commit, rest string, ok bool) {
+	if len(path) <= commitDigits || path[commitDigits] != ':' || strings.Trim(path[:commitDigits], "0123456789abcdef") != "" {
+		return "", path, false
+	}
+	return path[:commitDigits], path[commitDigits+1:], true
+}
+
+// pair is a blob at a path.
+type pair struct {
+	blob, path int32
+	commit     int32 // the oldest that has it
+	next       int32 // pair of the same blob, -1 for none
+	run        bool  // the file is executable
+}
+
+// flaw identifies a finding across versions: a hash of its rule or, for built-in
+// rules, of the engine, and of its Group. Marked is one that an inline ignore covers.
+type flaw struct {
+	what   [16]byte
+	marked bool
+}
+
+func flawOf(rule, group string, marked bool) flaw {
+	name, _, _ := strings.Cut(rule, "/")
+	if name == "user" {
+		name = rule
+	}
+	sum := sha256.Sum256([]byte(name + "\x00" + group))
+	return flaw{[16]byte(sum[:16]), marked}
+}
+
+// sightKey is a flaw at a path.
+type sightKey struct {
+	flaw
+	path int32
+}
+
+// sight are the pairs of the oldest commits that seem to have a flaw at a path, by
+// commit.
+type sight struct {
+	pairs [firstsKept]int32
+	n     int
+}
+
+// history is the scan of one repository's history, in the worker.
+type history struct {
+	w    *worker
+	p    *pass
+	root *openRoot
+	ctx  context.Context
+	stop func() bool
+	dirs *source.GitDirs
+	git  *source.Git
+	log  *source.Log
+	old  *seenSet // what an earlier run knows, nil for nothing
+
+	paths   []string // within the root
+	pathAt  map[string]int32
+	skipped []bool // of each path: an exclude glob has it
+	blobs   []source.ObjectID
+	first   []int32 // of each blob, its first pair
+	blobAt  map[source.ObjectID]int32
+	pairs   []pair
+	have    map[uint64]int32 // blob and path to pair
+	size    int              // bytes of paths
+
+	mu     sync.Mutex
+	totals historyTotals
+	sights map[sightKey]*sight
+	unread []unreadPair
+	notes  map[penstock.Note]bool
+}
+
+// unreadPair is a pair that could not be read whole.
+type unreadPair struct {
+	pair   int32
+	member string
+	reason penstock.Reason
+	detail string
+}
+
+// historyTotals counts pairs, each a file at one path.
+type historyTotals struct {
+	Commits  int                     `json:"commits"`
+	Files    int                     `json:"files"`
+	Scanned  int                     `json:"scanned"`
+	Excluded int                     `json:"excluded"`
+	Unread   int                     `json:"unread"` // those without a record of their own
+	Bytes    int64                   `json:"bytes"`
+	ByReason map[penstock.Reason]int `json:"byReason,omitempty"`
+	ByEngine map[string]int          `json:"byEngine,omitempty"`
+}
+
+// historyEnd is what the worker says last about a history.
+type historyEnd struct {
+	Totals historyTotals `json:"totals"`
+	// Order are the ids of the commits that findings name, the oldest first.
+	Order []string `json:"order,omitempty"`
+	// Seen is what the next run may build on, empty for nothing.
+	Seen json.RawMessage `json:"seen,omitempty"`
+	Root int             `json:"root"`
+}
+
+// history scans the history of a root's repository.
+func (w *worker) history(ctx context.Context, p *pass, root *openRoot, stop func() bool) error {
+	debug.SetGCPercent(100)
+	h := &history{
+		w: w, p: p, root: root, ctx: ctx, stop: stop, dirs: root.dirs,
+		pathAt: make(map[string]int32), blobAt: make(map[source.ObjectID]int32), have: make(map[uint64]int32),
+		sights: make(map[sightKey]*sight), notes: make(map[penstock.Note]bool),
+	}
+	h.totals.ByReason = make(map[penstock.Reason]int)
+	h.totals.ByEngine = make(map[string]int)
+	var err error
+	if h.git, err = source.OpenGit(h.dirs); err != nil {
+		return &penstock.Error{Message: "read the repository", Err: err}
+	}
+	defer h.git.Close()
+	if err := h.gather(); err != nil {
+		return &penstock.Error{Message: "walk the history", Err: err}
+	}
+	if err := h.sieve(); err != nil || stop() {
+		return err
+	}
+	end, err := h.report()
+	if err != nil || stop() {
+		return err
+	}
+	var records []penstock.Record
+	for n := range h.notes {
+		records = append(records, &n)
+	}
+	for _, n := range h.git.Notes() {
+		records = append(records, &penstock.Note{Code: "git", Message: n})
+	}
+	if err := w.records(frameRecords, records); err != nil {
+		return err
+	}
+	end.Root = root.index
+	b, err := json.Marshal(end)
+	if err == nil && len(b) > maxFrame {
+		end.Seen = nil
+		b, err = json.Marshal(end)
+	}
+	if err != nil {
+		return err
+	}
+	w.frame(frameHistory, b)
+	return nil
+}
+
+// note says something about the run, once.
+func (h *history) note(code string, incomplete bool, format string, args ...any) {
+	const most = 200
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.notes) < most {
+		h.notes[penstock.Note{Code: code, Message: fmt.Sprintf(format, args...), Incomplete: incomplete}] = true
+	}
+}
+
+// gather walks the commits and lists what they brought in.
+func (h *history) gather() error {
+	var tips []source.ObjectID
+	var tags []source.Tag
+	var err error
+	if tips, err = parseIDs(h.root.View.Tips); err != nil {
+		return err
+	}
+	if len(tips) == 0 {
+		tips, tags, err = h.git.Tips(func(name string, err error) {
+			h.note("history-ref", false, "a reference leads to nothing that can be read: %s", detail(err))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	stop, err := parseIDs(h.root.View.Stop)
+	if err != nil {
+		return err
+	}
+	lost := 0
+	h.log, err = h.git.Log(tips, stop, nil, func(id source.ObjectID, err error) error {
+		lost++
+		h.note("history-commit", true, "a commit cannot be read, nor what lies before it: %s", detail(err))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if h.log.Cut {
+		h.note("history-shallow", false, "the clone is shallow: the history before it was not read")
+	}
+	h.totals.Commits = len(h.log.Commits)
+	at := make(map[source.ObjectID]int32)
+	for _, t := range tags {
+		at[t.Commit] = -1
+	}
+	whole := h.root.Sub == "" && h.root.File == ""
+	// The newest first: packs hold older trees as deltas of newer ones.
+	for i := len(h.log.Commits) - 1; i >= 0 && !h.stop(); i-- {
+		c := h.log.Commits[i]
+		if _, tagged := at[c.ID]; tagged {
+			at[c.ID] = int32(i)
+		}
+		err := h.log.Introduced(i, func(f source.TreeFile) error { return h.add(i, f) }, func(path string, err error) error {
+			if errors.Is(err, source.ErrLimit) {
+				return err
+			}
+			h.note("history-folder", true, "folders of the history cannot be read: %s", detail(err))
+			return nil
+		})
+		if err == nil && whole {
+			err = h.put(i, messageName, c.ID, false)
+		}
+		if errors.Is(err, source.ErrLimit) {
+			h.note("history-limit", true, "the history is too large to be read whole: %s", detail(err))
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, t := range tags {
+		if i := at[t.Commit]; whole && i >= 0 {
+			if err := h.put(int(i), tagName, t.ID, false); err != nil {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func parseIDs(list []string) ([]source.ObjectID, error) {
+	var ids []source.ObjectID
+	for _, s := range list {
+		id, err := source.ParseObjectID(s)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// add takes a file that a commit brought in.
+func (h *history) add(commit int, f source.TreeFile) error {
+	name, ok := h.root.in(f.Path)
+	if !ok {
+		return nil
+	}
+	switch {
+	case f.Kind() == source.IndexSymlink:
+		h.exclude(penstock.ReasonSymlink)
+		return nil
+	case f.Kind() == source.IndexSubmodule:
+		h.exclude(penstock.ReasonSubmodule)
+		return nil
+	case f.Unsafe != "" || len(name) > maxPathLen:
+		// Whoever can name a file like that must not hide anything in it.
+		h.note("history-unsafe", true, "a file was not read, for its name must not be made a path: %s", cmp.Or(f.Unsafe, "too long"))
+		h.totals.Files++
+		h.totals.Unread++
+		h.totals.ByReason[penstock.ReasonUnsafeName]++
+		return nil
+	}
+	return h.put(commit, name, f.ID, f.Mode&0o111 != 0)
+}
+
+func (h *history) exclude(r penstock.Reason) {
+	h.totals.Files++
+	h.totals.Excluded++
+	h.totals.ByReason[r]++
+}
+
+// put notes that a commit has a blob at a path. Commits come the newest first, so
+// the last to say so is the oldest.
+func (h *history) put(commit int, name string, id source.ObjectID, run bool) error {
+	path, known := h.pathAt[name]
+	if !known {
+		if h.size += len(name) + 64; h.size > maxPathBytes {
+			return fmt.Errorf("more than %d bytes of paths: %w", maxPathBytes, source.ErrLimit)
+		}
+		path = int32(len(h.paths))
+		h.paths = append(h.paths, name)
+		h.pathAt[name] = path
+		_, out := h.p.excludes(name)
+		h.skipped = append(h.skipped, out)
+	}
+	blob, known := h.blobAt[id]
+	if !known {
+		blob = int32(len(h.blobs))
+		h.blobs = append(h.blobs, id)
+		h.first = append(h.first, -1)
+		h.blobAt[id] = blob
+	}
+	key := uint64(blob)<<32 | uint64(path)
+	if at, known := h.have[key]; known {
+		h.pairs[at].commit = int32(commit)
+		return nil
+	}
+	if h.skipped[path] {
+		h.have[key] = 0
+		h.exclude(penstock.ReasonExclude)
+		return nil
+	}
+	if len(h.pairs) >= maxPairs {
+		return fmt.Errorf("more than %d versions of files: %w", maxPairs, source.ErrLimit)
+	}
+	at := int32(len(h.pairs))
+	h.have[key] = at
+	h.pairs = append(h.pairs, pair{blob: blob, path: path, commit: int32(commit), next: h.first[blob], run: run})
+	h.first[blob] = at
+	return nil
+}
+
+// label is the path under which a pair is shown.
+func (h *history) label(at int32) string {
+	pr := &h.pairs[at]
+	return commitPath(h.log.Commits[pr.commit].ID, h.root.Prefix+h.paths[pr.path])
+}
+
+// sieve reads all blobs.
+func (h *history) sieve() error {
+	read := make([]bool, len(h.blobs))
+	killed, alone := setOf(h.p.job.Done), setOf(h.p.job.Alone)
+	// What was in flight when an earlier worker died goes first, one at a time: if
+	// one kills this worker, too, little is lost.
+	if len(killed)+len(alone) > 0 {
+		r := h.reader(h.git, 0)
+		for at := range h.pairs {
+			label := h.label(int32(at))
+			pr := &h.pairs[at]
+			switch {
+			case killed[label]:
+				pr.commit = -1 - pr.commit // has its unit
+			case alone[label] && !read[pr.blob]:
+				r.get(pr.blob)
+				read[pr.blob] = true
+			}
+		}
+		r.done()
+	}
+	wanted := 0
+	for blob, first := range h.first {
+		if first < 0 {
+			read[blob] = true
+		}
+		if !read[blob] {
+			wanted++
+		}
+	}
+	var err error
+	if wanted >= planFrom {
+		err = h.planned(read)
+	}
+	if err != nil || h.stop() {
+		return err
+	}
+	r := h.reader(h.git, 0)
+	for blob := range h.blobs {
+		if !read[blob] && !h.stop() {
+			r.get(int32(blob))
+		}
+	}
+	r.done()
+	return h.p.openError()
+}
+
+// planned reads the blobs that are still wanted in the order of the packs.
+func (h *history) planned(read []bool) error {
+	plan, err := h.git.Plan(func(id source.ObjectID, _ source.ObjectKind) bool {
+		blob, known := h.blobAt[id]
+		return known && !read[blob]
+	})
+	if err != nil {
+		return fmt.Errorf("list objects: %w", err)
+	}
+	var next atomic.Int64
+	var failed atomic.Pointer[error]
+	var readers sync.WaitGroup
+	for slot := range min(h.p.job.Jobs, maxReaders) {
+		readers.Go(func() {
+			git, err := source.OpenGit(h.dirs)
+			if err == nil {
+				defer git.Close()
+				r := h.reader(git, slot)
+				defer r.done()
+				for chunk := next.Add(1) - 1; int(chunk) < plan.Chunks() && err == nil && !h.stop(); chunk = next.Add(1) - 1 {
+					clear(r.known)
+					r.held = 0
+					err = git.Visit(plan, int(chunk), func(o *source.Object) error {
+						blob := h.blobAt[o.ID]
+						read[blob] = true // each belongs to one chunk
+						r.object(blob, o)
+						return nil
+					})
+				}
+			}
+			if err != nil {
+				// What is not read now is read one by one.
+				failed.CompareAndSwap(nil, &err)
+			}
+		})
+	}
+	readers.Wait()
+	if err := failed.Load(); err != nil {
+		h.note("git", false, "a part of the packs was read the slow way: %s", detail(*err))
+	}
+	return h.p.openError()
+}
+
+// reader sieves blobs on one goroutine.
+type reader struct {
+	h      *history
+	git    *source.Git
+	slot   int
+	totals historyTotals
+	sights map[sightKey]*sight
+	// known are the blobs of this chunk that were sieved as text.
+	known map[source.ObjectID]*sieved
+	held  int // flaws in known
+	seen  sifter
+	parts excerpt
+	none  *tree
+}
+
+// sieved is what is known of a text: at which paths it was sieved, and where flaws
+// stand in it.
+type sieved struct {
+	blob  int32
+	size  int
+	text  bool // it is plain text, at one path at least
+	bad   bool // it was not sieved at all of its paths
+	flaws []standing
+}
+
+// standing is a flaw in a text, at one of its paths.
+type standing struct {
+	flaw
+	path       int32
+	start, end int
+}
+
+// maxHeld bounds the standings that are kept for one chunk.
+const maxHeld = 200_000
+
+func (h *history) reader(git *source.Git, slot int) *reader {
+	r := &reader{h: h, git: git, slot: slot, sights: make(map[sightKey]*sight), known: make(map[source.ObjectID]*sieved)}
+	r.totals.ByReason = make(map[penstock.Reason]int)
+	r.totals.ByEngine = make(map[string]int)
+	r.none = &tree{p: h.p, root: h.root, read: func(string) ([]byte, error) { return nil, fs.ErrNotExist }}
+	return r
+}
+
+// done adds what the reader found to the history.
+func (r *reader) done() {
+	h := r.h
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t, u := &h.totals, &r.totals
+	t.Files += u.Files
+	t.Scanned += u.Scanned
+	t.Excluded += u.Excluded
+	t.Bytes += u.Bytes
+	for k, n := range u.ByReason {
+		t.ByReason[k] += n
+	}
+	for k, n := range u.ByEngine {
+		t.ByEngine[k] += n
+	}
+	for key, s := range r.sights {
+		for _, at := range s.pairs[:s.n] {
+			h.see(h.sights, key, at)
+		}
+	}
+}
+
+// see notes that a pair has a flaw.
+func (h *history) see(sights map[sightKey]*sight, key sightKey, at int32) {
+	s := sights[key]
+	if s == nil {
+		if len(sights) >= maxSights {
+			h.notes[penstock.Note{Code: "history-limit", Message: fmt.Sprintf("more than %d flaws were found; the rest is left out", maxSights), Incomplete: true}] = true
+			return
+		}
+		s = new(sight)
+		sights[key] = s
+	}
+	commit := h.pairs[at].commit
+	i := s.n
+	for i > 0 && h.pairs[s.pairs[i-1]].commit > commit {
+		i--
+	}
+	if i > 0 && s.pairs[i-1] == at || i == firstsKept {
+		return
+	}
+	if s.n < firstsKept {
+		s.n++
+	}
+	copy(s.pairs[i+1:s.n], s.pairs[i:])
+	s.pairs[i] = at
+}
+
+// get reads one blob by itself.
+func (r *reader) get(blob int32) {
+	o := source.Object{ID: r.h.blobs[blob]}
+	o.Kind, o.Data, o.Err = r.git.Get(o.ID)
+	r.object(blob, &o)
+}
+
+// outcome is how a pair ended: scanned, or excluded with a reason, or unread.
+type outcome struct {
+	state  penstock.State
+	reason penstock.Reason
+}
+
+var wasScanned = outcome{state: penstock.Scanned}
+
+// object sieves a blob, or the text of a commit or tag, at each of its paths.
+func (r *reader) object(blob int32, o *source.Object) {
+	h := r.h
+	self := &sieved{blob: blob, size: len(o.Data)}
+	for at := h.first[blob]; at >= 0; at = h.pairs[at].next {
+		pr := &h.pairs[at]
+		if pr.commit < 0 {
+			pr.commit = -1 - pr.commit // it killed a worker, and has its unit
+			self.bad = true
+			continue
+		}
+		name := h.paths[pr.path]
+		text := name == messageName || name == tagName
+		err := o.Err
+		if err == nil && (o.Kind == source.ObjectBlob) == text {
+			err = fmt.Errorf("object %s is a %s: %w", o.ID, o.Kind, source.ErrCorrupt)
+		}
+		if err != nil {
+			r.unread(at, "", gitReason(err), detail(err))
+			continue
+		}
+		data := o.Data
+		if text {
+			data = source.TextOf(data)
+		}
+		h.w.flight.begin(r.slot, h.label(at))
+		end := r.pair(at, o, data, self)
+		h.w.flight.end(r.slot)
+		t := &r.totals
+		switch {
+		case text || end.state == penstock.Unread: // messages are no files, and the unread have records
+		case end.state == penstock.Scanned:
+			t.Files++
+			t.Scanned++
+			t.Bytes += int64(len(data))
+		default:
+			t.Files++
+			t.Excluded++
+			t.ByReason[end.reason]++
+		}
+	}
+	if self.text && !self.bad && r.held+len(self.flaws) <= maxHeld {
+		r.known[o.ID] = self
+		r.held += len(self.flaws)
+	}
+}
+
+// unread notes a pair, or a member of it, that was not read whole.
+func (r *reader) unread(at int32, member string, reason penstock.Reason, why string) outcome {
+	h := r.h
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.unread = append(h.unread, unreadPair{at, member, reason, why})
+	if len(h.unread) >= 2*maxUnreadShown {
+		h.trimUnread()
+	}
+	return outcome{penstock.Unread, reason}
+}
+
+// trimUnread keeps the records of the first pairs and counts the rest.
+func (h *history) trimUnread() {
+	slices.SortFunc(h.unread, func(a, b unreadPair) int {
+		return cmp.Or(cmp.Compare(a.pair, b.pair), cmp.Compare(a.member, b.member))
+	})
+	for _, u := range h.unread[min(len(h.unread), maxUnreadShown):] {
+		h.totals.Files++
+		h.totals.Unread++
+		h.totals.ByReason[u.reason]++
+	}
+	h.unread = h.unread[:min(len(h.unread), maxUnreadShown)]
+}
+
+// pair sieves one text at one path.
+func (r *reader) pair(at int32, o *source.Object, data []byte, self *sieved) outcome {
+	h, p := r.h, r.h.p
+	pr := &h.pairs[at]
+	path := h.root.Prefix + h.paths[pr.path]
+	size := int64(len(data))
+	if size > p.limits.FileSize {
+		return outcome{penstock.Excluded, penstock.ReasonSize}
+	}
+	info := penstock.FileInfo{Size: size, Executable: pr.run}
+	head := data[:min(len(data), headSize)]
+	if size > p.limits.WholeSize || source.Detect(path, head) != source.KindNone || source.Text(head) != source.UTF8 {
+		return r.special(at, path, data, info)
+	}
+	self.text = true
+	first := len(self.flaws)
+	look := data
+	r.parts.reset()
+	if base := r.known[o.Base]; base != nil && h.hasPair(base.blob, pr.path) {
+		// All that stands in copied parts was looked at there, at this very path.
+		if r.parts.cut(o, base, pr.path, len(data)) {
+			look = r.parts.text(data)
+			self.flaws = append(self.flaws, r.parts.carried...)
+		}
+	}
+	f := penstock.NewFile(path, info, func() ([]byte, error) { return look, nil }, nil)
+	f.Tree = r.none
+	read, err := r.engines(f, info)
+	if err != nil {
+		self.bad = true
+		reason := penstock.ReasonParse
+		var broke *crashError
+		if errors.As(err, &broke) {
+			reason = penstock.ReasonCrash
+		}
+		return r.unread(at, "", reason, detail(err))
+	}
+	for _, x := range r.seen.found {
+		s := standing{flaw: flawOf(x.rule, x.group, marked(look, x.start, x.end)), path: pr.path}
+		if x.end > x.start { // else it is about the path alone
+			s.start, s.end = r.parts.at(x.start), r.parts.at(x.end-1)+1
+		}
+		self.flaws = append(self.flaws, s)
+	}
+	self.tidy(first)
+	for _, s := range self.flaws[first:] {
+		r.saw(sightKey{s.flaw, pr.path}, at)
+	}
+	switch why := r.seen.unread; {
+	case why != nil:
+		self.bad = true
+		return r.unread(at, "", why.Reason, why.Detail)
+	case read:
+		return wasScanned
+	case size == 0:
+		return outcome{penstock.Excluded, penstock.ReasonEmpty}
+	}
+	return outcome{penstock.Excluded, penstock.ReasonNotWanted}
+}
+
+func (r *reader) saw(key sightKey, at int32) {
+	if len(r.sights) < maxSights || r.sights[key] != nil {
+		r.h.see(r.sights, key, at)
+		return
+	}
+	r.h.note("history-limit", true, "more than %d flaws were found; the rest is left out", maxSights)
+}
+
+// engines runs the engines on a text and gathers in r.seen what they find.
+func (r *reader) engines(f *penstock.File, info penstock.FileInfo) (read bool, err error) {
+	r.seen.reset(r.h.p.limits.FindingsPerRule)
+	for _, e := range r.h.p.engines {
+		engine, err := e.open(r.h.ctx)
+		if err != nil {
+			return read, err
+		}
+		if !engine.Wants(f.Path, info) {
+			continue
+		}
+		err = guard(func() error { return engine.File(r.h.ctx, f, &r.seen) })
+		if err != nil {
+			return read, err
+		}
+		r.totals.ByEngine[e.engine.Name]++
+		read = true
+	}
+	return read, nil
+}
+
+// special sieves what is no plain text: containers, other encodings, and what is too
+// large to be held whole.
+func (r *reader) special(at int32, path string, data []byte, info penstock.FileInfo) outcome {
+	u := r.h.analyse(path, data, info)
+	records, err := decodeRecords(u.records)
+	if err != nil {
+		return r.unread(at, "", penstock.ReasonCrash, detail(err))
+	}
+	members := 0
+	for _, rec := range records {
+		switch rec := rec.(type) {
+		case *penstock.Finding:
+			if rec.Group != "" {
+				r.saw(sightKey{flawOf(rec.Rule, rec.Group, rec.Suppressed != nil), r.h.pairs[at].path}, at)
+			}
+		case *penstock.Coverage:
+			const most = 10 // of one container
+			if rec.State == penstock.Unread && u.state != penstock.Unread && members < most {
+				members++
+				r.unread(at, strings.TrimPrefix(rec.Path, path), rec.Reason, rec.Detail)
+			}
+		case *penstock.Note:
+			if rec.Incomplete {
+				r.h.note(rec.Code, true, "%s", rec.Message)
+			}
+		}
+	}
+	switch u.state {
+	case penstock.Unread:
+		return r.unread(at, "", u.reason, u.detail)
+	case penstock.Scanned:
+		for _, name := range r.h.p.names(u.engines) {
+			r.totals.ByEngine[name]++
+		}
+	}
+	return outcome{u.state, u.reason}
+}
+
+// analyse is the closer look: that of the pass at any file.
+func (h *history) analyse(path string, data []byte, info penstock.FileInfo) unit {
+	c := content{
+		path: path, size: info.Size, info: info,
+		tree: &tree{p: h.p, root: h.root, read: func(string) ([]byte, error) { return nil, fs.ErrNotExist }},
+	}
+	if info.Size <= h.p.limits.WholeSize {
+		if c.bytes = data; data == nil {
+			c.bytes = []byte{}
+		}
+	} else {
+		c.random = bytes.NewReader(data)
+		c.reopen = func() (io.Reader, error) { return bytes.NewReader(data), nil }
+	}
+	return h.p.analyse(h.ctx, unit{path: path, size: info.Size}, c)
+}
+
+func (h *history) hasPair(blob, path int32) bool {
+	_, ok := h.have[uint64(blob)<<32|uint64(path)]
+	return ok
+}
+
+// tidy drops what stands there twice among the flaws from first on.
+func (s *sieved) tidy(first int) {
+	list := s.flaws[first:]
+	slices.SortFunc(list, func(a, b standing) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end), bytes.Compare(a.what[:], b.what[:]))
+	})
+	list = slices.Compact(list)
+	s.flaws = s.flaws[:first+len(list)]
+}
+
+// marked reports whether an inline ignore may cover what stands at [start, end): a
+// closer look tells.
+func marked(b []byte, start, end int) bool {
+	start, end = max(0, min(start, len(b))), max(0, min(end, len(b)))
+	from := bytes.LastIndexByte(b[:start], '\n') + 1
+	to := len(b)
+	if i := bytes.IndexByte(b[end:], '\n'); i >= 0 {
+		to = end + i
+	}
+	if bytes.Contains(b[from:to], gitleaksMark) {
+		return true
+	}
+	if from > 0 {
+		from = bytes.LastIndexByte(b[:from-1], '\n') + 1
+	}
+	return bytes.Contains(b[from:to], ignoreMarker)
+}
+
+// sifter keeps of what engines report only what tells flaws apart.
+type sifter struct {
+	found  []sifted
+	counts map[string]int
+	limit  int
+	unread *penstock.Coverage
+}
+
+type sifted struct {
+	rule, group string
+	start, end  int
+}
+
+var _ penstock.Reporter = (*sifter)(nil)
+
+func (s *sifter) reset(limit int) {
+	s.found, s.unread, s.limit = s.found[:0], nil, limit
+	clear(s.counts)
+}
+
+// Report implements penstock.Reporter.
+func (s *sifter) Report(r penstock.Record) {
+	switch r := r.(type) {
+	case *penstock.Finding:
+		if r.Group == "" {
+			return // no version can be told from another
+		}
+		if s.counts == nil {
+			s.counts = make(map[string]int)
+		}
+		if s.counts[r.Rule]++; s.counts[r.Rule] <= s.limit {
+			s.found = append(s.found, sifted{r.Rule, r.Group, int(r.Location.Start), int(r.Location.End)})
+		}
+	case *penstock.Coverage:
+		if r.State == penstock.Unread && s.unread == nil {
+			s.unread = r
+		}
+	}
+}
+
+// sighted is a flaw with the pair that is to confirm it.
+type sighted struct {
+	key  sightKey
+	pair int32
+}
+
+// report confirms what was seen, and sends it.
+func (h *history) report() (*historyEnd, error) {
+	keys := make([]sightKey, 0, len(h.sights))
+	for key := range h.sights {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b sightKey) int {
+		return cmp.Or(cmp.Compare(a.path, b.path), bytes.Compare(a.what[:], b.what[:]), boolCompare(a.marked, b.marked))
+	})
+	c := &confirmer{h: h, found: make(map[sightKey]confirmed)}
+	open := keys
+	for round := range firstsKept {
+		var tasks []sighted
+		for _, key := range open {
+			if s := h.sights[key]; round < s.n {
+				tasks = append(tasks, sighted{key, s.pairs[round]})
+			}
+		}
+		c.confirm(tasks)
+		open = slices.DeleteFunc(slices.Clone(open), func(key sightKey) bool { return c.found[key].finding != nil })
+	}
+	c.search(open)
+	present := h.present(c)
+	return c.send(keys, present)
+}
+
+func boolCompare(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// confirmed is a flaw at a path with the findings of its first commit.
+type confirmed struct {
+	pair    int32
+	finding []*penstock.Finding
+}
+
+// confirmer takes closer looks.
+type confirmer struct {
+	h     *history
+	found map[sightKey]confirmed
+}
+
+// confirm looks closer at pairs, each once, and keeps what is found of the flaws.
+func (c *confirmer) confirm(tasks []sighted) {
+	slices.SortStableFunc(tasks, func(a, b sighted) int { return cmp.Compare(a.pair, b.pair) })
+	for len(tasks) > 0 && !c.h.stop() {
+		n := 1
+		for n < len(tasks) && tasks[n].pair == tasks[0].pair {
+			n++
+		}
+		at := tasks[0].pair
+		found := c.look(at)
+		for _, t := range tasks[:n] {
+			if list := found[t.key.flaw]; list != nil {
+				c.found[t.key] = confirmed{at, list}
+			}
+		}
+		tasks = tasks[n:]
+	}
+}
+
+// search is for flaws that the oldest pairs do not have after all: it goes through
+// all versions of their paths, the oldest first.
+func (c *confirmer) search(open []sightKey) {
+	h := c.h
+	paths := make(map[int32][]sightKey)
+	for _, key := range open {
+		paths[key.path] = append(paths[key.path], key)
+	}
+	if len(paths) == 0 {
+		return
+	}
+	versions := make(map[int32][]int32)
+	for at, pr := range h.pairs {
+		if paths[pr.path] != nil {
+			versions[pr.path] = append(versions[pr.path], int32(at))
+		}
+	}
+	for path, keys := range paths {
+		list := versions[path]
+		slices.SortFunc(list, func(a, b int32) int { return cmp.Compare(h.pairs[a].commit, h.pairs[b].commit) })
+		for _, at := range list[:min(len(list), maxLooks)] {
+			if len(keys) == 0 || h.stop() {
+				break
+			}
+			found := c.look(at)
+			keys = slices.DeleteFunc(keys, func(key sightKey) bool {
+				list := found[key.flaw]
+				if list != nil {
+					c.found[key] = confirmed{at, list}
+				}
+				return list != nil
+			})
+		}
+	}
+}
+
+// look analyses a pair and sorts what it has by flaw.
+func (c *confirmer) look(at int32) map[flaw][]*penstock.Finding {
+	h := c.h
+	pr := &h.pairs[at]
+	name := h.paths[pr.path]
+	_, data, err := h.git.Get(h.blobs[pr.blob])
+	if err != nil {
+		return nil // it was read before; the flaw is looked for elsewhere
+	}
+	if name == messageName || name == tagName {
+		data = source.TextOf(data)
+	}
+	label := h.label(at)
+	h.w.flight.begin(0, label)
+	defer h.w.flight.end(0)
+	path := h.root.Prefix + name
+	u := h.analyse(path, data, penstock.FileInfo{Size: int64(len(data)), Executable: pr.run})
+	records, err := decodeRecords(u.records)
+	if err != nil {
+		return nil
+	}
+	found := make(map[flaw][]*penstock.Finding)
+	for _, rec := range records {
+		if f, ok := rec.(*penstock.Finding); ok && f.Group != "" {
+			key := flawOf(f.Rule, f.Group, f.Suppressed != nil)
+			found[key] = append(found[key], f)
+			if f.Suppressed == nil {
+				// A marker may stand there without a reason, and count for nothing.
+				key.marked = true
+				found[key] = append(found[key], f)
+			}
+		}
+	}
+	return found
+}
+
+// present tells which flaws the commit that is checked out still has, by path.
+func (h *history) present(c *confirmer) map[sightKey]bool {
+	present := make(map[sightKey]bool)
+	ref, err := h.git.Ref("HEAD")
+	if err != nil {
+		return present
+	}
+	head, err := h.git.Peel(ref.ID, source.ObjectTree)
+	if err != nil {
+		return present
+	}
+	blobs := make(map[int32]source.ObjectID)
+	flaws := make(map[int32]map[[16]byte]bool)
+	r := h.reader(h.git, 0)
+	for key, at := range c.found {
+		name := h.paths[key.path]
+		id, asked := blobs[key.path]
+		if !asked {
+			if e, err := h.git.Entry(head, joinPath(h.root.Sub, name)); err == nil && e.Kind() == source.IndexFile {
+				id = e.ID
+			}
+			blobs[key.path] = id
+		}
+		if id.IsZero() {
+			continue
+		}
+		if id == h.blobs[h.pairs[at.pair].blob] {
+			present[key] = true
+			continue
+		}
+		if flaws[key.path] == nil {
+			flaws[key.path] = r.flawsOf(h.root.Prefix+name, id)
+		}
+		present[key] = flaws[key.path][key.what]
+	}
+	return present
+}
+
+// flawsOf are the flaws of a blob at a path.
+func (r *reader) flawsOf(path string, id source.ObjectID) map[[16]byte]bool {
+	flaws := make(map[[16]byte]bool)
+	_, data, err := r.git.Get(id)
+	if err != nil {
+		return flaws
+	}
+	u := r.h.analyse(path, data, penstock.FileInfo{Size: int64(len(data))})
+	records, err := decodeRecords(u.records)
+	if err != nil {
+		return flaws
+	}
+	for _, rec := range records {
+		if f, ok := rec.(*penstock.Finding); ok && f.Group != "" {
+			flaws[flawOf(f.Rule, f.Group, false).what] = true
+		}
+	}
+	return flaws
+}
+
+// send gives what was confirmed to the parent, a unit for each pair.
+func (c *confirmer) send(keys []sightKey, present map[sightKey]bool) (*historyEnd, error) {
+	h := c.h
+	byPair := make(map[int32][]sightKey)
+	for _, key := range keys {
+		if f := c.found[key]; f.finding != nil {
+			other := key
+			if other.marked = false; key.marked && c.found[other].finding != nil && c.found[other].pair == f.pair {
+				continue // the marker counts for nothing: it is the same finding
+			}
+			byPair[f.pair] = append(byPair[f.pair], key)
+		}
+	}
+	end := new(historyEnd)
+	var pairs []int32
+	for at := range byPair {
+		pairs = append(pairs, at)
+	}
+	slices.SortFunc(pairs, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(h.pairs[a].commit, h.pairs[b].commit), strings.Compare(h.label(a), h.label(b)))
+	})
+	last := int32(-1)
+	var commit penstock.Commit
+	for _, at := range pairs {
+		pr := &h.pairs[at]
+		if pr.commit != last {
+			last = pr.commit
+			commit = h.commit(h.log.Commits[pr.commit].ID)
+			end.Order = append(end.Order, commit.ID)
+		}
+		path := h.root.Prefix + h.paths[pr.path]
+		var records []penstock.Record
+		for _, key := range byPair[at] {
+			for _, f := range c.found[key].finding {
+				g := *f
+				own := commit
+				own.Present = present[key]
+				g.Commit = &own
+				moveTo(&g, path, h.label(at))
+				records = append(records, &g)
+			}
+		}
+		b, err := encodeRecords(records)
+		if err != nil {
+			return nil, err
+		}
+		h.w.unit(frameUnit, &unit{path: h.label(at), state: penstock.Scanned, engines: h.p.allBits(), records: b})
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.trimUnread()
+	for _, u := range h.unread {
+		h.w.unit(frameUnit, &unit{path: h.label(u.pair) + u.member, state: penstock.Unread, reason: u.reason, detail: u.detail})
+	}
+	end.Totals = h.totals
+	return end, nil
+}
+
+// moveTo makes a finding in a file one in a commit's version of the file.
+func moveTo(f *penstock.Finding, path, label string) {
+	move := func(l *penstock.Location) {
+		if rest, ok := strings.CutPrefix(l.Path, path); ok {
+			l.Path = label + rest
+		}
+	}
+	move(&f.Location)
+	f.Places = slices.Clone(f.Places)
+	for i := range f.Places {
+		move(&f.Places[i])
+	}
+	f.Related, f.Trace = slices.Clone(f.Related), slices.Clone(f.Trace)
+	for i := range f.Related {
+		move(&f.Related[i].Location)
+	}
+	for i := range f.Trace {
+		move(&f.Trace[i].Location)
+	}
+	if s := f.Suppressed; s != nil {
+		own := *s
+		if rest, ok := strings.CutPrefix(own.Place, path); ok {
+			own.Place = label + rest
+		}
+		f.Suppressed = &own
+	}
+	if f.Fix != nil {
+		// Old versions are not edited.
+		own := *f.Fix
+		own.Edits = nil
+		if f.Fix = &own; len(own.Steps) == 0 {
+			f.Fix = nil
+		}
+	}
+}
+
+// commit describes a commit. Its text is hostile, and may hold secrets of its own.
+func (h *history) commit(id source.ObjectID) penstock.Commit {
+	out := penstock.Commit{ID: id.String()}
+	c, err := h.git.Commit(id)
+	if err != nil {
+		return out
+	}
+	line, _, _ := strings.Cut(strings.TrimLeft(c.Message, "\n"), "\n")
+	out.Author, out.Mail, out.Summary = h.clean(c.Author.Name), h.clean(c.Author.Email), h.clean(strings.TrimSpace(line))
+	if !c.Author.When.IsZero() {
+		out.Time = c.Author.When.Format(time.RFC3339)
+	}
+	return out
+}
+
+// clean clips a text and blanks what is secret in it.
+func (h *history) clean(s string) string {
+	const most, look = 200, 2000
+	s = s[:min(len(s), look)]
+	if h.p.hide != nil {
+		b := []byte(s)
+		var out []byte
+		at := 0
+		spans := h.p.hide(messageName, b)
+		slices.SortFunc(spans, func(a, b penstock.Span) int { return cmp.Compare(a.Start, b.Start) })
+		for _, sp := range spans {
+			if int(sp.Start) >= at && sp.End > sp.Start && int(sp.End) <= len(b) {
+				out = append(append(out, b[at:sp.Start]...), "[redacted]"...)
+				at = int(sp.End)
+			} else if int(sp.End) > at && int(sp.End) <= len(b) {
+				at = int(sp.End)
+			}
+		}
+		s = string(append(out, b[at:]...))
+	}
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// checkID reports whether a text is a commit's id in full.
+func checkID(s string) bool {
+	_, err := hex.DecodeString(s)
+	return err == nil && (len(s) == 40 || len(s) == 64)
+}
