@@ -96,20 +96,22 @@ func readCache(f *os.File) (string, error) {
 	return b.String(), err
 }
 
-// checkCache reads a cache file whole; a damaged one is no cache.
-func checkCache(name string) (string, bool) {
+// checkCache reads a cache file whole; a damaged one is no cache. The magic is that
+// of its kind.
+func checkCache(name, magic string) (string, bool) {
 	f, err := os.Open(name)
 	if err != nil {
 		return "", false
 	}
 	defer f.Close()
 	s, err := readCache(f)
-	if err != nil || len(s) < cacheHead || !strings.HasPrefix(s, cacheMagic) {
+	cacheHead := len(magic) + sha256.Size
+	if err != nil || len(s) < cacheHead || !strings.HasPrefix(s, magic) {
 		return "", false
 	}
 	sum := sha256.New()
 	_, _ = io.CopyBuffer(sum, struct{ io.Reader }{strings.NewReader(s[cacheHead:])}, make([]byte, 64<<10))
-	return s, string(sum.Sum(nil)) == s[len(cacheMagic):cacheHead]
+	return s, string(sum.Sum(nil)) == s[len(magic):cacheHead]
 }
 
 // decodeCache decodes all units of a checked cache file, for the parent.
@@ -212,6 +214,11 @@ func writeCache(dir, name string, units []*unit, now int64) error {
 		}
 		body = u.append(body)
 	}
+	return placeCache(dir, name, cacheMagic, body)
+}
+
+// placeCache writes a cache file beside and puts it in its place.
+func placeCache(dir, name, magic string, body []byte) error {
 	sum := sha256.Sum256(body)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -221,7 +228,7 @@ func writeCache(dir, name string, units []*unit, now int64) error {
 		return err
 	}
 	defer os.Remove(f.Name())
-	for _, part := range [][]byte{[]byte(cacheMagic), sum[:], body} {
+	for _, part := range [][]byte{[]byte(magic), sum[:], body} {
 		if _, err := f.Write(part); err != nil {
 			f.Close()
 			return err
@@ -251,7 +258,7 @@ func trimCache(dir string) error {
 	var total int64
 	for _, e := range list {
 		info, err := e.Info()
-		if err != nil || !strings.HasSuffix(e.Name(), ".units") {
+		if err != nil || !strings.HasSuffix(e.Name(), ".units") && !strings.HasSuffix(e.Name(), ".seen") {
 			continue
 		}
 		files = append(files, file{e.Name(), info})

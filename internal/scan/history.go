@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -121,6 +122,13 @@ type history struct {
 	git  *source.Git
 	log  *source.Log
 	old  *seenSet // what an earlier run knows, nil for nothing
+	// The commits of the log, and those that old names, in their order; fresh is
+	// how many are of the log.
+	commits []commitRef
+	fresh   int
+	start   []source.ObjectID // where the walk started
+	tags    []source.Tag      // not known before
+	cut     bool
 
 	paths   []string // within the root
 	pathAt  map[string]int32
@@ -137,6 +145,7 @@ type history struct {
 	sights map[sightKey]*sight
 	unread []unreadPair
 	notes  map[penstock.Note]bool
+	found  map[sightKey]*confirmed
 }
 
 // unreadPair is a pair that could not be read whole.
@@ -159,14 +168,26 @@ type historyTotals struct {
 	ByEngine map[string]int          `json:"byEngine,omitempty"`
 }
 
+func (t *historyTotals) add(u *historyTotals) {
+	t.Commits += u.Commits
+	t.Files += u.Files
+	t.Scanned += u.Scanned
+	t.Excluded += u.Excluded
+	t.Bytes += u.Bytes
+	for k, n := range u.ByReason {
+		t.ByReason[k] += n
+	}
+	for k, n := range u.ByEngine {
+		t.ByEngine[k] += n
+	}
+}
+
 // historyEnd is what the worker says last about a history.
 type historyEnd struct {
 	Totals historyTotals `json:"totals"`
 	// Order are the ids of the commits that findings name, the oldest first.
 	Order []string `json:"order,omitempty"`
-	// Seen is what the next run may build on, empty for nothing.
-	Seen json.RawMessage `json:"seen,omitempty"`
-	Root int             `json:"root"`
+	Root  int      `json:"root"`
 }
 
 // history scans the history of a root's repository.
@@ -206,14 +227,15 @@ func (w *worker) history(ctx context.Context, p *pass, root *openRoot, stop func
 	}
 	end.Root = root.index
 	b, err := json.Marshal(end)
-	if err == nil && len(b) > maxFrame {
-		end.Seen = nil
-		b, err = json.Marshal(end)
-	}
 	if err != nil {
 		return err
 	}
 	w.frame(frameHistory, b)
+	if p.job.Hash && root.View.remembers() {
+		if b := h.remember(); b != nil && len(b) < maxFrame {
+			w.frame(frameSeen, append(binary.AppendUvarint(nil, uint64(root.index)), b...))
+		}
+	}
 	return nil
 }
 
@@ -229,49 +251,19 @@ func (h *history) note(code string, incomplete bool, format string, args ...any)
 
 // gather walks the commits and lists what they brought in.
 func (h *history) gather() error {
-	var tips []source.ObjectID
-	var tags []source.Tag
-	var err error
-	if tips, err = parseIDs(h.root.View.Tips); err != nil {
+	if err := h.tips(); err != nil {
 		return err
 	}
-	if len(tips) == 0 {
-		tips, tags, err = h.git.Tips(func(name string, err error) {
-			h.note("history-ref", false, "a reference leads to nothing that can be read: %s", detail(err))
-		})
-		if err != nil {
-			return err
-		}
-	}
-	stop, err := parseIDs(h.root.View.Stop)
-	if err != nil {
-		return err
-	}
-	lost := 0
-	h.log, err = h.git.Log(tips, stop, nil, func(id source.ObjectID, err error) error {
-		lost++
-		h.note("history-commit", true, "a commit cannot be read, nor what lies before it: %s", detail(err))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if h.log.Cut {
-		h.note("history-shallow", false, "the clone is shallow: the history before it was not read")
-	}
-	h.totals.Commits = len(h.log.Commits)
-	at := make(map[source.ObjectID]int32)
-	for _, t := range tags {
-		at[t.Commit] = -1
+	at := make(map[source.ObjectID]int32, len(h.commits))
+	for i, c := range h.commits {
+		at[c.id] = int32(i)
 	}
 	whole := h.root.Sub == "" && h.root.File == ""
 	// The newest first: packs hold older trees as deltas of newer ones.
 	for i := len(h.log.Commits) - 1; i >= 0 && !h.stop(); i-- {
-		c := h.log.Commits[i]
-		if _, tagged := at[c.ID]; tagged {
-			at[c.ID] = int32(i)
-		}
-		err := h.log.Introduced(i, func(f source.TreeFile) error { return h.add(i, f) }, func(path string, err error) error {
+		id := h.log.Commits[i].ID
+		commit := at[id]
+		err := h.log.Introduced(i, func(f source.TreeFile) error { return h.add(commit, f) }, func(path string, err error) error {
 			if errors.Is(err, source.ErrLimit) {
 				return err
 			}
@@ -279,7 +271,7 @@ func (h *history) gather() error {
 			return nil
 		})
 		if err == nil && whole {
-			err = h.put(i, messageName, c.ID, false)
+			err = h.put(commit, messageName, id, false)
 		}
 		if errors.Is(err, source.ErrLimit) {
 			h.note("history-limit", true, "the history is too large to be read whole: %s", detail(err))
@@ -289,14 +281,78 @@ func (h *history) gather() error {
 			return err
 		}
 	}
-	for _, t := range tags {
-		if i := at[t.Commit]; whole && i >= 0 {
-			if err := h.put(int(i), tagName, t.ID, false); err != nil {
+	for _, t := range h.tags {
+		if i, ok := at[t.Commit]; whole && ok {
+			if err := h.put(i, tagName, t.ID, false); err != nil {
 				break
 			}
 		}
 	}
+	for _, u := range h.old.unreads() {
+		// Perhaps it can be read by now.
+		if err := h.put(at[u.commit.id], u.path, u.blob, u.run); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// tips finds out where the walk starts and stops, and makes the list of commits.
+func (h *history) tips() error {
+	view := h.root.View
+	tips, err := parseIDs(view.Tips)
+	if err != nil {
+		return err
+	}
+	stop, err := parseIDs(view.Stop)
+	if err != nil {
+		return err
+	}
+	h.old = h.root.seen
+	if len(tips) == 0 {
+		var same []source.ObjectID
+		tips, h.tags, same, err = h.git.Tips(h.old.knows, func(name string, err error) {
+			h.note("history-ref", false, "a reference leads to nothing that can be read: %s", detail(err))
+		})
+		if err != nil {
+			return err
+		}
+		if h.old != nil {
+			return h.goOn(tips, same)
+		}
+	}
+	return h.walk(tips, stop)
+}
+
+// walk reads the commits between tips and stop, or what an earlier run knows.
+func (h *history) walk(tips, stop []source.ObjectID) error {
+	h.start = tips
+	var err error
+	h.log, err = h.git.Log(tips, stop, h.old.stops(), h.old.orders(), func(id source.ObjectID, err error) error {
+		h.note("history-commit", true, "a commit cannot be read, nor what lies before it: %s", detail(err))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if h.log.Cut {
+		h.cut = true
+		h.note("history-shallow", false, "the clone is shallow: the history before it was not read")
+	}
+	for _, c := range h.log.Commits {
+		h.commits = append(h.commits, commitRef{c.ID, c.Order, c.Time})
+	}
+	h.fresh = len(h.commits)
+	h.commits = append(h.commits, h.old.commits()...)
+	h.sortCommits()
+	return nil
+}
+
+// commitRef is a commit and its place in the order of history.
+type commitRef struct {
+	id    source.ObjectID
+	order int64
+	time  int64
 }
 
 func parseIDs(list []string) ([]source.ObjectID, error) {
@@ -312,7 +368,7 @@ func parseIDs(list []string) ([]source.ObjectID, error) {
 }
 
 // add takes a file that a commit brought in.
-func (h *history) add(commit int, f source.TreeFile) error {
+func (h *history) add(commit int32, f source.TreeFile) error {
 	name, ok := h.root.in(f.Path)
 	if !ok {
 		return nil
@@ -341,19 +397,11 @@ func (h *history) exclude(r penstock.Reason) {
 	h.totals.ByReason[r]++
 }
 
-// put notes that a commit has a blob at a path. Commits come the newest first, so
-// the last to say so is the oldest.
-func (h *history) put(commit int, name string, id source.ObjectID, run bool) error {
-	path, known := h.pathAt[name]
-	if !known {
-		if h.size += len(name) + 64; h.size > maxPathBytes {
-			return fmt.Errorf("more than %d bytes of paths: %w", maxPathBytes, source.ErrLimit)
-		}
-		path = int32(len(h.paths))
-		h.paths = append(h.paths, name)
-		h.pathAt[name] = path
-		_, out := h.p.excludes(name)
-		h.skipped = append(h.skipped, out)
+// put notes that a commit has a blob at a path.
+func (h *history) put(commit int32, name string, id source.ObjectID, run bool) error {
+	path, err := h.pathOf(name)
+	if err != nil {
+		return err
 	}
 	blob, known := h.blobAt[id]
 	if !known {
@@ -364,12 +412,16 @@ func (h *history) put(commit int, name string, id source.ObjectID, run bool) err
 	}
 	key := uint64(blob)<<32 | uint64(path)
 	if at, known := h.have[key]; known {
-		h.pairs[at].commit = int32(commit)
+		if !h.skipped[path] {
+			h.pairs[at].commit = min(h.pairs[at].commit, commit)
+		}
 		return nil
 	}
 	if h.skipped[path] {
 		h.have[key] = 0
-		h.exclude(penstock.ReasonExclude)
+		if !h.old.counted(pairHash(id, name)) {
+			h.exclude(penstock.ReasonExclude)
+		}
 		return nil
 	}
 	if len(h.pairs) >= maxPairs {
@@ -377,15 +429,31 @@ func (h *history) put(commit int, name string, id source.ObjectID, run bool) err
 	}
 	at := int32(len(h.pairs))
 	h.have[key] = at
-	h.pairs = append(h.pairs, pair{blob: blob, path: path, commit: int32(commit), next: h.first[blob], run: run})
+	h.pairs = append(h.pairs, pair{blob: blob, path: path, commit: commit, next: h.first[blob], run: run})
 	h.first[blob] = at
 	return nil
+}
+
+// pathOf numbers a path.
+func (h *history) pathOf(name string) (int32, error) {
+	path, known := h.pathAt[name]
+	if !known {
+		if h.size += len(name) + 64; h.size > maxPathBytes {
+			return 0, fmt.Errorf("more than %d bytes of paths: %w", maxPathBytes, source.ErrLimit)
+		}
+		path = int32(len(h.paths))
+		h.paths = append(h.paths, name)
+		h.pathAt[name] = path
+		_, out := h.p.excludes(name)
+		h.skipped = append(h.skipped, out)
+	}
+	return path, nil
 }
 
 // label is the path under which a pair is shown.
 func (h *history) label(at int32) string {
 	pr := &h.pairs[at]
-	return commitPath(h.log.Commits[pr.commit].ID, h.root.Prefix+h.paths[pr.path])
+	return commitPath(h.commits[pr.commit].id, h.root.Prefix+h.paths[pr.path])
 }
 
 // sieve reads all blobs.
@@ -491,6 +559,8 @@ type reader struct {
 	seen  sifter
 	parts excerpt
 	none  *tree
+	// counts is whether the pair at hand is part of the totals.
+	counts bool
 }
 
 // sieved is what is known of a text: at which paths it was sieved, and where flaws
@@ -526,17 +596,7 @@ func (r *reader) done() {
 	h := r.h
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t, u := &h.totals, &r.totals
-	t.Files += u.Files
-	t.Scanned += u.Scanned
-	t.Excluded += u.Excluded
-	t.Bytes += u.Bytes
-	for k, n := range u.ByReason {
-		t.ByReason[k] += n
-	}
-	for k, n := range u.ByEngine {
-		t.ByEngine[k] += n
-	}
+	h.totals.add(&r.totals)
 	for key, s := range r.sights {
 		for _, at := range s.pairs[:s.n] {
 			h.see(h.sights, key, at)
@@ -610,12 +670,13 @@ func (r *reader) object(blob int32, o *source.Object) {
 		if text {
 			data = source.TextOf(data)
 		}
+		r.counts = !text && (h.old == nil || !h.old.counted(pairHash(o.ID, name)))
 		h.w.flight.begin(r.slot, h.label(at))
 		end := r.pair(at, o, data, self)
 		h.w.flight.end(r.slot)
 		t := &r.totals
 		switch {
-		case text || end.state == penstock.Unread: // messages are no files, and the unread have records
+		case !r.counts || end.state == penstock.Unread: // messages are no files, and the unread have records
 		case end.state == penstock.Scanned:
 			t.Files++
 			t.Scanned++
@@ -740,7 +801,9 @@ func (r *reader) engines(f *penstock.File, info penstock.FileInfo) (read bool, e
 		if err != nil {
 			return read, err
 		}
-		r.totals.ByEngine[e.engine.Name]++
+		if r.counts {
+			r.totals.ByEngine[e.engine.Name]++
+		}
 		read = true
 	}
 	return read, nil
@@ -778,6 +841,9 @@ func (r *reader) special(at int32, path string, data []byte, info penstock.FileI
 		return r.unread(at, "", u.reason, u.detail)
 	case penstock.Scanned:
 		for _, name := range r.h.p.names(u.engines) {
+			if !r.counts {
+				break
+			}
 			r.totals.ByEngine[name]++
 		}
 	}
@@ -880,30 +946,59 @@ type sighted struct {
 	pair int32
 }
 
+// confirmed is a flaw at a path: its first commit, and the findings there.
+type confirmed struct {
+	commit   int32
+	blob     source.ObjectID
+	findings []*penstock.Finding
+	head     source.ObjectID // what is checked out at the path, zero for nothing
+	present  bool            // it has the flaw
+}
+
+func (c *confirmed) records() []penstock.Record {
+	var records []penstock.Record
+	for _, f := range c.findings {
+		records = append(records, f)
+	}
+	return records
+}
+
 // report confirms what was seen, and sends it.
 func (h *history) report() (*historyEnd, error) {
+	h.found = make(map[sightKey]*confirmed)
+	if err := h.recall(); err != nil {
+		return nil, err
+	}
 	keys := make([]sightKey, 0, len(h.sights))
 	for key := range h.sights {
 		keys = append(keys, key)
 	}
-	slices.SortFunc(keys, func(a, b sightKey) int {
-		return cmp.Or(cmp.Compare(a.path, b.path), bytes.Compare(a.what[:], b.what[:]), boolCompare(a.marked, b.marked))
-	})
-	c := &confirmer{h: h, found: make(map[sightKey]confirmed)}
+	slices.SortFunc(keys, sightKey.compare)
 	open := keys
 	for round := range firstsKept {
 		var tasks []sighted
 		for _, key := range open {
-			if s := h.sights[key]; round < s.n {
+			if s := h.sights[key]; round < s.n && h.earlier(key, s.pairs[round]) {
 				tasks = append(tasks, sighted{key, s.pairs[round]})
 			}
 		}
-		c.confirm(tasks)
-		open = slices.DeleteFunc(slices.Clone(open), func(key sightKey) bool { return c.found[key].finding != nil })
+		found := h.confirm(tasks)
+		open = slices.DeleteFunc(slices.Clone(open), func(key sightKey) bool { return found[key] })
 	}
-	c.search(open)
-	present := h.present(c)
-	return c.send(keys, present)
+	h.search(slices.DeleteFunc(open, func(key sightKey) bool { return h.found[key] != nil }))
+	for key := range h.found {
+		other := key
+		other.marked = false
+		if f := h.found[other]; key.marked && f != nil && f.commit == h.found[key].commit && h.found[key].findings[0].Suppressed == nil {
+			delete(h.found, key) // the marker counts for nothing: it is the same finding
+		}
+	}
+	h.look()
+	return h.send()
+}
+
+func (k sightKey) compare(l sightKey) int {
+	return cmp.Or(cmp.Compare(k.path, l.path), bytes.Compare(k.what[:], l.what[:]), boolCompare(k.marked, l.marked))
 }
 
 func boolCompare(a, b bool) int {
@@ -916,41 +1011,84 @@ func boolCompare(a, b bool) int {
 	return 1
 }
 
-// confirmed is a flaw at a path with the findings of its first commit.
-type confirmed struct {
-	pair    int32
-	finding []*penstock.Finding
+// earlier reports whether a pair's commit comes before the one that is known to have
+// the flaw.
+func (h *history) earlier(key sightKey, at int32) bool {
+	f := h.found[key]
+	return f == nil || h.pairs[at].commit < f.commit
 }
 
-// confirmer takes closer looks.
-type confirmer struct {
-	h     *history
-	found map[sightKey]confirmed
+// recall takes what an earlier run found.
+func (h *history) recall() error {
+	if h.old == nil {
+		return nil
+	}
+	at := make(map[source.ObjectID]int32, len(h.commits))
+	for i, c := range h.commits {
+		at[c.id] = int32(i)
+	}
+	for i := range h.old.flaws {
+		f := &h.old.flaws[i]
+		path, err := h.pathOf(f.path)
+		if err != nil {
+			return err
+		}
+		records, err := decodeRecords(f.records)
+		if err != nil {
+			return err
+		}
+		c := &confirmed{commit: at[f.commit.id], head: f.head, present: f.present}
+		for _, rec := range records {
+			if f, ok := rec.(*penstock.Finding); ok && f.Commit != nil {
+				c.findings = append(c.findings, f)
+			}
+		}
+		if len(c.findings) > 0 {
+			h.found[sightKey{f.flaw, path}] = c
+		}
+	}
+	return nil
 }
 
 // confirm looks closer at pairs, each once, and keeps what is found of the flaws.
-func (c *confirmer) confirm(tasks []sighted) {
+func (h *history) confirm(tasks []sighted) map[sightKey]bool {
+	done := make(map[sightKey]bool)
 	slices.SortStableFunc(tasks, func(a, b sighted) int { return cmp.Compare(a.pair, b.pair) })
-	for len(tasks) > 0 && !c.h.stop() {
+	for len(tasks) > 0 && !h.stop() {
 		n := 1
 		for n < len(tasks) && tasks[n].pair == tasks[0].pair {
 			n++
 		}
 		at := tasks[0].pair
-		found := c.look(at)
+		found := h.closer(at)
 		for _, t := range tasks[:n] {
 			if list := found[t.key.flaw]; list != nil {
-				c.found[t.key] = confirmed{at, list}
+				h.keep(t.key, at, list)
+				done[t.key] = true
 			}
 		}
 		tasks = tasks[n:]
 	}
+	return done
+}
+
+// keep notes that a pair has a flaw indeed.
+func (h *history) keep(key sightKey, at int32, findings []*penstock.Finding) {
+	pr := &h.pairs[at]
+	c := &confirmed{commit: pr.commit, blob: h.blobs[pr.blob]}
+	path, label, commit := h.root.Prefix+h.paths[pr.path], h.label(at), h.commit(h.commits[pr.commit].id)
+	for _, f := range findings {
+		own, by := *f, commit
+		own.Commit = &by
+		moveTo(&own, path, label)
+		c.findings = append(c.findings, &own)
+	}
+	h.found[key] = c
 }
 
 // search is for flaws that the oldest pairs do not have after all: it goes through
 // all versions of their paths, the oldest first.
-func (c *confirmer) search(open []sightKey) {
-	h := c.h
+func (h *history) search(open []sightKey) {
 	paths := make(map[int32][]sightKey)
 	for _, key := range open {
 		paths[key.path] = append(paths[key.path], key)
@@ -964,18 +1102,18 @@ func (c *confirmer) search(open []sightKey) {
 			versions[pr.path] = append(versions[pr.path], int32(at))
 		}
 	}
-	for path, keys := range paths {
-		list := versions[path]
+	for _, path := range sortedKeys(paths) {
+		keys, list := paths[path], versions[path]
 		slices.SortFunc(list, func(a, b int32) int { return cmp.Compare(h.pairs[a].commit, h.pairs[b].commit) })
 		for _, at := range list[:min(len(list), maxLooks)] {
 			if len(keys) == 0 || h.stop() {
 				break
 			}
-			found := c.look(at)
+			found := h.closer(at)
 			keys = slices.DeleteFunc(keys, func(key sightKey) bool {
 				list := found[key.flaw]
 				if list != nil {
-					c.found[key] = confirmed{at, list}
+					h.keep(key, at, list)
 				}
 				return list != nil
 			})
@@ -983,9 +1121,8 @@ func (c *confirmer) search(open []sightKey) {
 	}
 }
 
-// look analyses a pair and sorts what it has by flaw.
-func (c *confirmer) look(at int32) map[flaw][]*penstock.Finding {
-	h := c.h
+// closer analyses a pair and sorts what it has by flaw.
+func (h *history) closer(at int32) map[flaw][]*penstock.Finding {
 	pr := &h.pairs[at]
 	name := h.paths[pr.path]
 	_, data, err := h.git.Get(h.blobs[pr.blob])
@@ -995,11 +1132,14 @@ func (c *confirmer) look(at int32) map[flaw][]*penstock.Finding {
 	if name == messageName || name == tagName {
 		data = source.TextOf(data)
 	}
-	label := h.label(at)
-	h.w.flight.begin(0, label)
+	h.w.flight.begin(0, h.label(at))
 	defer h.w.flight.end(0)
-	path := h.root.Prefix + name
-	u := h.analyse(path, data, penstock.FileInfo{Size: int64(len(data)), Executable: pr.run})
+	return h.flaws(h.root.Prefix+name, data, pr.run)
+}
+
+// flaws are those of a file.
+func (h *history) flaws(path string, data []byte, run bool) map[flaw][]*penstock.Finding {
+	u := h.analyse(path, data, penstock.FileInfo{Size: int64(len(data)), Executable: run})
 	records, err := decodeRecords(u.records)
 	if err != nil {
 		return nil
@@ -1019,117 +1159,85 @@ func (c *confirmer) look(at int32) map[flaw][]*penstock.Finding {
 	return found
 }
 
-// present tells which flaws the commit that is checked out still has, by path.
-func (h *history) present(c *confirmer) map[sightKey]bool {
-	present := make(map[sightKey]bool)
-	ref, err := h.git.Ref("HEAD")
-	if err != nil {
-		return present
-	}
-	head, err := h.git.Peel(ref.ID, source.ObjectTree)
-	if err != nil {
-		return present
+// look finds out which flaws the commit that is checked out still has, by path.
+func (h *history) look() {
+	head := source.ObjectID{}
+	if ref, err := h.git.Ref("HEAD"); err == nil {
+		if head, err = h.git.Peel(ref.ID, source.ObjectTree); err != nil {
+			head = source.ObjectID{}
+		}
 	}
 	blobs := make(map[int32]source.ObjectID)
-	flaws := make(map[int32]map[[16]byte]bool)
-	r := h.reader(h.git, 0)
-	for key, at := range c.found {
+	flaws := make(map[int32]map[flaw][]*penstock.Finding)
+	for key, f := range h.found {
 		name := h.paths[key.path]
 		id, asked := blobs[key.path]
-		if !asked {
+		if !asked && !head.IsZero() {
 			if e, err := h.git.Entry(head, joinPath(h.root.Sub, name)); err == nil && e.Kind() == source.IndexFile {
 				id = e.ID
 			}
 			blobs[key.path] = id
 		}
-		if id.IsZero() {
-			continue
-		}
-		if id == h.blobs[h.pairs[at.pair].blob] {
-			present[key] = true
-			continue
-		}
-		if flaws[key.path] == nil {
-			flaws[key.path] = r.flawsOf(h.root.Prefix+name, id)
-		}
-		present[key] = flaws[key.path][key.what]
-	}
-	return present
-}
-
-// flawsOf are the flaws of a blob at a path.
-func (r *reader) flawsOf(path string, id source.ObjectID) map[[16]byte]bool {
-	flaws := make(map[[16]byte]bool)
-	_, data, err := r.git.Get(id)
-	if err != nil {
-		return flaws
-	}
-	u := r.h.analyse(path, data, penstock.FileInfo{Size: int64(len(data))})
-	records, err := decodeRecords(u.records)
-	if err != nil {
-		return flaws
-	}
-	for _, rec := range records {
-		if f, ok := rec.(*penstock.Finding); ok && f.Group != "" {
-			flaws[flawOf(f.Rule, f.Group, false).what] = true
-		}
-	}
-	return flaws
-}
-
-// send gives what was confirmed to the parent, a unit for each pair.
-func (c *confirmer) send(keys []sightKey, present map[sightKey]bool) (*historyEnd, error) {
-	h := c.h
-	byPair := make(map[int32][]sightKey)
-	for _, key := range keys {
-		if f := c.found[key]; f.finding != nil {
-			other := key
-			if other.marked = false; key.marked && c.found[other].finding != nil && c.found[other].pair == f.pair {
-				continue // the marker counts for nothing: it is the same finding
+		switch {
+		case id.IsZero():
+			f.present = false
+		case id == f.blob:
+			f.present = true
+		case id == f.head: // as it was the last time
+		default:
+			if flaws[key.path] == nil {
+				if _, data, err := h.git.Get(id); err == nil {
+					flaws[key.path] = h.flaws(h.root.Prefix+name, data, false)
+				}
 			}
-			byPair[f.pair] = append(byPair[f.pair], key)
+			has := flaws[key.path]
+			f.present = has[flaw{key.what, false}] != nil || has[flaw{key.what, true}] != nil
+		}
+		f.head = id
+		for _, x := range f.findings {
+			x.Commit.Present = f.present
 		}
 	}
-	end := new(historyEnd)
-	var pairs []int32
-	for at := range byPair {
-		pairs = append(pairs, at)
+}
+
+// send gives what was confirmed to the parent, a unit for each version of a file.
+func (h *history) send() (*historyEnd, error) {
+	keys := make([]sightKey, 0, len(h.found))
+	for key := range h.found {
+		keys = append(keys, key)
 	}
-	slices.SortFunc(pairs, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(h.pairs[a].commit, h.pairs[b].commit), strings.Compare(h.label(a), h.label(b)))
+	slices.SortFunc(keys, func(a, b sightKey) int {
+		return cmp.Or(cmp.Compare(h.found[a].commit, h.found[b].commit), strings.Compare(h.paths[a.path], h.paths[b.path]), a.compare(b))
 	})
+	end := new(historyEnd)
 	last := int32(-1)
-	var commit penstock.Commit
-	for _, at := range pairs {
-		pr := &h.pairs[at]
-		if pr.commit != last {
-			last = pr.commit
-			commit = h.commit(h.log.Commits[pr.commit].ID)
-			end.Order = append(end.Order, commit.ID)
+	for len(keys) > 0 {
+		commit, path := h.found[keys[0]].commit, keys[0].path
+		if commit != last {
+			last = commit
+			end.Order = append(end.Order, h.commits[commit].id.String())
 		}
-		path := h.root.Prefix + h.paths[pr.path]
 		var records []penstock.Record
-		for _, key := range byPair[at] {
-			for _, f := range c.found[key].finding {
-				g := *f
-				own := commit
-				own.Present = present[key]
-				g.Commit = &own
-				moveTo(&g, path, h.label(at))
-				records = append(records, &g)
-			}
+		for len(keys) > 0 && keys[0].path == path && h.found[keys[0]].commit == commit {
+			records = append(records, h.found[keys[0]].records()...)
+			keys = keys[1:]
 		}
 		b, err := encodeRecords(records)
 		if err != nil {
 			return nil, err
 		}
-		h.w.unit(frameUnit, &unit{path: h.label(at), state: penstock.Scanned, engines: h.p.allBits(), records: b})
+		label := commitPath(h.commits[commit].id, h.root.Prefix+h.paths[path])
+		h.w.unit(frameUnit, &unit{path: label, state: penstock.Scanned, engines: h.p.allBits(), records: b})
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.trimUnread()
 	for _, u := range h.unread {
 		h.w.unit(frameUnit, &unit{path: h.label(u.pair) + u.member, state: penstock.Unread, reason: u.reason, detail: u.detail})
+	}
+	h.totals.Commits = h.fresh
+	if h.old != nil {
+		h.totals.add(&h.old.totals)
 	}
 	end.Totals = h.totals
 	return end, nil

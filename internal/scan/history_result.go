@@ -2,7 +2,6 @@ package scan
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -119,10 +118,4 @@ func joinHistory(group []*penstock.Finding, ranks map[string]int) *penstock.Find
 	commit.Present = present
 	oldest.Commit = &commit
 	return &oldest
-}
-
-// seenSet is what one run leaves for the next.
-type seenSet struct {
-	Tips []string        `json:"tips"`
-	Rest json.RawMessage `json:"rest"`
 }

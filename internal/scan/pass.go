@@ -42,6 +42,7 @@ type openRoot struct {
 	dirs  *source.GitDirs // for one whose history is read
 	stdin *source.File
 	cache *cursor
+	seen  *seenSet // for one whose history is read
 	// known are the indices of units that are as the cache has them, not yet
 	// told to the parent.
 	known []byte

@@ -78,6 +78,7 @@ type run struct {
 	alone     map[string]bool   // in flight when a worker died
 	renames   map[string]string // files that moved as they are, from old to new
 	histories []*historyEnd     // of this attempt
+	seen      map[int][]byte    // of each root, what the next run may build on
 	fresh     bool              // something is not as the cache has it
 }
 
@@ -138,9 +139,14 @@ func newRun(cfg *Config) (*run, error) {
 	for i := range r.job.Roots {
 		root := &r.job.Roots[i]
 		name := ""
-		if cfg.CacheDir != "" && !root.Stdin && root.View == nil {
+		switch {
+		case cfg.CacheDir == "" || root.Stdin:
+		case root.View.remembers():
+			name = cacheDigest(cfg, &r.job, *root, r.engines) + ".seen"
+			_, root.Cached = checkCache(filepath.Join(cfg.CacheDir, name), seenMagic)
+		case root.View == nil:
 			name = cacheDigest(cfg, &r.job, *root, r.engines) + ".units"
-			if text, ok := checkCache(filepath.Join(cfg.CacheDir, name)); ok {
+			if text, ok := checkCache(filepath.Join(cfg.CacheDir, name), cacheMagic); ok {
 				root.Cached = true
 				r.texts[i] = text
 			}
@@ -272,7 +278,7 @@ func (e *diedError) Error() string { return e.how }
 
 // attempt runs one worker to its end.
 func (r *run) attempt(ctx context.Context) error {
-	r.records, r.hello, r.histories = nil, nil, nil
+	r.records, r.hello, r.histories, r.seen = nil, nil, nil, make(map[int][]byte)
 	if r.cfg.View.history() {
 		// The first commit of a flaw is known when all is read: what a worker that
 		// died has sent does not count, but for what killed one.
@@ -455,6 +461,12 @@ func (r *run) read(out io.Reader) error {
 				return errFrame
 			}
 			r.histories = append(r.histories, end)
+		case frameSeen:
+			root, size := binary.Uvarint(payload)
+			if size <= 0 || root >= uint64(len(r.job.Roots)) {
+				return errFrame
+			}
+			r.seen[int(root)] = bytes.Clone(payload[size:])
 		case frameFatal:
 			var f fatal
 			if err := json.Unmarshal(payload, &f); err != nil {
@@ -605,6 +617,12 @@ func (r *run) saveCache() {
 		if r.caches[i] == "" {
 			continue
 		}
+		if root.View.history() {
+			if seen := r.seen[i]; seen != nil {
+				r.noteCache(placeCache(r.cfg.CacheDir, r.caches[i], seenMagic, seen))
+			}
+			continue
+		}
 		if root.Cached && !r.fresh {
 			continue
 		}
@@ -614,9 +632,13 @@ func (r *run) saveCache() {
 				units = append(units, u)
 			}
 		}
-		if err := writeCache(r.cfg.CacheDir, r.caches[i], units, r.job.Now); err != nil {
-			r.notes = append(r.notes, &penstock.Note{Code: "cache", Message: "the cache cannot be written: " + detail(err), Hint: "--no-cache turns it off"})
-		}
+		r.noteCache(writeCache(r.cfg.CacheDir, r.caches[i], units, r.job.Now))
+	}
+}
+
+func (r *run) noteCache(err error) {
+	if err != nil {
+		r.notes = append(r.notes, &penstock.Note{Code: "cache", Message: "the cache cannot be written: " + detail(err), Hint: "--no-cache turns it off"})
 	}
 }
 

@@ -57,6 +57,10 @@ type View struct {
 // GitOptions are those by which the repository is found and read: the caches are
 // small, since few objects are read twice.
 func (v *View) GitOptions() source.GitOptions {
+	pages := int64(8 << 20)
+	if v.history() {
+		pages = 24 << 20 // all indexes are asked about
+	}
 	return source.GitOptions{
 		Alternates: func(dir string) bool {
 			for _, a := range v.Alternates {
@@ -66,7 +70,7 @@ func (v *View) GitOptions() source.GitOptions {
 			}
 			return false
 		},
-		Objects: v.Objects, Cache: 16 << 20, Pages: 8 << 20,
+		Objects: v.Objects, Cache: 16 << 20, Pages: pages,
 	}
 }
 
@@ -91,6 +95,10 @@ func (v *View) head() string {
 }
 
 func (v *View) history() bool { return v != nil && v.Kind == ViewHistory }
+
+// remembers reports whether the next run builds on this one: only one of a whole
+// history is sure to be followed by one of the same.
+func (v *View) remembers() bool { return v.history() && len(v.Tips) == 0 && len(v.Stop) == 0 }
 
 // basePrefix goes before the path of a unit of the base's side. No path of a walk
 // or of a tree begins like that, so no file of the head can pass for one of the

@@ -158,7 +158,12 @@ func (w *worker) run(j job) error {
 		root := &openRoot{jobRoot: r, index: k}
 		p.roots = append(p.roots, root)
 		if r.Cached {
-			root.cache = loadCache(w.cache(caches))
+			f := w.cache(caches)
+			if r.View.history() {
+				root.seen = loadSeen(f)
+			} else {
+				root.cache = loadCache(f)
+			}
 			caches++
 		}
 		if r.Stdin {

@@ -33,8 +33,7 @@ type Log struct {
 	// Commits are in the order of their Order, and of their ids where that is
 	// equal: no commit comes before one of its ancestors.
 	Commits []LogCommit
-	// Met are those of the stops that a walk from the tips came to, or that are
-	// tips.
+	// Met are those of the known stops that the walk from the tips came to.
 	Met map[ObjectID]bool
 	// Cut is set where the history goes on beyond what the clone has.
 	Cut bool
@@ -46,17 +45,23 @@ type Log struct {
 	size         int
 }
 
+// LogStop is a commit of a log that was read before.
+type LogStop struct {
+	ID   ObjectID
+	Time int64
+}
+
 // Log gathers the commits that are reachable from the first ids and not from those
-// in stop, the oldest first. Orders names the Order of commits outside of the log
-// where that is not their Time. Commits that cannot be read are given to bad, which
+// in stop or known, the oldest first. Orders names the Order of commits outside of
+// the log where that is not their Time. Commits that cannot be read are given to bad, which
 // may return nil to go on without them and what lies below.
 //
 // It takes 300 bytes of memory for each commit.
-func (g *Git) Log(from, stop []ObjectID, orders map[ObjectID]int64, bad func(id ObjectID, err error) error) (*Log, error) {
+func (g *Git) Log(from, stop []ObjectID, known []LogStop, orders map[ObjectID]int64, bad func(id ObjectID, err error) error) (*Log, error) {
 	h := g.newHistory()
 	l := &Log{Met: make(map[ObjectID]bool), g: g, left: maxLogEntries}
 	var nodes []CommitNode
-	err := h.commits(from, stop, bad, func(c CommitNode) bool {
+	err := h.commits(from, stop, known, bad, func(c CommitNode) bool {
 		nodes = append(nodes, c)
 		return len(nodes) <= maxLogCommits
 	})
@@ -66,9 +71,9 @@ func (g *Git) Log(from, stop []ObjectID, orders map[ObjectID]int64, bad func(id 
 	if len(nodes) > maxLogCommits {
 		return nil, fmt.Errorf("more than %d commits: %w", maxLogCommits, ErrLimit)
 	}
-	for _, id := range stop {
-		if c := h.seen[id]; c != nil && c.flags&fromA != 0 {
-			l.Met[id] = true
+	for _, s := range known {
+		if c := h.seen[s.ID]; c.flags&fromA != 0 {
+			l.Met[s.ID] = true
 		}
 	}
 	l.Cut = h.cut
@@ -82,13 +87,19 @@ func (g *Git) Log(from, stop []ObjectID, orders map[ObjectID]int64, bad func(id 
 			if p == nil {
 				continue
 			}
-			order, known := at[id]
-			if !known {
-				if order, known = orders[id]; !known {
+			order, own := at[id]
+			if !own {
+				if order, own = orders[id]; !own {
 					order = p.Time
 				}
 			}
 			c.Order = max(c.Order, order+1)
+			if err := h.read(p); err != nil {
+				if err = bad(id, err); err != nil {
+					return nil, err
+				}
+				continue
+			}
 			c.parents = append(c.parents, p.Tree)
 		}
 		at[n.ID] = c.Order
@@ -316,54 +327,66 @@ func (l *Log) tree(id ObjectID) (*logTree, error) {
 	return t, nil
 }
 
-// Tag is an annotated tag and the commit that it leads to.
+// Tag is an annotated tag and the commit that it leads to, or the known tag.
 type Tag struct{ ID, Commit ObjectID }
 
 // Tips are the commits that all refs and HEAD lead to, and the annotated tags on the
-// way, each once and in no given order. Refs that lead to something else than a
-// commit are passed over; those that cannot be read are given to bad.
-func (g *Git) Tips(bad func(name string, err error)) (commits []ObjectID, tags []Tag, err error) {
+// way, each once and in no given order. What is known, commit or tag, is in same and
+// not read. Refs that lead to something else than a commit are passed over; those that
+// cannot be read are given to bad.
+func (g *Git) Tips(known func(ObjectID) bool, bad func(name string, err error)) (commits []ObjectID, tags []Tag, same []ObjectID, err error) {
 	met := make(map[ObjectID]bool)
 	full := false
-	err = g.Refs(func(r Ref) bool {
-		if len(met) >= maxLogTips {
-			full = true
-			return false
-		}
+	follow := func(r Ref) error {
 		var way []ObjectID
 		id := r.ID
 		for range maxPeel {
 			if id.IsZero() || met[id] {
-				return true // a tag of a tag: its end is in commits
+				return nil // a tag of a tag: its end is in commits
 			}
 			met[id] = true
+			if known(id) {
+				same = append(same, id)
+				for _, t := range way {
+					tags = append(tags, Tag{t, id})
+				}
+				return nil
+			}
 			kind, data, err := g.Get(id)
-			switch {
-			case err != nil:
-				bad(r.Name, err)
-				return true
-			case kind == ObjectCommit:
+			if err != nil {
+				return err
+			}
+			switch kind {
+			case ObjectCommit:
 				commits = append(commits, id)
 				for _, t := range way {
 					tags = append(tags, Tag{t, id})
 				}
-				return true
-			case kind != ObjectTag:
-				return true
-			}
-			way = append(way, id)
-			if id, _, err = parseTagTarget(data, g.hash); err != nil {
-				bad(r.Name, err)
-				return true
+				return nil
+			case ObjectTag:
+				way = append(way, id)
+				if id, _, err = parseTagTarget(data, g.hash); err != nil {
+					return err
+				}
+			default:
+				return nil
 			}
 		}
-		bad(r.Name, fmt.Errorf("tags of tags: %w", ErrLimit))
-		return true
+		return fmt.Errorf("tags of tags: %w", ErrLimit)
+	}
+	err = g.Refs(func(r Ref) bool {
+		full = len(met) >= maxLogTips
+		if !full {
+			if err := follow(r); err != nil {
+				bad(r.Name, err)
+			}
+		}
+		return !full
 	})
 	if full {
 		err = errors.Join(err, fmt.Errorf("refs: %w", ErrLimit))
 	}
-	return commits, tags, err
+	return commits, tags, same, err
 }
 
 // TextOf cuts the message out of a commit or tag.

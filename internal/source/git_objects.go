@@ -61,6 +61,14 @@ func idOf(b []byte) ObjectID {
 	return id
 }
 
+// ObjectIDOf is the id of 20 or 32 bytes.
+func ObjectIDOf(b []byte) (ObjectID, bool) {
+	if len(b) != sha1.Size && len(b) != sha256.Size {
+		return ObjectID{}, false
+	}
+	return idOf(b), true
+}
+
 // ParseObjectID reads 40 or 64 hex digits.
 func ParseObjectID(s string) (ObjectID, error) {
 	id := ObjectID{size: uint8(len(s) / 2)}

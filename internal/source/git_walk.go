@@ -71,7 +71,8 @@ type commitInfo struct {
 	CommitNode
 	flags   uint8
 	queued  bool
-	waiting int // children not yet given out
+	unread  bool // only id and time are known yet
+	waiting int  // children not yet given out
 }
 
 const (
@@ -104,6 +105,19 @@ func (h *history) get(id ObjectID) (*commitInfo, error) {
 	h.seen[id] = c
 	h.cut = h.cut || h.g.shallow[id]
 	return c, nil
+}
+
+// read completes a commit of which only id and time were known.
+func (h *history) read(c *commitInfo) error {
+	if !c.unread {
+		return nil
+	}
+	head, err := h.g.commitHead(c.ID)
+	if err != nil {
+		return err
+	}
+	c.unread, c.Tree, c.Parents = false, head.tree, head.parents
+	return nil
 }
 
 func (h *history) push(c *commitInfo) {
@@ -269,13 +283,19 @@ const dateSlack = 24 * 3600
 // All are gathered before the first is visited: 200 bytes each. A commit that is
 // missing is an error, unless history was cut off there.
 func (g *Git) Commits(from, stop []ObjectID, visit func(CommitNode) bool) error {
-	return g.newHistory().commits(from, stop, func(_ ObjectID, err error) error { return err }, visit)
+	return g.newHistory().commits(from, stop, nil, func(_ ObjectID, err error) error { return err }, visit)
 }
 
 // commits is Commits that asks bad about each commit that cannot be read: if bad
-// returns nil, history is cut off there.
-func (h *history) commits(from, stop []ObjectID, bad func(ObjectID, error) error, visit func(CommitNode) bool) error {
+// returns nil, history is cut off there. Further stops, with their times, are known:
+// they are read only if the walk comes to their time.
+func (h *history) commits(from, stop []ObjectID, known []LogStop, bad func(ObjectID, error) error, visit func(CommitNode) bool) error {
 	const out = fromB
+	for _, s := range known {
+		c := &commitInfo{CommitNode: CommitNode{ID: s.ID, Time: s.Time}, unread: true, flags: out}
+		h.seen[s.ID] = c
+		h.push(c)
+	}
 	add := func(ids []ObjectID, flag uint8) error {
 		for _, id := range ids {
 			c, err := h.get(id)
@@ -310,6 +330,11 @@ func (h *history) commits(from, stop []ObjectID, bad func(ObjectID, error) error
 			wanted--
 			found = append(found, c)
 			oldest = min(oldest, c.Time)
+		}
+		if err := h.read(c); err != nil {
+			if err = bad(c.ID, err); err != nil {
+				return err
+			}
 		}
 		var lost []ObjectID
 		for _, id := range c.Parents {
