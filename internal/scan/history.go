@@ -126,8 +126,9 @@ type history struct {
 	// how many are of the log.
 	commits []commitRef
 	fresh   int
-	start   []source.ObjectID // where the walk started
-	tags    []source.Tag      // not known before
+	start   []source.ObjectID        // where the walk started
+	same    map[source.ObjectID]bool // tips that are as they were
+	tags    []source.Tag             // not known before
 	cut     bool
 
 	paths   []string // within the root

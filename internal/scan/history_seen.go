@@ -118,11 +118,12 @@ func (h *history) goOn(tips, same []source.ObjectID) error {
 	for _, id := range tips {
 		now[id] = true
 	}
+	h.same = make(map[source.ObjectID]bool)
 	for _, id := range same {
 		if commit, tag := h.old.tags[id]; tag {
 			id = commit
 		}
-		now[id] = true
+		now[id], h.same[id] = true, true
 	}
 	if err := h.walk(tips, nil); err != nil {
 		return err
@@ -178,7 +179,8 @@ func (h *history) sortCommits() {
 }
 
 // reachable reports whether all commits that the earlier run names can still be
-// reached although references went away.
+// reached although references went away. Versions of files that no commit has any more
+// stay counted.
 func (h *history) reachable(lost []source.ObjectID, now map[source.ObjectID]bool) bool {
 	named := make(map[source.ObjectID]bool)
 	for _, c := range h.old.commits() {
@@ -189,10 +191,13 @@ func (h *history) reachable(lost []source.ObjectID, now map[source.ObjectID]bool
 		tips = append(tips, id)
 	}
 	all := true
+	gone := 0
 	err := h.git.Commits(lost, tips, func(c source.CommitNode) bool {
 		all = !named[c.ID]
+		gone++
 		return all
 	})
+	h.old.totals.Commits -= gone
 	return err == nil && all
 }
 
@@ -222,7 +227,7 @@ func (h *history) remember() []byte {
 	}
 	if h.old != nil {
 		for _, t := range h.old.tips {
-			if !h.log.Met[t.ID] {
+			if h.same[t.ID] {
 				s.tips = append(s.tips, t)
 			}
 		}

@@ -335,21 +335,29 @@ type Tag struct{ ID, Commit ObjectID }
 // not read. Refs that lead to something else than a commit are passed over; those that
 // cannot be read are given to bad.
 func (g *Git) Tips(known func(ObjectID) bool, bad func(name string, err error)) (commits []ObjectID, tags []Tag, same []ObjectID, err error) {
-	met := make(map[ObjectID]bool)
+	met := make(map[ObjectID]ObjectID) // to the commit or known tag at the end
 	full := false
 	follow := func(r Ref) error {
 		var way []ObjectID
-		id := r.ID
-		for range maxPeel {
-			if id.IsZero() || met[id] {
-				return nil // a tag of a tag: its end is in commits
+		id, end := r.ID, ObjectID{}
+		defer func() {
+			for _, t := range way {
+				if met[t] = end; !end.IsZero() {
+					tags = append(tags, Tag{t, end})
+				}
 			}
-			met[id] = true
+		}()
+		for range maxPeel {
+			if id.IsZero() {
+				return nil
+			}
+			if was, again := met[id]; again {
+				end = was
+				return nil
+			}
 			if known(id) {
 				same = append(same, id)
-				for _, t := range way {
-					tags = append(tags, Tag{t, id})
-				}
+				met[id], end = id, id
 				return nil
 			}
 			kind, data, err := g.Get(id)
@@ -359,9 +367,7 @@ func (g *Git) Tips(known func(ObjectID) bool, bad func(name string, err error)) 
 			switch kind {
 			case ObjectCommit:
 				commits = append(commits, id)
-				for _, t := range way {
-					tags = append(tags, Tag{t, id})
-				}
+				met[id], end = id, id
 				return nil
 			case ObjectTag:
 				way = append(way, id)
@@ -369,6 +375,7 @@ func (g *Git) Tips(known func(ObjectID) bool, bad func(name string, err error)) 
 					return err
 				}
 			default:
+				met[id] = ObjectID{}
 				return nil
 			}
 		}
