@@ -1,12 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -156,6 +158,9 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	a.verbose(s, "project: %s", s.root)
 	a.verbose(s, "cache: %s, read only: %v, %s", orNone(cache.dir), cache.readOnly, c.ci.trust())
 
+	if s.change != nil {
+		a.verbose(s, "comparing %s", s.change.label)
+	}
 	progress := a.progress(s)
 	defer progress.end()
 	cfg := scan.Config{
@@ -171,7 +176,16 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	if progress != nil {
 		cfg.Progress = progress.update
 	}
+	if s.change != nil {
+		cfg.View = &s.change.view
+		if s.change.bare {
+			cfg.Roots = []string{s.change.top}
+		}
+	}
 	if c.result, err = scan.Run(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if err := s.addChanged(c.result, targets); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -179,7 +193,7 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	}
 	notes = append(notes, s.notes...)
 	notes = append(notes, s.weakens(c)...)
-	if c.ci.Fork && !s.named && (s.path != "" || len(in.Exceptions) > 0 || len(in.Ignores) > 0) {
+	if c.ci.Fork && !s.named && s.change == nil && (s.path != "" || len(in.Exceptions) > 0 || len(in.Ignores) > 0) {
 		notes = append(notes, &penstock.Note{
 			Code:    "config-untrusted",
 			Message: "the configuration, exceptions and ignore lists come from the change that is checked, which is from a fork",
@@ -256,29 +270,24 @@ const defaultExceptions = ".penstock/exceptions.yaml"
 // exceptions reads the file that the policy names, or the one that is in its
 // usual place.
 func (s *settings) exceptions() ([]gate.Exception, error) {
-	name := s.Gate.Exceptions
-	var data []byte
-	var err error
-	if name == "" {
-		tree, err := os.OpenRoot(s.root)
+	if name := s.Gate.Exceptions; name != "" {
+		data, err := s.files("gate.exceptions").read(name, maxConfig)
 		if err != nil {
-			return nil, nil // the scan says what is wrong with the target
-		}
-		defer tree.Close()
-		if _, err := tree.Lstat(defaultExceptions); err != nil {
-			return nil, nil
-		}
-		name = displayPath(filepath.Join(s.root, defaultExceptions))
-		data, err = readIn(tree, defaultExceptions, maxConfig)
-		if err != nil {
-			return nil, &penstock.Error{Message: "read exceptions " + name, Hint: "it must be a regular file of at most 1 MiB inside the project", Err: err}
+			return nil, &penstock.Error{Message: "read exceptions", Hint: "it was named by " + s.origin["gate.exceptions"], Err: err}
 		}
 		return gate.ParseExceptions(filepath.ToSlash(name), data)
 	}
-	if data, err = s.readOption("gate.exceptions", name, maxConfig); err != nil {
-		return nil, &penstock.Error{Message: "read exceptions", Hint: "it was named by " + s.origin["gate.exceptions"], Err: err}
+	path := filepath.Join(s.root, defaultExceptions)
+	tree := s.project(s.root)
+	if !tree.exists(path) {
+		return nil, nil
 	}
-	return gate.ParseExceptions(filepath.ToSlash(name), data)
+	name := filepath.ToSlash(displayPath(path))
+	data, err := tree.read(path, maxConfig)
+	if err != nil {
+		return nil, &penstock.Error{Message: "read exceptions " + name, Hint: "it must be a regular file of at most 1 MiB inside the project", Err: err}
+	}
+	return gate.ParseExceptions(name, data)
 }
 
 // ignores reads the .gitleaksignore files of the targets, the current folder and
@@ -301,15 +310,12 @@ func (s *settings) ignores(targets []string) ([]gate.Ignore, []*penstock.Note, e
 	var all []gate.Ignore
 	var notes []*penstock.Note
 	for _, dir := range slices.Compact(dirs) {
-		tree, err := os.OpenRoot(dir)
+		file := filepath.Join(dir, ".gitleaksignore")
+		data, err := s.project(dir).read(file, 16*maxConfig)
+		name := filepath.ToSlash(displayPath(file))
 		if err != nil {
-			continue // a file, or nothing: the scan says so
-		}
-		data, err := readIn(tree, ".gitleaksignore", 16*maxConfig)
-		tree.Close()
-		name := filepath.ToSlash(displayPath(filepath.Join(dir, ".gitleaksignore")))
-		if err != nil {
-			if !os.IsNotExist(err) {
+			// A target that is a file holds none; of one that is nothing, the scan says so.
+			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 				notes = append(notes, &penstock.Note{Code: "gitleaksignore-unread", Place: name, Message: "it was not read: " + reasonOf(err)})
 			}
 			continue
@@ -349,22 +355,12 @@ func (s *settings) baseline() (*gate.Baseline, error) {
 		return nil, nil
 	}
 	hint := "it was named by " + s.origin["gate.baseline"] + "; make one with: penstock scan --output jsonl=FILE"
-	base, open, done, err := s.files("gate.baseline")
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	at := name
-	if base != "" && !filepath.IsAbs(at) {
-		at = filepath.Join(base, at)
-	}
-	f, err := openRegular(open, at, maxBaseline)
+	data, err := s.files("gate.baseline").read(name, maxBaseline)
 	if err != nil {
 		return nil, &penstock.Error{Message: "read baseline", Hint: hint, Err: err}
 	}
-	defer f.Close()
 	var c collect
-	if err := report.Replay(io.LimitReader(f, maxBaseline), &c); err != nil {
+	if err := report.Replay(bytes.NewReader(data), &c); err != nil {
 		return nil, &penstock.Error{Message: "read baseline " + name, Hint: hint, Err: err}
 	}
 	return gate.NewBaseline(filepath.ToSlash(name), c.findings), nil

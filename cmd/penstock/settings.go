@@ -23,6 +23,7 @@ type Config struct {
 	Version int          `yaml:"version" doc:"version of this format: 1"`
 	Scan    ScanConfig   `yaml:"scan" doc:"what is checked, and how"`
 	Gate    gate.Policy  `yaml:"gate" doc:"what blocks"`
+	Change  ChangeConfig
 	Report  ReportConfig `yaml:"report" doc:"how it is shown"`
 }
 

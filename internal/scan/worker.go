@@ -391,7 +391,11 @@ func (w *worker) root(ctx context.Context, p *pass, root *openRoot, offer func(t
 		u := unit{path: root.Prefix + c.Path, size: c.Size, state: c.State, reason: c.Reason, detail: c.Detail}
 		w.unit(frameUnit, &u)
 	}
-	file := func(name string, st source.Stat) { offer(task{root: root, name: name, stat: st}) }
+	file := func(name string, st source.Stat) {
+		if !root.untouched(name, st) {
+			offer(task{root: root, name: name, stat: st})
+		}
+	}
 	if root.sides != nil {
 		defer func() { _ = w.records(frameRecords, root.sides.notes()) }()
 		if root.View.Kind != ViewWorkTree {
