@@ -129,7 +129,7 @@ func detectCI(env func(string) string) ci {
 		return ci{
 			Name: "CircleCI", Commit: env("CIRCLE_SHA1"),
 			PullRequest: env("CIRCLE_PULL_REQUEST") != "",
-			Fork:        env("CIRCLE_PR_REPONAME") != "", // set for forks only
+			Fork:        env("CIRCLE_PR_REPONAME") != "",                                                                // set for forks only
 			Target:      []string{"refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master"}, // it does not say
 		}
 	case env("TRAVIS") == "true":

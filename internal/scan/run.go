@@ -17,12 +17,17 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"penstock"
 )
+
+// manyUnits is the number of files from which a run is large enough for memory to
+// matter more than the time that collecting it takes.
+const manyUnits = 256
 
 // maxRestarts bounds how many workers one run may lose. Each loss costs two
 // restarts at most: one to find the culprit, one to go on.
@@ -479,6 +484,11 @@ func (r *run) unit(payload []byte) error {
 		u.deps, u.hash = nil, digest{}
 	}
 	r.done = append(r.done, &u)
+	if len(r.done) == manyUnits {
+		// What the parent holds is the result, which only grows; half the slack costs
+		// it little time and keeps parent and worker together small.
+		debug.SetGCPercent(50)
+	}
 	return nil
 }
 
@@ -492,6 +502,7 @@ func (r *run) known(payload []byte) error {
 	if r.cached[n] == nil {
 		r.cached[n] = decodeCache(r.texts[n])
 		r.done = slices.Grow(r.done, len(r.cached[n]))
+		debug.SetGCPercent(50)
 	}
 	units := r.cached[n]
 	at := &r.lastKnown[n]
