@@ -212,6 +212,9 @@ func (r *jobRoot) look(v *View, name string) error {
 	if sub == "." {
 		sub = ""
 	}
+	if _, err := os.Lstat(filepath.Join(v.Repository, ".git")); errors.Is(err, fs.ErrNotExist) {
+		r.Prefix = "" // a bare repository: its files lie nowhere
+	}
 	r.View, r.Repo, r.Sub = v, v.Repository, filepath.ToSlash(sub)
 	return nil
 }
