@@ -188,7 +188,7 @@ func (t *text) places(places []penstock.Location) string {
 	}
 	var parts []string
 	for _, l := range shown {
-		parts = append(parts, position(l))
+		parts = append(parts, visible(position(l)))
 	}
 	s := "in " + count(len(places), "more place", "more places") + ": " + strings.Join(parts, ", ")
 	if n := len(places) - len(shown); n > 0 {
@@ -287,7 +287,7 @@ func (t *text) fixed(findings []*penstock.Finding) {
 		list = list[:examples]
 	}
 	for _, f := range list {
-		t.wrap("  ", 4, fmt.Sprintf("%s: %s, %s", position(shown(f).Location), f.Rule, t.title(f)))
+		t.wrap("  ", 4, fmt.Sprintf("%s: %s, %s", visible(position(shown(f).Location)), f.Rule, t.title(f)))
 	}
 	if n := len(findings) - len(list); n > 0 {
 		t.printf("  ... and %s more\n", number(n))
@@ -302,7 +302,7 @@ func (t *text) suppressed(findings []*penstock.Finding) {
 	}
 	t.printf("%s\n", t.paint(bold, count(len(findings), "suppressed finding", "suppressed findings")+":"))
 	for _, f := range findings {
-		t.wrap("  ", 4, fmt.Sprintf("%s: %s, %s", position(shown(f).Location), f.Rule, suppressedText(f.Suppressed)))
+		t.wrap("  ", 4, fmt.Sprintf("%s: %s, %s", visible(position(shown(f).Location)), f.Rule, suppressedText(f.Suppressed)))
 	}
 	t.b.WriteByte('\n')
 }
