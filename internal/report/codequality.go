@@ -61,7 +61,7 @@ func (c *codeQuality) Close() error {
 			text += ": " + oneLine(f.Message)
 		}
 		if f.Commit != nil {
-			text += " " + oneLine(inCommit(f.Commit))
+			text = strings.TrimSuffix(text, ".") + ". " + oneLine(inCommit(f.Commit))
 		}
 		seen := make(map[string]bool)
 		for _, l := range append([]penstock.Location{f.Location}, f.Places...) {

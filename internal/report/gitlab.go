@@ -170,9 +170,13 @@ func (g *gitLab) commit(f *penstock.Finding, id string) *gitLabCommit {
 	if id != "" && c.ID != "" && !strings.HasPrefix(c.ID, id) {
 		return &gitLabCommit{SHA: id}
 	}
+	date := ""
+	if commitDay(c) != "" {
+		date = c.Time
+	}
 	return &gitLabCommit{
-		SHA: visible(cmp.Or(c.ID, id)), Author: clip(oneLine(c.Author), gitLabName),
-		Date: visible(clip(c.Time, gitLabName)), Message: clip(oneLine(c.Summary), gitLabName),
+		SHA: visible(clip(cmp.Or(c.ID, id), gitLabName)), Author: clip(oneLine(c.Author), gitLabName),
+		Date: date, Message: clip(oneLine(c.Summary), gitLabName),
 	}
 }
 

@@ -215,11 +215,11 @@ func TestHTMLBrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED in short mode")
 	}
-	file := filepath.Join(t.TempDir(), "report.html")
-	if err := os.WriteFile(file, render(t, "html", Options{}, stream()), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	dump := func(hash string) *html.Node {
+	dump := func(records []penstock.Record, hash string) *html.Node {
+		file := filepath.Join(t.TempDir(), "report.html")
+		if err := os.WriteFile(file, render(t, "html", Options{}, records), 0o644); err != nil {
+			t.Fatal(err)
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		out, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+t.TempDir(),
@@ -237,7 +237,12 @@ func TestHTMLBrowser(t *testing.T) {
 		}
 		return ""
 	}
-	if got := shown(dump("#filter:q=app+sql&state=all&sev=high,low")); got != "1 of 19 findings shown" {
+	if got := shown(dump(stream(), "#filter:q=app+sql&state=all&sev=high,low")); got != "1 of 19 findings shown" {
 		t.Errorf("filtered by its address, the page says %q", got)
+	}
+	for state, want := range map[string]string{"open": "3", "new": "2", "fixed": "5"} {
+		if got := shown(dump(rangeStream(), "#filter:state="+state)); got != want+" of 9 findings shown" {
+			t.Errorf("state %s: the page says %q", state, got)
+		}
 	}
 }

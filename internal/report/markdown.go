@@ -147,18 +147,18 @@ func (m *markdown) head(open, suppressed []*penstock.Finding) {
 		_, compared := m.compared()
 		m.b.WriteString(map[bool]string{
 			false: "| severity | open |\n| --- | ---: |\n",
-			true:  "| severity | new | unchanged |\n| --- | ---: | ---: |\n",
+			true:  "| severity | open | new |\n| --- | ---: | ---: |\n",
 		}[compared])
-		before := make(map[penstock.Severity]int)
+		fresh := make(map[penstock.Severity]int)
 		for _, f := range open {
-			if compared && known(f) {
-				before[f.Severity]++
+			if f.Status == penstock.StatusNew {
+				fresh[f.Severity]++
 			}
 		}
 		for _, c := range counts {
-			fmt.Fprintf(&m.b, "| %s | %s |", c.Severity, number(c.Count-before[c.Severity]))
+			fmt.Fprintf(&m.b, "| %s | %s |", c.Severity, number(c.Count))
 			if compared {
-				fmt.Fprintf(&m.b, " %s |", number(before[c.Severity]))
+				fmt.Fprintf(&m.b, " %s |", number(fresh[c.Severity]))
 			}
 			m.b.WriteString("\n")
 		}

@@ -166,7 +166,8 @@ func historyOf(commit string, names []string, at func(name string) penstock.Loca
 
 // TestPurgeScript runs the script on a repository whose files have hostile
 // names: the commands that fetch values with git, and git filter-repo in the form
-// of a function that keeps its arguments.
+// of a function that keeps its arguments. A commit that the clone lacks must give
+// no value.
 func TestPurgeScript(t *testing.T) {
 	git, err := exec.LookPath("git")
 	if err != nil {
@@ -211,9 +212,14 @@ func TestPurgeScript(t *testing.T) {
 		return penstock.Location{Span: penstock.Span{Start: 0, End: 100}, Line: 2, EndLine: 2}
 	}
 	wholeFile := func(string) penstock.Location { return penstock.Location{} }
+	withLost := slices.Insert(historyOf(commit, names, exact), 1, historyOf(newCommit, names[:1], exact)[1])
 	for _, shell := range shells(t) {
 		for kind, at := range map[string]func(string) penstock.Location{"exact": exact, "line": wholeLine, "file": wholeFile} {
-			script := scriptOf(t, guide(t, historyOf(commit, names, at)))
+			records := historyOf(commit, names, at)
+			if kind == "exact" {
+				records = withLost
+			}
+			script := scriptOf(t, guide(t, records))
 			script = strings.Replace(script, "git clone --mirror URL", "git clone -q --mirror \"$REPO\"", 1)
 			dir := t.TempDir()
 			prelude := `penstock() { :; }
@@ -227,8 +233,9 @@ git() {
 set -e
 `
 			out := sh(t, shell, dir, prelude+script, append(clean, "EDITOR=true", "REPO="+repo, "TMPDIR="+dir)...)
-			made, ok := strings.CutSuffix(string(out), "/purge.git/filter-repo\n")
-			if !ok {
+			last := out[bytes.LastIndexByte(bytes.TrimSpace(out), '\n')+1:]
+			made, ok := strings.CutSuffix(string(last), "/purge.git/filter-repo\n")
+			if !ok || strings.Contains(string(out), "fatal:") != (kind == "exact") {
 				t.Fatalf("%s, %s: the script prints %q", shell, kind, out)
 			}
 			args, err := os.ReadFile(filepath.Join(dir, "args"))
