@@ -72,7 +72,7 @@ func (a *app) fix(cmd *cobra.Command, targets []string, o *fixOptions) error {
 	defer root.Close()
 	var open []*penstock.Finding
 	for _, f := range c.result.Findings {
-		if f.Suppressed == nil && (o.rule == "" || o.rule == f.Rule) {
+		if f.Suppressed == nil && f.Status != penstock.StatusFixed && (o.rule == "" || o.rule == f.Rule) {
 			open = append(open, f)
 		}
 	}

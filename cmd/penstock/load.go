@@ -23,7 +23,7 @@ const (
 	maxConfig   = 1 << 20
 	maxRuleFile = 16 << 20
 	maxRules    = 64 << 20 // all rule files together
-	maxBaseline = 1 << 30
+	maxBaseline = 64 << 20
 )
 
 // configNames are looked for in each folder, in this order.

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -97,6 +96,8 @@ type checked struct {
 	result  *scan.Result
 	verdict penstock.Verdict
 	ci      ci
+	// compared is what the run gave against a baseline, nil for none.
+	compared *compared
 }
 
 // records yields the whole stream: the scan's records, the verdict, the end.
@@ -111,7 +112,7 @@ func (r *checked) records(each func(penstock.Record) error) error {
 	}
 	end := penstock.End{Totals: r.result.Totals, Findings: map[string]int{}}
 	for _, f := range r.result.Findings {
-		if f.Suppressed == nil {
+		if f.Suppressed == nil && f.Status != penstock.StatusFixed {
 			end.Findings[f.Severity.String()]++
 		}
 	}
@@ -124,6 +125,16 @@ func (r *checked) records(each func(penstock.Record) error) error {
 // whose place the base's tree comes then. Everything that the user wrote is read before,
 // so that a typing error does not cost a scan.
 func (a *app) check(ctx context.Context, s *settings, targets []string) (*checked, error) {
+	known, digest, err := s.baseline()
+	if err != nil {
+		return nil, err
+	}
+	return a.checkAgainst(ctx, s, targets, known, digest)
+}
+
+// checkAgainst is check with what the baseline knows; nil, or no more than a salt,
+// for nothing. The digest is that of its file.
+func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, known *before, digest string) (*checked, error) {
 	started := a.now()
 	ruleFiles, err := s.ruleFiles()
 	if err != nil {
@@ -138,9 +149,6 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	}
 	var notes []*penstock.Note
 	if in.Ignores, notes, err = s.ignores(targets); err != nil {
-		return nil, err
-	}
-	if in.Baseline, err = s.baseline(); err != nil {
 		return nil, err
 	}
 	selected, dropped := s.selected(a.engines)
@@ -161,7 +169,7 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	cfg := scan.Config{
 		Roots: targets, Stdin: a.in,
 		Engines: a.engines, Select: selected,
-		Setup:   penstock.Setup{RuleFiles: ruleFiles, SkipRules: s.Scan.SkipRules, DecodeDepth: s.Scan.DecodeDepth, Key: cache.key},
+		Setup:   penstock.Setup{RuleFiles: ruleFiles, SkipRules: s.Scan.SkipRules, DecodeDepth: s.Scan.DecodeDepth, Key: cache.key, Salt: known.key()},
 		Exclude: s.Scan.Exclude, NoIgnores: s.Gate.NoIgnores, NoGit: s.Scan.NoGitignore,
 		Jobs: s.Scan.Jobs, Limits: s.Scan.Limits.scan(), Sandbox: s.Scan.Sandbox,
 		CacheDir: cache.dir, CacheReadOnly: cache.readOnly,
@@ -179,15 +187,21 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	}
 	notes = append(notes, s.notes...)
 	notes = append(notes, s.weakens(c)...)
-	if c.ci.Fork && !s.named && (s.path != "" || len(in.Exceptions) > 0 || len(in.Ignores) > 0) {
+	if c.ci.Fork && !s.named && (s.path != "" || len(in.Exceptions) > 0 || len(in.Ignores) > 0 || digest != "") {
 		notes = append(notes, &penstock.Note{
 			Code:    "config-untrusted",
-			Message: "the configuration, exceptions and ignore lists come from the change that is checked, which is from a fork",
+			Message: "the configuration, exceptions, ignore lists and baseline come from the change that is checked, which is from a fork",
 			Hint:    "give the job a configuration of your own by --config, and --no-ignores",
 		})
 	}
 	c.result.Notes = append(c.result.Notes, notes...)
-	c.result.Header.Config = s.digest(in)
+	c.result.Header.Config = s.digest(in, digest)
+	if known != nil && known.place != "" {
+		if err := a.compare(c, s, targets, known); err != nil {
+			return nil, err
+		}
+		in.Baseline = c.compared.gate
+	}
 
 	in.Rules, in.Findings, in.Totals, in.Notes = c.result.Rules, c.result.Findings, c.result.Totals, c.result.Notes
 	in.Whole = s.whole(targets, selected, a.engines)
@@ -342,46 +356,6 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// baseline reads the jsonl file of an earlier run.
-func (s *settings) baseline() (*gate.Baseline, error) {
-	name := s.Gate.Baseline
-	if name == "" {
-		return nil, nil
-	}
-	hint := "it was named by " + s.origin["gate.baseline"] + "; make one with: penstock scan --output jsonl=FILE"
-	base, open, done, err := s.files("gate.baseline")
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	at := name
-	if base != "" && !filepath.IsAbs(at) {
-		at = filepath.Join(base, at)
-	}
-	f, err := openRegular(open, at, maxBaseline)
-	if err != nil {
-		return nil, &penstock.Error{Message: "read baseline", Hint: hint, Err: err}
-	}
-	defer f.Close()
-	var c collect
-	if err := report.Replay(io.LimitReader(f, maxBaseline), &c); err != nil {
-		return nil, &penstock.Error{Message: "read baseline " + name, Hint: hint, Err: err}
-	}
-	return gate.NewBaseline(filepath.ToSlash(name), c.findings), nil
-}
-
-// collect is a sink that keeps the findings.
-type collect struct{ findings []*penstock.Finding }
-
-func (c *collect) Record(r penstock.Record) error {
-	if f, ok := r.(*penstock.Finding); ok {
-		c.findings = append(c.findings, f)
-	}
-	return nil
-}
-
-func (c *collect) Close() error { return nil }
-
 // smallFile is a limit that would leave out ordinary source files.
 const smallFile = 256 << 10
 
@@ -438,7 +412,7 @@ func (s *settings) weakens(c *checked) []*penstock.Note {
 // digest identifies everything but the tree, the rules and the build that the
 // verdict depends on. How many processors work on it and where it is shown are
 // no part of it.
-func (s *settings) digest(in gate.Input) string {
+func (s *settings) digest(in gate.Input, baseline string) string {
 	scan := s.Scan
 	scan.Jobs, scan.NoCache, scan.Rules = 0, false, nil
 	b, err := json.Marshal(struct {
@@ -446,7 +420,8 @@ func (s *settings) digest(in gate.Input) string {
 		Gate       gate.Policy
 		Exceptions []gate.Exception
 		Ignores    []gate.Ignore
-	}{scan, s.Gate, in.Exceptions, in.Ignores})
+		Baseline   string `json:",omitempty"`
+	}{scan, s.Gate, in.Exceptions, in.Ignores, baseline})
 	if err != nil {
 		panic(err) // plain data: a programmer's error
 	}
