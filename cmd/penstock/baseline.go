@@ -83,8 +83,8 @@ elsewhere now move there; those whose code has changed stay as they are.`,
 	return cmd
 }
 
-// addScanFlags defines the flags that say what is scanned and what counts, but
-// not those of reports.
+// addScanFlags defines the flags that say how a tree is scanned and what counts
+// there, but not those of reports.
 func addScanFlags(cmd *cobra.Command, but ...string) {
 	but = append(but, "", "format", "output", "all", "width", "quiet", "color", "exit-zero", "fail-on")
 	for _, o := range options() {
@@ -382,11 +382,11 @@ func (a *app) pruneBaseline(cmd *cobra.Command, targets []string, dryRun bool) e
 	for i, p := range r.Pairs {
 		// An exception may cover the finding by what the entry says of it: then the
 		// entry must go on saying that.
-		if sup := c.result.Findings[c.compared.fresh[p.New].Finding].Suppressed; sup != nil && sup.Kind != "baseline" {
+		if sup := c.compared.findings[c.compared.fresh[p.New].Finding].Suppressed; sup != nil && sup.Kind != "baseline" {
 			r.Pairs[i].Exact = false
 		}
 	}
-	next, dropped, moved := old.Pruned(r, c.compared.fresh, c.compared.findings, covered)
+	next, dropped, moved := old.Pruned(r, c.compared.fresh, c.compared.rooted, covered)
 	at := make(map[int]int, len(r.Pairs))
 	for _, p := range r.Pairs {
 		at[p.Old] = p.New

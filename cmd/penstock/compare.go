@@ -95,19 +95,20 @@ func rooted(findings []*penstock.Finding, fromRoot func(string) string) []*penst
 // compared is what a run gave against what was known before.
 type compared struct {
 	before *before
-	// findings are those of the run, rooted; fresh are their places.
-	findings []*penstock.Finding
-	fresh    []identity.Observation
-	result   identity.Result
-	gate     *gate.Comparison
-	notes    []*penstock.Note
+	// findings are those of the run, rooted their copies with paths from the root;
+	// fresh are their places.
+	findings, rooted []*penstock.Finding
+	fresh            []identity.Observation
+	result           identity.Result
+	gate             *gate.Comparison
+	notes            []*penstock.Note
 }
 
 // compare matches the findings of a run with what was known before. It sets
 // nothing in them: the gate does, from compared.gate.
 func (b *before) compare(findings []*penstock.Finding, fromRoot func(string) string) *compared {
-	c := &compared{before: b, findings: rooted(findings, fromRoot)}
-	c.fresh = identity.Observe(c.findings)
+	c := &compared{before: b, findings: findings, rooted: rooted(findings, fromRoot)}
+	c.fresh = identity.Observe(c.rooted)
 	c.result = identity.Match(b.observed, c.fresh, b.opts)
 	c.gate = &gate.Comparison{Origin: b.origin, Place: b.place, Old: b.old, New: make(map[*penstock.Finding][]gate.Match, len(findings))}
 

@@ -255,3 +255,36 @@ func TestGone(t *testing.T) {
 		}
 	}
 }
+
+// TestCompareOneLine: of two places on one line, of which one is new, neither is
+// taken for the known one, whichever comes first.
+func TestCompareOneLine(t *testing.T) {
+	known := &penstock.Features{Path: "a.js", Line: 1, Class: "secrets", Code: 7, Value: 1 << 63, Tokens: []uint32{1, 2}}
+	other := *known
+	other.Code = 8
+	base := &penstock.Finding{Rule: "secrets/a", Group: "g", Location: penstock.Location{Path: "a.js", Line: 1}, Features: []*penstock.Features{known}}
+	for _, features := range [][]*penstock.Features{{known, &other}, {&other, known}} {
+		f := *base
+		f.Places = []penstock.Location{{Path: "a.js", Line: 1, Column: 900}}
+		f.Features = features
+		c := baseOf("the base", nil, []*penstock.Finding{base}, nil, nil).compare([]*penstock.Finding{&f}, nil)
+		for _, m := range c.gate.New[&f] {
+			if m.Old >= 0 {
+				t.Errorf("a new place passes for a known one: %+v", c.gate.New[&f])
+			}
+		}
+	}
+	// Both known, one of them by other code.
+	fresh := *base
+	edited := *known
+	edited.Code = 9
+	two := *base
+	two.Features = []*penstock.Features{known, &other}
+	for _, features := range [][]*penstock.Features{{known, &edited}, {&edited, known}} {
+		fresh.Features = features
+		c := baseOf("the base", nil, []*penstock.Finding{&two}, nil, nil).compare([]*penstock.Finding{&fresh}, nil)
+		if m := c.gate.New[&fresh][0]; m.Old < 0 || m.Exact {
+			t.Errorf("edited code passes for the same: %+v of %+v", m, c.result)
+		}
+	}
+}

@@ -176,9 +176,12 @@ func (d *decider) finding(f *penstock.Finding) {
 		changed := slices.ContainsFunc(lost, func(s suspend) bool { return s.how == suspended })
 		if known, _, _ := d.compare.standing(f); !known || changed {
 			f.Status = penstock.StatusNew
+			if f.Suppressed != nil && f.Suppressed.Kind != "baseline" && d.compare.Place != "" {
+				f.Status = "" // a baseline leaves out what is accepted, and says nothing of it
+			}
 		}
 		d.suspensions(f, lost)
-		// What is accepted elsewhere is no news, though a baseline leaves it out.
+		// The numbers of the verdict leave out what is accepted elsewhere.
 		if f.Suppressed == nil || f.Suppressed.Kind == "baseline" {
 			d.count(f.Status)
 		}
@@ -559,7 +562,8 @@ func (d *decider) suppressedReason(total int) string {
 	return fmt.Sprintf("%s suppressed: %s", count(total, "finding is", "findings are"), strings.Join(kinds, ", "))
 }
 
-// comparedReason says how the run stands to what was known.
+// comparedReason says how the run stands to what was known, but for findings that
+// something else than a baseline suppresses.
 func (d *decider) comparedReason() string {
 	text := fmt.Sprintf("compared with %s: %d new, %d unchanged, %d fixed", d.compare.Origin,
 		d.status[penstock.StatusNew], d.status[penstock.StatusUnchanged], d.status[penstock.StatusFixed]+d.compare.Gone)

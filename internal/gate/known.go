@@ -18,7 +18,7 @@ type Comparison struct {
 	// Old are all places of all findings that were known, whether found again or
 	// not. An exception that covers one of them belongs to it.
 	Old []Old
-	// New says what the places of each finding were: first that of Location, then
+	// New says, by the very pointers of Input.Findings, what the places of each finding were: first that of Location, then
 	// those of Places, in order. A finding that is missing was not compared.
 	New map[*penstock.Finding][]Match
 	// Gone counts known findings that are proven to be gone and that stand in the

@@ -123,6 +123,12 @@ func TestDecideCompared(t *testing.T) {
 			want: "block 1/1/0 1/0/0", each: []string{"new " + blocks + "; known in the base 1234abcd, but new at b:7"},
 		},
 
+		{
+			name: "a baseline says nothing of what is accepted", known: []string{"b"}, baseline: true, exceptions: []Exception{exception("secrets/*", "a/x")},
+			findings: []*penstock.Finding{at("a/x"), at("a/x", "b")}, was: []string{"-", "- 0"},
+			want: "block 1/1/1 1/0/0", each: []string{" " + excepted, "new " + blocks + "; known in the base 1234abcd, but new at a/x:7"},
+		},
+
 		// Exceptions.
 		{
 			name: "by path, stays", known: []string{"a/x"}, exceptions: []Exception{exception("secrets/*", "a/x")},
@@ -242,6 +248,7 @@ func TestDecideCompared(t *testing.T) {
 			}
 			switch known := compare(c.known, c.findings, c.was...); {
 			case c.baseline:
+				known.Place = "b.jsonl"
 				in.Baseline = known
 			case c.known != nil:
 				in.Base = known
