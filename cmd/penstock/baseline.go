@@ -87,6 +87,7 @@ elsewhere now move there; those whose code has changed stay as they are.`,
 // there, but not those of reports.
 func addScanFlags(cmd *cobra.Command, but ...string) {
 	but = append(but, "", "format", "output", "all", "width", "quiet", "color", "exit-zero", "fail-on")
+	but = append(but, changeFlags...)
 	for _, o := range options() {
 		if !slices.Contains(but, o.flag) {
 			addFlag(cmd, o)
@@ -102,8 +103,6 @@ type baselineFile struct {
 	// dir and path are where it is. Below a dir that is the project nothing leads
 	// out; another file was named by the user and may be anywhere.
 	dir, path string
-	// usual means that nobody named it; it may be missing.
-	usual bool
 }
 
 // baselineFile finds the place: the one that the policy names, or the usual one.
@@ -111,9 +110,9 @@ func (s *settings) baselineFile() baselineFile {
 	name := s.Gate.Baseline
 	switch {
 	case name == "":
-		return baselineFile{filepath.ToSlash(displayPath(filepath.Join(s.root, defaultBaseline))), s.root, defaultBaseline, true}
+		return baselineFile{filepath.ToSlash(displayPath(filepath.Join(s.root, defaultBaseline))), s.root, defaultBaseline}
 	case s.fromFile["gate.baseline"] && !s.named:
-		return baselineFile{filepath.ToSlash(name), s.root, name, false}
+		return baselineFile{filepath.ToSlash(name), s.root, name}
 	case s.fromFile["gate.baseline"] && !filepath.IsAbs(name):
 		return namedBaseline(filepath.Join(s.root, name), name)
 	}
@@ -131,23 +130,23 @@ func namedBaseline(path, name string) baselineFile {
 const baselineHint = "make one with: penstock baseline write"
 
 // read reads the baseline; nil means that there is no such file.
-func (f baselineFile) read() (b *identity.Baseline, data []byte, err error) {
+func (f baselineFile) read() (*identity.Baseline, error) {
 	tree, err := os.OpenRoot(f.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		return nil, nil, err
+		return nil, err
 	}
 	defer tree.Close()
 	if _, err := tree.Lstat(f.path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
+		return nil, nil
 	}
-	if data, err = readIn(tree, f.path, maxBaseline); err != nil {
-		return nil, nil, err
+	data, err := readRegular(tree.OpenFile, f.path, maxBaseline)
+	if err != nil {
+		return nil, err
 	}
-	b, err = identity.ReadBaseline(bytes.NewReader(data))
-	return b, data, err
+	return identity.ReadBaseline(bytes.NewReader(data))
 }
 
 // write puts the baseline in its place, whole or not at all.
@@ -192,26 +191,32 @@ func (f baselineFile) write(b *identity.Baseline) error {
 	return nil
 }
 
-// baseline reads what a scan compares with; nil for nothing. The digest is that of
-// the file.
+// baseline reads what a scan compares with, that of the base where a change is
+// checked; nil for nothing. The digest is that of the file.
 func (s *settings) baseline() (b *before, digest string, err error) {
-	f := s.baselineFile()
-	read, data, err := f.read()
-	hint := baselineHint
-	if !f.usual {
-		hint = "it was named by " + s.origin["gate.baseline"] + "; " + hint
-		if read == nil && err == nil {
-			err = &fs.PathError{Op: "open", Path: f.name, Err: fs.ErrNotExist}
+	name, hint := s.Gate.Baseline, "it was named by "+s.origin["gate.baseline"]+"; "+baselineHint
+	var data []byte
+	if name != "" {
+		data, err = s.files("gate.baseline").read(name, maxBaseline)
+	} else {
+		path := filepath.Join(s.root, defaultBaseline)
+		tree := s.project(s.root)
+		if !tree.exists(path) {
+			return nil, "", nil
 		}
+		name, hint = displayPath(path), baselineHint
+		data, err = tree.read(path, maxBaseline)
+	}
+	name = filepath.ToSlash(name)
+	var read *identity.Baseline
+	if err == nil {
+		read, err = identity.ReadBaseline(bytes.NewReader(data))
 	}
 	if err != nil {
-		return nil, "", &penstock.Error{Message: "read baseline " + f.name, Hint: hint, Err: err}
-	}
-	if read == nil {
-		return nil, "", nil
+		return nil, "", &penstock.Error{Message: "read baseline " + name, Hint: hint, Err: err}
 	}
 	sum := sha256.Sum256(data)
-	return beforeBaseline(f.name, read), hex.EncodeToString(sum[:]), nil
+	return beforeBaseline(name, read), hex.EncodeToString(sum[:]), nil
 }
 
 func beforeBaseline(name string, b *identity.Baseline) *before {
@@ -234,7 +239,7 @@ func (a *app) writeBaseline(cmd *cobra.Command, targets []string, output string,
 	if output != "" {
 		f = namedBaseline(output, output)
 	}
-	old, _, err := f.read()
+	old, err := f.read()
 	if err != nil && !force {
 		return &penstock.Error{Message: f.name + " is there and is no baseline of ours", Hint: "choose another file by --output, or overwrite it by --force", Err: err}
 	}
@@ -346,7 +351,7 @@ func entryPlace(e identity.Entry) string {
 
 // must reads a baseline that has to be there.
 func (f baselineFile) must() (*identity.Baseline, error) {
-	b, _, err := f.read()
+	b, err := f.read()
 	if err == nil && b == nil {
 		err = &fs.PathError{Op: "open", Path: f.name, Err: fs.ErrNotExist}
 	}

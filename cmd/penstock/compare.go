@@ -28,10 +28,16 @@ type before struct {
 }
 
 // baseOf is the base of a range: findings of a scan with the salt of the head's,
-// renames as git knows them, with paths from the root.
-func baseOf(origin string, salt []byte, findings []*penstock.Finding, renames map[string]string, fromRoot func(string) string) *before {
-	b := &before{origin: origin, salt: salt, opts: identity.Options{Renames: renames}}
+// renames as git knows them.
+func baseOf(origin string, findings []*penstock.Finding, renames map[string]string, fromRoot func(string) string) *before {
+	b := &before{origin: origin, opts: identity.Options{Renames: renames}}
 	findings = rooted(findings, fromRoot)
+	if fromRoot != nil {
+		b.opts.Renames = make(map[string]string, len(renames))
+		for from, to := range renames {
+			b.opts.Renames[fromRoot(from)] = fromRoot(to)
+		}
+	}
 	b.observed = identity.Observe(findings)
 	for _, o := range b.observed {
 		f := findings[o.Finding]
@@ -71,6 +77,32 @@ func (a *app) compare(c *checked, s *settings, targets []string, known *before) 
 	return nil
 }
 
+// compareBase compares a run on a change with its base, and puts what is gone
+// into the result as fixed.
+func (a *app) compareBase(c *checked, s *settings, targets []string) (*gate.Comparison, error) {
+	origin := "the base"
+	if id := s.change.view.Base; id != "" {
+		origin += " " + short(id)
+	}
+	known := baseOf(origin, c.result.Base, c.result.Renames, s.fromRoot())
+	k := known.compare(c.result.Findings, s.fromRoot())
+	c.result.Notes = append(c.result.Notes, k.notes...)
+	if len(k.result.Gone) == 0 {
+		return k.gate, nil
+	}
+	covered, err := a.covered(s, targets, c.result)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range k.gone(covered) {
+		f := c.result.Base[known.observed[i].Finding]
+		f.Status = penstock.StatusFixed
+		c.result.Findings = append(c.result.Findings, f)
+	}
+	slices.SortFunc(c.result.Findings, (*penstock.Finding).Compare)
+	return k.gate, nil
+}
+
 // rooted returns the findings with features whose paths count from the root, so
 // that it does not matter where a scan was started. Only Rule, Fingerprint, Group
 // and Features of the copies are of use.
@@ -107,7 +139,8 @@ type compared struct {
 // compare matches the findings of a run with what was known before. It sets
 // nothing in them: the gate does, from compared.gate.
 func (b *before) compare(findings []*penstock.Finding, fromRoot func(string) string) *compared {
-	c := &compared{before: b, findings: findings, rooted: rooted(findings, fromRoot)}
+	c := &compared{before: b, findings: slices.Clone(findings)} // the caller may add to its list and sort it
+	c.rooted = rooted(c.findings, fromRoot)
 	c.fresh = identity.Observe(c.rooted)
 	c.result = identity.Match(b.observed, c.fresh, b.opts)
 	c.gate = &gate.Comparison{Origin: b.origin, Place: b.place, Old: b.old, New: make(map[*penstock.Finding][]gate.Match, len(findings))}

@@ -133,7 +133,7 @@ func TestExceptionsFollowText(t *testing.T) {
 				} else {
 					e.Fingerprint = base.Findings[0].Fingerprint
 				}
-				known := baseOf("the base", []byte("sixteen bytes ok"), base.Findings, c.renames, nil).compare(head.Findings, nil)
+				known := baseOf("the base", base.Findings, c.renames, nil).compare(head.Findings, nil)
 				_, notes := gate.Decide(gate.Input{
 					Policy: gate.Default(), Exceptions: []gate.Exception{e}, Findings: head.Findings, Totals: head.Totals, Today: "2026-11-25", Base: known.gate,
 				})
@@ -239,7 +239,7 @@ func TestGone(t *testing.T) {
 	base := scanTexts(t, map[string]string{"a.py": secret(1), "b.py": secret(1), "c.py": secret(2), "d.py": secret(2), "e.py": secret(3)})
 	head := scanTexts(t, map[string]string{"a.py": secret(1), "e.py": ""})
 	all := func(string, string) bool { return true }
-	k := baseOf("the base", nil, base.Findings, nil, nil)
+	k := baseOf("the base", base.Findings, nil, nil)
 	for _, of := range []string{"", "baseline"} {
 		k.place = of
 		c := k.compare(head.Findings, nil)
@@ -267,7 +267,7 @@ func TestCompareOneLine(t *testing.T) {
 		f := *base
 		f.Places = []penstock.Location{{Path: "a.js", Line: 1, Column: 900}}
 		f.Features = features
-		c := baseOf("the base", nil, []*penstock.Finding{base}, nil, nil).compare([]*penstock.Finding{&f}, nil)
+		c := baseOf("the base", []*penstock.Finding{base}, nil, nil).compare([]*penstock.Finding{&f}, nil)
 		for _, m := range c.gate.New[&f] {
 			if m.Old >= 0 {
 				t.Errorf("a new place passes for a known one: %+v", c.gate.New[&f])
@@ -282,7 +282,7 @@ func TestCompareOneLine(t *testing.T) {
 	two.Features = []*penstock.Features{known, &other}
 	for _, features := range [][]*penstock.Features{{known, &edited}, {&edited, known}} {
 		fresh.Features = features
-		c := baseOf("the base", nil, []*penstock.Finding{&two}, nil, nil).compare([]*penstock.Finding{&fresh}, nil)
+		c := baseOf("the base", []*penstock.Finding{&two}, nil, nil).compare([]*penstock.Finding{&fresh}, nil)
 		if m := c.gate.New[&fresh][0]; m.Old < 0 || m.Exact {
 			t.Errorf("edited code passes for the same: %+v of %+v", m, c.result)
 		}

@@ -30,9 +30,7 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == scan.WorkerArg {
 		os.Exit(scan.ServeWorker(engines()))
 	}
-	// What the parent holds is the result, which only grows; half the slack costs
-	// it little time and keeps parent and worker together small.
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(400) // until a run shows that it is large, see scan
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -119,11 +121,10 @@ func (r *checked) records(each func(penstock.Record) error) error {
 	return each(&end)
 }
 
-// check scans and asks the gate. What is read from the tree here, configuration,
-// exceptions and ignore lists, is to come from the base of a change once git
-// objects can be read: find, exceptions and ignores take it from an os.Root, in
-// whose place the base's tree comes then. Everything that the user wrote is read before,
-// so that a typing error does not cost a scan.
+// check scans and asks the gate. What decides on the check, configuration,
+// exceptions, ignore lists and baseline, comes from the base where a change is
+// checked (settings.project). Everything that the user wrote is read before, so
+// that a typing error does not cost a scan.
 func (a *app) check(ctx context.Context, s *settings, targets []string) (*checked, error) {
 	known, digest, err := s.baseline()
 	if err != nil {
@@ -164,6 +165,9 @@ func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, k
 	a.verbose(s, "project: %s", s.root)
 	a.verbose(s, "cache: %s, read only: %v, %s", orNone(cache.dir), cache.readOnly, c.ci.trust())
 
+	if s.change != nil {
+		a.verbose(s, "comparing %s", s.change.label)
+	}
 	progress := a.progress(s)
 	defer progress.end()
 	cfg := scan.Config{
@@ -179,6 +183,12 @@ func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, k
 	if progress != nil {
 		cfg.Progress = progress.update
 	}
+	if s.change != nil {
+		cfg.View = &s.change.view
+		if s.change.bare {
+			cfg.Roots = []string{s.change.top}
+		}
+	}
 	if c.result, err = scan.Run(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -187,7 +197,7 @@ func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, k
 	}
 	notes = append(notes, s.notes...)
 	notes = append(notes, s.weakens(c)...)
-	if c.ci.Fork && !s.named && (s.path != "" || len(in.Exceptions) > 0 || len(in.Ignores) > 0 || digest != "") {
+	if c.ci.Fork && !s.named && s.change == nil && (s.path != "" || len(in.Exceptions) > 0 || len(in.Ignores) > 0 || digest != "") {
 		notes = append(notes, &penstock.Note{
 			Code:    "config-untrusted",
 			Message: "the configuration, exceptions, ignore lists and baseline come from the change that is checked, which is from a fork",
@@ -197,10 +207,18 @@ func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, k
 	c.result.Notes = append(c.result.Notes, notes...)
 	c.result.Header.Config = s.digest(in, digest)
 	if known != nil && known.place != "" {
-		if err := a.compare(c, s, targets, known); err != nil {
+		if err := a.compare(c, s, cfg.Roots, known); err != nil {
 			return nil, err
 		}
 		in.Baseline = c.compared.gate
+	}
+	if s.change != nil {
+		if in.Base, err = a.compareBase(c, s, cfg.Roots); err != nil {
+			return nil, err
+		}
+		if err := s.addChanged(c.result, targets); err != nil {
+			return nil, err
+		}
 	}
 
 	in.Rules, in.Findings, in.Totals, in.Notes = c.result.Rules, c.result.Findings, c.result.Totals, c.result.Notes
@@ -253,7 +271,7 @@ func (s *settings) selected(all []penstock.Engine) ([]string, *penstock.Note) {
 // whole reports whether the run covers the project, so that an exception without
 // a finding is one without use.
 func (s *settings) whole(targets, selected []string, all []penstock.Engine) bool {
-	if len(s.Scan.SkipRules) > 0 || len(selected) > 0 && len(selected) < len(all) {
+	if s.change != nil || len(s.Scan.SkipRules) > 0 || len(selected) > 0 && len(selected) < len(all) {
 		return false
 	}
 	for _, t := range targets {
@@ -270,29 +288,24 @@ const defaultExceptions = ".penstock/exceptions.yaml"
 // exceptions reads the file that the policy names, or the one that is in its
 // usual place.
 func (s *settings) exceptions() ([]gate.Exception, error) {
-	name := s.Gate.Exceptions
-	var data []byte
-	var err error
-	if name == "" {
-		tree, err := os.OpenRoot(s.root)
+	if name := s.Gate.Exceptions; name != "" {
+		data, err := s.files("gate.exceptions").read(name, maxConfig)
 		if err != nil {
-			return nil, nil // the scan says what is wrong with the target
-		}
-		defer tree.Close()
-		if _, err := tree.Lstat(defaultExceptions); err != nil {
-			return nil, nil
-		}
-		name = displayPath(filepath.Join(s.root, defaultExceptions))
-		data, err = readIn(tree, defaultExceptions, maxConfig)
-		if err != nil {
-			return nil, &penstock.Error{Message: "read exceptions " + name, Hint: "it must be a regular file of at most 1 MiB inside the project", Err: err}
+			return nil, &penstock.Error{Message: "read exceptions", Hint: "it was named by " + s.origin["gate.exceptions"], Err: err}
 		}
 		return gate.ParseExceptions(filepath.ToSlash(name), data)
 	}
-	if data, err = s.readOption("gate.exceptions", name, maxConfig); err != nil {
-		return nil, &penstock.Error{Message: "read exceptions", Hint: "it was named by " + s.origin["gate.exceptions"], Err: err}
+	path := filepath.Join(s.root, defaultExceptions)
+	tree := s.project(s.root)
+	if !tree.exists(path) {
+		return nil, nil
 	}
-	return gate.ParseExceptions(filepath.ToSlash(name), data)
+	name := filepath.ToSlash(displayPath(path))
+	data, err := tree.read(path, maxConfig)
+	if err != nil {
+		return nil, &penstock.Error{Message: "read exceptions " + name, Hint: "it must be a regular file of at most 1 MiB inside the project", Err: err}
+	}
+	return gate.ParseExceptions(name, data)
 }
 
 // ignores reads the .gitleaksignore files of the targets, the current folder and
@@ -315,15 +328,12 @@ func (s *settings) ignores(targets []string) ([]gate.Ignore, []*penstock.Note, e
 	var all []gate.Ignore
 	var notes []*penstock.Note
 	for _, dir := range slices.Compact(dirs) {
-		tree, err := os.OpenRoot(dir)
+		file := filepath.Join(dir, ".gitleaksignore")
+		data, err := s.project(dir).read(file, 16*maxConfig)
+		name := filepath.ToSlash(displayPath(file))
 		if err != nil {
-			continue // a file, or nothing: the scan says so
-		}
-		data, err := readIn(tree, ".gitleaksignore", 16*maxConfig)
-		tree.Close()
-		name := filepath.ToSlash(displayPath(filepath.Join(dir, ".gitleaksignore")))
-		if err != nil {
-			if !os.IsNotExist(err) {
+			// A target that is a file holds none; of one that is nothing, the scan says so.
+			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 				notes = append(notes, &penstock.Note{Code: "gitleaksignore-unread", Place: name, Message: "it was not read: " + reasonOf(err)})
 			}
 			continue

@@ -20,9 +20,10 @@ import (
 // and the name of its flag (or else key) in capitals. A field without a yaml tag
 // is not to be decided by a file in the scanned tree.
 type Config struct {
-	Version int          `yaml:"version" doc:"version of this format: 1"`
-	Scan    ScanConfig   `yaml:"scan" doc:"what is checked, and how"`
-	Gate    gate.Policy  `yaml:"gate" doc:"what blocks"`
+	Version int         `yaml:"version" doc:"version of this format: 1"`
+	Scan    ScanConfig  `yaml:"scan" doc:"what is checked, and how"`
+	Gate    gate.Policy `yaml:"gate" doc:"what blocks"`
+	Change  ChangeConfig
 	Report  ReportConfig `yaml:"report" doc:"how it is shown"`
 }
 

@@ -29,6 +29,7 @@ type pass struct {
 	hide    func(path string, b []byte) []penstock.Span
 	roots   []*openRoot
 	bytes   *gate // bounds the bytes of files in memory
+	exclude *source.Ignore
 }
 
 // openRoot is a root of the job, opened.
@@ -37,6 +38,7 @@ type openRoot struct {
 	index int // among the job's roots
 	root  *source.Root
 	git   *source.Repository
+	sides *sides // for a root with a view
 	stdin *source.File
 	cache *cursor
 	// known are the indices of units that are as the cache has them, not yet
@@ -128,24 +130,31 @@ func (c *content) reason(err error) penstock.Reason {
 }
 
 // file reads and analyses one file of a root and returns its unit.
-func (p *pass) file(ctx context.Context, t task, s *scratch) unit {
+// It reports false for one that the base of a comparison has with the same bytes.
+func (p *pass) file(ctx context.Context, t task, s *scratch) (u unit, differs bool) {
+	if !t.blob.IsZero() {
+		return p.blob(ctx, t), true
+	}
 	root, name, st := t.root, t.name, t.stat
-	u := unit{path: root.Prefix + name, size: st.Size, stat: st}
+	u = unit{path: root.Prefix + name, size: st.Size, stat: st}
 	if st.Size > p.limits.FileSize {
 		u.state, u.reason = penstock.Excluded, penstock.ReasonSize
 		u.detail = fmt.Sprintf("larger than the limit of %d bytes", p.limits.FileSize)
-		return u
+		return u, true
 	}
 	info := penstock.FileInfo{Size: st.Size, Executable: st.Executable()}
 	if st.Size == 0 {
 		// Nothing to read, but a rule may be about the name alone.
-		return p.analyse(ctx, u, content{path: u.path, info: info, bytes: []byte{}, tree: p.tree(root)})
+		if root.sides != nil && root.unchanged(name, 0, bytes.NewReader(nil)) {
+			return u, false
+		}
+		return p.analyse(ctx, u, content{path: u.path, info: info, bytes: []byte{}, tree: p.tree(root)}), true
 	}
 	weight := p.bytes.take(min(st.Size, p.limits.WholeSize))
 	defer p.bytes.give(weight)
 	f, opened, err := root.root.Open(name)
 	if err != nil {
-		return u.unread(source.Reason(err), err)
+		return u.unread(source.Reason(err), err), true
 	}
 	defer f.Close()
 	u.stat, u.size = opened, opened.Size
@@ -154,19 +163,25 @@ func (p *pass) file(ctx context.Context, t task, s *scratch) unit {
 	var sum hash.Hash
 	if opened.Size <= p.limits.WholeSize {
 		if c.bytes, err = s.read(f, opened.Size); err != nil {
-			return u.unread(source.Reason(err), err)
+			return u.unread(source.Reason(err), err), true
 		}
 		if int64(len(c.bytes)) != opened.Size {
-			return u.unread(penstock.ReasonChanged, errors.New("its size changed while it was read"))
+			return u.unread(penstock.ReasonChanged, errors.New("its size changed while it was read")), true
+		}
+		if root.sides != nil && root.unchanged(name, opened.Size, bytes.NewReader(c.bytes)) {
+			return u, false
 		}
 		if p.job.Hash {
 			u.hash = digestBytes(c.bytes)
 			if t.known != nil && t.known.hash == u.hash && p.depsHold(t.known.deps) {
 				t.known.stat = opened
-				return *t.known
+				return *t.known, true
 			}
 		}
 	} else {
+		if root.sides != nil && root.unchanged(name, opened.Size, io.NewSectionReader(f, 0, opened.Size)) {
+			return u, false
+		}
 		if p.job.Hash {
 			sum = sha256.New()
 		}
@@ -186,10 +201,10 @@ func (p *pass) file(ctx context.Context, t task, s *scratch) unit {
 	}
 	after, err := f.Stat()
 	if err != nil || !after.Same(opened) {
-		return u.unread(penstock.ReasonChanged, errors.New("it changed while it was read"))
+		return u.unread(penstock.ReasonChanged, errors.New("it changed while it was read")), true
 	}
 	u.deps = append(u.deps, c.tree.deps...)
-	return u
+	return u, true
 }
 
 // read fills the buffer with at most one byte more than the file should have.
@@ -620,6 +635,8 @@ func panicPlace(stack []byte) string {
 type tree struct {
 	p    *pass
 	root *openRoot
+	// read reads a file of the root's folder; nil reads the folder itself.
+	read func(name string) ([]byte, error)
 	mu   sync.Mutex
 	deps []dep
 }
@@ -632,10 +649,14 @@ const treeLimit = 1000
 // Read implements penstock.Tree.
 func (t *tree) Read(path string) ([]byte, error) {
 	name, ok := strings.CutPrefix(path, t.root.Prefix)
-	if !ok || t.root.root == nil {
+	read := t.read
+	if read == nil && t.root.root != nil {
+		read = func(name string) ([]byte, error) { return t.p.readWhole(t.root, name) }
+	}
+	if !ok || read == nil {
 		return nil, fmt.Errorf("%s is not in the scanned tree", path)
 	}
-	b, err := t.p.readWhole(t.root, name)
+	b, err := read(name)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.deps) >= treeLimit {

@@ -16,9 +16,15 @@ func (r *run) result() *Result {
 	res := &Result{Header: r.header()}
 	r.units, r.cached, r.texts = nil, nil, nil
 	res.Coverage = make([]*penstock.Coverage, 0, len(r.done))
+	base := new(Result)
 	covers := make([]penstock.Coverage, len(r.done))
 	engines := make(map[uint64][]string)
 	for i, u := range r.done {
+		if path, old := strings.CutPrefix(u.path, basePrefix); old {
+			r.takeBase(base, path, u)
+			r.done[i] = nil
+			continue
+		}
 		if engines[u.engines] == nil {
 			engines[u.engines] = engineNames(r.job.Engines, u.engines)
 		}
@@ -34,9 +40,13 @@ func (r *run) result() *Result {
 	r.take(res, r.records)
 	r.take(res, r.hello)
 	r.take(res, r.notes)
-	res.Findings = mergePlaces(res.Findings)
-	fingerprint(res.Findings)
-	ordinals(res.Findings)
+	res.Notes = append(res.Notes, base.Notes...)
+	res.Base, res.Renames = base.Findings, r.renames
+	for _, list := range []*[]*penstock.Finding{&res.Findings, &res.Base} {
+		*list = mergePlaces(*list)
+		fingerprint(*list)
+		ordinals(*list)
+	}
 	slices.SortFunc(res.Coverage, compareCoverage)
 	slices.SortFunc(res.Notes, compareNotes)
 	res.Notes = slices.CompactFunc(res.Notes, func(a, b *penstock.Note) bool { return *a == *b })
@@ -49,9 +59,28 @@ func (r *run) result() *Result {
 	slices.SortFunc(res.Edges, func(a, b *penstock.Edge) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), penstock.CompareLocations(a.Location, b.Location))
 	})
-	res.Rules = r.rulesOf(res.Findings)
+	res.Rules = r.rulesOf(res.Findings, res.Base)
 	r.count(res)
 	return res
+}
+
+// takeBase takes what was found in a file of the old version. What was not read
+// there is a note: its findings count as new, which errs on the safe side.
+func (r *run) takeBase(base *Result, path string, u *unit) {
+	records, err := decodeRecords(u.records)
+	var found Result
+	r.take(&found, records)
+	base.Findings = append(base.Findings, found.Findings...)
+	unread := u.state == penstock.Unread || err != nil
+	for _, c := range found.Coverage {
+		unread = unread || c.State == penstock.Unread
+	}
+	if unread {
+		base.Notes = append(base.Notes, &penstock.Note{
+			Code: "base-unread", Place: path,
+			Message: "the base's version of this file was not read whole, so what is found in it counts as new: " + cmp.Or(u.detail, string(u.reason), "a part of it could not be read"),
+		})
+	}
 }
 
 // take sorts records into the result, dropping what no honest worker sends.
@@ -196,10 +225,12 @@ func compareNotes(a, b *penstock.Note) int {
 }
 
 // rulesOf describes the rules that findings name.
-func (r *run) rulesOf(findings []*penstock.Finding) []penstock.Rule {
+func (r *run) rulesOf(lists ...[]*penstock.Finding) []penstock.Rule {
 	named := make(map[string]bool)
-	for _, f := range findings {
-		named[f.Rule] = true
+	for _, findings := range lists {
+		for _, f := range findings {
+			named[f.Rule] = true
+		}
 	}
 	if len(named) == 0 {
 		return nil

@@ -17,12 +17,17 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"penstock"
 )
+
+// manyUnits is the number of files from which a run is large enough for memory to
+// matter more than the time that collecting it takes.
+const manyUnits = 256
 
 // maxRestarts bounds how many workers one run may lose. Each loss costs two
 // restarts at most: one to find the culprit, one to go on.
@@ -76,6 +81,7 @@ type run struct {
 	hello     []penstock.Record
 	notes     []penstock.Record // the parent's own
 	alone     map[string]bool   // in flight when a worker died
+	renames   map[string]string // files that moved as they are, from old to new
 	fresh     bool              // something is not as the cache has it
 }
 
@@ -120,6 +126,11 @@ func newRun(cfg *Config) (*run, error) {
 		if err != nil {
 			return nil, err
 		}
+		if cfg.View != nil {
+			if err := root.look(cfg.View, name); err != nil {
+				return nil, err
+			}
+		}
 		if !slices.Contains(r.job.Roots, root) {
 			r.job.Roots = append(r.job.Roots, root)
 		}
@@ -130,7 +141,7 @@ func newRun(cfg *Config) (*run, error) {
 	for i := range r.job.Roots {
 		root := &r.job.Roots[i]
 		name := ""
-		if cfg.CacheDir != "" && !root.Stdin {
+		if cfg.CacheDir != "" && !root.Stdin && root.View == nil {
 			name = cacheDigest(cfg, &r.job, *root, r.engines) + ".units"
 			if text, ok := checkCache(filepath.Join(cfg.CacheDir, name)); ok {
 				root.Cached = true
@@ -192,13 +203,26 @@ func resolveRoot(base, name string) (jobRoot, error) {
 	return jobRoot{Name: filepath.Dir(real), File: filepath.Base(real), Prefix: dir}, nil
 }
 
+// look makes the root one of the repository in place of its files.
+func (r *jobRoot) look(v *View, name string) error {
+	sub, err := filepath.Rel(v.Repository, r.Name)
+	if r.Stdin || err != nil || !filepath.IsLocal(sub) {
+		return &penstock.Error{Code: penstock.ExitUsage, Message: fmt.Sprintf("%s does not lie in the repository %s", name, v.Repository)}
+	}
+	if sub == "." {
+		sub = ""
+	}
+	if _, err := os.Lstat(filepath.Join(v.Repository, ".git")); errors.Is(err, fs.ErrNotExist) {
+		r.Prefix = "" // a bare repository: its files lie nowhere
+	}
+	r.View, r.Repo, r.Sub = v, v.Repository, filepath.ToSlash(sub)
+	return nil
+}
+
 // findRepository looks for the git work tree that a folder lies in.
 func findRepository(dir string) (top, sub string) {
 	for top := dir; ; top = filepath.Dir(top) {
-		if st, err := os.Lstat(filepath.Join(top, ".git")); err == nil {
-			if !st.IsDir() {
-				return "", "" // a worktree or submodule
-			}
+		if _, err := os.Lstat(filepath.Join(top, ".git")); err == nil {
 			sub, err := filepath.Rel(top, dir)
 			if err != nil || sub == "." {
 				sub = ""
@@ -259,6 +283,9 @@ func (r *run) attempt(ctx context.Context) error {
 	r.job.Done = r.job.Done[:0]
 	for _, u := range r.done {
 		r.job.Done = append(r.job.Done, u.path)
+		if strings.HasPrefix(u.path, basePrefix) {
+			continue
+		}
 		r.job.Facts = append(r.job.Facts, factsOf(u.records)...)
 	}
 	r.job.Alone = slices.Sorted(maps.Keys(r.alone))
@@ -413,6 +440,15 @@ func (r *run) read(out io.Reader) error {
 			} else {
 				r.records = append(r.records, records...)
 			}
+		case frameRenames:
+			var moved map[string]string
+			if json.Unmarshal(payload, &moved) != nil {
+				return errFrame
+			}
+			if r.renames == nil {
+				r.renames = make(map[string]string)
+			}
+			maps.Copy(r.renames, moved)
 		case frameFatal:
 			var f fatal
 			if err := json.Unmarshal(payload, &f); err != nil {
@@ -451,6 +487,11 @@ func (r *run) unit(payload []byte) error {
 		u.deps, u.hash = nil, digest{}
 	}
 	r.done = append(r.done, &u)
+	if len(r.done) == manyUnits {
+		// What the parent holds is the result, which only grows; half the slack costs
+		// it little time and keeps parent and worker together small.
+		debug.SetGCPercent(50)
+	}
 	return nil
 }
 
@@ -464,6 +505,7 @@ func (r *run) known(payload []byte) error {
 	if r.cached[n] == nil {
 		r.cached[n] = decodeCache(r.texts[n])
 		r.done = slices.Grow(r.done, len(r.cached[n]))
+		debug.SetGCPercent(50)
 	}
 	units := r.cached[n]
 	at := &r.lastKnown[n]
@@ -485,6 +527,9 @@ func (r *run) known(payload []byte) error {
 
 // ours reports whether a path belongs to a root of the run.
 func (r *run) ours(path string) bool {
+	if r.cfg.View != nil {
+		path = strings.TrimPrefix(path, basePrefix)
+	}
 	for _, root := range r.job.Roots {
 		if root.Stdin && path == stdinName || !root.Stdin && strings.HasPrefix(path, root.Prefix) {
 			return true
@@ -578,7 +623,7 @@ func (r *run) header() penstock.Header {
 	_ = enc.Encode([]bool{r.job.NoIgnores, r.job.NoGit})
 	return penstock.Header{
 		Schema: penstock.Schema, Tool: "penstock", Version: r.cfg.Version, Build: r.cfg.Build,
-		Roots: r.cfg.Roots, Engines: r.job.Engines,
+		Roots: r.cfg.Roots, Engines: r.job.Engines, Base: r.cfg.View.base(), Head: r.cfg.View.head(),
 		Rules: hex.EncodeToString(rules.Sum(nil)), Config: hex.EncodeToString(config.Sum(nil)),
 	}
 }

@@ -22,6 +22,9 @@ type Config struct {
 	// Dir is the folder that shown paths are relative to; empty for the current
 	// one. Roots are relative to the current folder in any case.
 	Dir string
+	// View reads two versions of a git repository in place of all files, nil does
+	// not. What is found in the old one is Result.Base.
+	View *View
 	// Stdin is read for the root "-".
 	Stdin *os.File
 	// Engines are all engines of the program; Select names those to run, empty
@@ -109,6 +112,11 @@ type Result struct {
 	Coverage   []*penstock.Coverage
 	Notes      []*penstock.Note
 	Totals     penstock.Totals
+	// Base are the findings of the old version of what differs, and Renames the
+	// files that moved as they are, from old to new. Both only with Config.View;
+	// coverage, totals and the stream are of the new version alone.
+	Base    []*penstock.Finding
+	Renames map[string]string
 }
 
 // Records is the stream of the result, without the verdict and the end, which

@@ -23,6 +23,7 @@ const (
 	frameUnit    = 'u' // worker: one unit
 	frameKnown   = 'c' // worker: units that stand in the cache as they are
 	frameRecords = 'r' // worker: what Finish reported, JSON records
+	frameRenames = 'm' // worker: files that moved as they are, JSON from old to new
 	frameFatal   = 'x' // worker: the run as a whole cannot be done, JSON fatal
 	frameEnd     = 'e' // worker: all is done
 )
@@ -297,6 +298,8 @@ type jobRoot struct {
 	// folder's path in it.
 	Repo string `json:"repo,omitempty"`
 	Sub  string `json:"sub,omitempty"`
+	// View is set where the git repository is read in place of all files.
+	View *View `json:"view,omitempty"`
 	// Stdin is set for standard input.
 	Stdin bool `json:"stdin,omitempty"`
 	// Cached is set where a cache file comes with the job.

@@ -37,7 +37,7 @@ const (
 // returns the exit code.
 func ServeWorker(engines []penstock.Engine) int {
 	limitStack()
-	debug.SetGCPercent(400) // until the first file is read, see files
+	debug.SetGCPercent(400) // until many files are read, see files
 	flight, err := openFlight(os.NewFile(fdFlight, "flight"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
@@ -165,18 +165,11 @@ func (w *worker) run(j job) error {
 			root.stdin = source.NewFile(w.stdin)
 			continue
 		}
-		opened, err := source.OpenRoot(r.Name)
+		more, err := root.find(&j)
 		if err != nil {
-			return fmt.Errorf("open %s: %w", r.Name, err)
+			return err
 		}
-		root.root = opened
-		if r.Repo != "" && !j.NoGit {
-			if top, err := source.OpenRoot(r.Repo); err == nil {
-				root.git = source.OpenRepository(top, r.Sub)
-				top.Close()
-			}
-		}
-		paths = append(paths, filepath.Join(r.Name, r.File))
+		paths = append(paths, more...)
 	}
 	if w.confine != nil {
 		notes, err := w.confine(paths, &j)
@@ -191,6 +184,21 @@ func (w *worker) run(j job) error {
 			return err
 		}
 	}
+	for _, root := range p.roots {
+		if root.sides != nil {
+			if err := root.sides.open(); err != nil {
+				return &penstock.Error{Message: "read the repository", Err: err}
+			}
+		}
+	}
+	if len(p.job.Exclude) > 0 {
+		exclude, problems := source.ParseExclude(p.job.Exclude)
+		for _, why := range problems {
+			glob := p.job.Exclude[min(max(why.Line, 1), len(p.job.Exclude))-1]
+			return &penstock.Error{Message: fmt.Sprintf("exclude %q: %s", glob, why.Message), Hint: "globs are in .gitignore syntax"}
+		}
+		p.exclude = exclude
+	}
 	if len(j.Setup.RuleFiles) > 0 {
 		// A rule file with an error is an error of the run, before any file.
 		for _, r := range p.engines {
@@ -204,6 +212,38 @@ func (w *worker) run(j job) error {
 		return err
 	}
 	return w.finish(ctx, p, append(j.Facts, facts...))
+}
+
+// find opens what the root is, while the worker may, and returns the paths that it
+// needs from then on.
+func (r *openRoot) find(j *job) ([]string, error) {
+	var paths []string
+	if r.View != nil {
+		s, err := findSides(r.View)
+		if err != nil {
+			return nil, &penstock.Error{Message: "open the repository", Err: err}
+		}
+		r.sides = s
+		paths = append(paths, s.dirs.Paths()...)
+		if r.View.Kind != ViewWorkTree {
+			return paths, nil
+		}
+	}
+	opened, err := source.OpenRoot(r.Name)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", r.Name, err)
+	}
+	r.root = opened
+	if r.Repo != "" && !j.NoGit {
+		if dirs, err := source.FindGit(r.Repo, source.GitOptions{}); err == nil {
+			if top, err := source.OpenRoot(r.Repo); err == nil {
+				r.git = source.ReadRepository(dirs, top, r.Sub)
+				top.Close()
+			}
+			dirs.Close()
+		}
+	}
+	return append(paths, filepath.Join(r.Name, r.File)), nil
 }
 
 func loadCache(f *os.File) *cursor {
@@ -222,6 +262,18 @@ type task struct {
 	stat source.Stat
 	// known is what the cache has for the path, nil for nothing.
 	known *unit
+	// blob is the object to read in place of the file, zero for none; base is set
+	// for the old side of a comparison.
+	blob source.ObjectID
+	base bool
+}
+
+// path is the path of the task's unit.
+func (t *task) path() string {
+	if t.base {
+		return basePrefix + t.root.Prefix + t.name
+	}
+	return t.root.Prefix + t.name
 }
 
 // files walks the roots and reads every file, several at a time.
@@ -229,8 +281,6 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 	done := setOf(p.job.Done)
 	alone := setOf(p.job.Alone)
 	var later []task
-	tasks := make(chan task, 256)
-	var readers sync.WaitGroup
 	var mu sync.Mutex
 	var facts []penstock.Fact
 	var failed atomic.Pointer[error]
@@ -242,41 +292,48 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 		}
 	}
 	one := func(slot int, t task, s *scratch) {
-		w.flight.begin(slot, t.root.Prefix+t.name)
-		u := p.file(ctx, t, s)
+		w.flight.begin(slot, t.path())
+		defer w.flight.end(slot)
+		u, differs := p.file(ctx, t, s)
+		if !differs {
+			return
+		}
 		w.unit(frameUnit, &u)
-		w.flight.end(slot)
 		if err := p.openError(); err != nil {
 			failed.CompareAndSwap(nil, &err)
 		}
-		keep(u.records)
-	}
-	// A run that finds everything in the cache needs no readers.
-	start := sync.OnceFunc(func() {
-		debug.SetGCPercent(50)
-		for slot := range p.job.Jobs {
-			readers.Go(func() {
-				s := new(scratch)
-				for t := range tasks {
-					if failed.Load() == nil {
-						one(slot, t, s)
-					}
-				}
-			})
+		if !t.base {
+			keep(u.records)
 		}
-	})
+	}
 	stop := func() bool { return failed.Load() != nil }
-	var walkErr error
-	for _, root := range p.roots {
-		offer := func(name string, st source.Stat) {
-			path := root.Prefix + name
+	offered := 0
+	// phase reads what all offers, on as many goroutines as the job has.
+	phase := func(all func(offer func(task)) error) error {
+		tasks := make(chan task, 256)
+		var readers sync.WaitGroup
+		// A run that finds everything in the cache needs no readers.
+		start := sync.OnceFunc(func() {
+			for slot := range p.job.Jobs {
+				readers.Go(func() {
+					s := new(scratch)
+					for t := range tasks {
+						if !stop() {
+							one(slot, t, s)
+						}
+					}
+				})
+			}
+		})
+		err := all(func(t task) {
+			path := t.path()
 			if done[path] {
+				t.root.met(t)
 				return
 			}
-			t := task{root: root, name: name, stat: st}
-			if u, i := root.cache.seek(path); u != nil {
-				if u.unchanged(st) && p.depsHold(u.deps) {
-					w.known(root, i)
+			if u, i := t.root.cache.seek(path); u != nil {
+				if u.unchanged(t.stat) && p.depsHold(u.deps) {
+					w.known(t.root, i)
 					keep(u.records)
 					return
 				}
@@ -288,15 +345,29 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 				later = append(later, t)
 				return
 			}
+			if offered++; offered == manyUnits {
+				debug.SetGCPercent(50)
+			}
 			tasks <- t
-		}
-		if err := w.root(ctx, p, root, offer, stop); err != nil {
-			walkErr = errors.Join(walkErr, err)
-		}
-		w.flushKnown(root)
+		})
+		close(tasks)
+		readers.Wait()
+		return err
 	}
-	close(tasks)
-	readers.Wait()
+	walkErr := phase(func(offer func(task)) error {
+		var errs []error
+		for _, root := range p.roots {
+			errs = append(errs, w.root(ctx, p, root, offer, stop))
+			w.flushKnown(root)
+		}
+		return errors.Join(errs...)
+	})
+	for _, root := range p.roots {
+		// Only now it is known which files of the base are others in the work tree.
+		if root.sides != nil && root.View.Kind == ViewWorkTree && walkErr == nil && !stop() {
+			walkErr = phase(func(offer func(task)) error { return w.offerOld(p, root, offer) })
+		}
+	}
 	s := new(scratch)
 	for _, t := range later {
 		if !stop() {
@@ -318,10 +389,24 @@ func (w *worker) flush() {
 }
 
 // root offers every file of one root and reports what is not offered.
-func (w *worker) root(ctx context.Context, p *pass, root *openRoot, offer func(string, source.Stat), stop func() bool) error {
+func (w *worker) root(ctx context.Context, p *pass, root *openRoot, offer func(task), stop func() bool) error {
 	cover := func(c penstock.Coverage) {
 		u := unit{path: root.Prefix + c.Path, size: c.Size, state: c.State, reason: c.Reason, detail: c.Detail}
 		w.unit(frameUnit, &u)
+	}
+	file := func(name string, st source.Stat) {
+		if !root.untouched(name, st) {
+			offer(task{root: root, name: name, stat: st})
+		}
+	}
+	if root.sides != nil {
+		defer func() { _ = w.records(frameRecords, root.sides.notes()) }()
+		if root.View.Kind != ViewWorkTree {
+			return w.changes(p, root, offer, cover, stop)
+		}
+		if err := root.listOld(); err != nil {
+			return err
+		}
 	}
 	switch {
 	case root.Stdin:
@@ -335,19 +420,12 @@ func (w *worker) root(ctx context.Context, p *pass, root *openRoot, offer func(s
 			return nil
 		}
 		f.Close()
-		offer(root.File, st)
+		file(root.File, st)
 		return nil
 	}
-	walker := &source.Walker{Root: root.root, Git: root.git, File: offer, Cover: cover}
+	walker := &source.Walker{Root: root.root, Git: root.git, File: file, Cover: cover}
+	walker.Exclude = p.exclude
 	walker.Note = func(n penstock.Note) { _ = w.records(frameRecords, []penstock.Record{&n}) }
-	if len(p.job.Exclude) > 0 {
-		exclude, problems := source.ParseExclude(p.job.Exclude)
-		for _, why := range problems {
-			glob := p.job.Exclude[min(max(why.Line, 1), len(p.job.Exclude))-1]
-			return &penstock.Error{Message: fmt.Sprintf("exclude %q: %s", glob, why.Message), Hint: "globs are in .gitignore syntax"}
-		}
-		walker.Exclude = exclude
-	}
 	return walker.Walk(stop)
 }
 

@@ -3,6 +3,7 @@ package source
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -84,7 +85,7 @@ func (d gitFolder) readSmall(name string, limit int64) ([]byte, error) {
 func (d gitFolder) below(name string) gitFolder { return gitFolder{d.root, d.name + name + "/"} }
 
 func (d gitFolder) openFolder(name string) (*folder, Stat, error) {
-	return d.root.openFolder(strings.TrimSuffix(d.name+name, "/"))
+	return d.root.openFolder(cmp.Or(strings.TrimSuffix(d.name+name, "/"), "."))
 }
 
 func (d gitFolder) isFolder(name string) bool {
@@ -159,6 +160,61 @@ func (d *GitDirs) Paths() []string { return slices.Clone(d.paths) }
 // Own reads a small file of the repository's own folder, such as the index or
 // MERGE_HEAD.
 func (d *GitDirs) Own(name string, limit int64) ([]byte, error) { return d.dir.readSmall(name, limit) }
+
+// Index reads what is staged: the index of the work tree, split or not, sorted by
+// path, and when it was written, in nanoseconds since 1970 (see Clean; 0 for a
+// split one, whose parts are of different times). A repository without an index
+// has staged nothing. Errors are those of the bytes.
+func (d *GitDirs) Index() (entries []IndexEntry, written int64, err error) {
+	index, shared, written, err := d.index()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(shared) > 0 {
+		written = 0
+	}
+	entries, err = parseIndexFiles(index, shared)
+	return entries, written, err
+}
+
+// index reads the files of the index, unparsed.
+func (d *GitDirs) index() (index []byte, shared map[string][]byte, written int64, err error) {
+	f, st, err := d.dir.open("index")
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	f.Close()
+	if index, err = d.dir.readSmall("index", maxIndex); err != nil {
+		return nil, nil, 0, err
+	}
+	const most = 16
+	shared = make(map[string][]byte)
+	names, err := d.dir.list("", maxLooseNames)
+	if err != nil {
+		return index, shared, 0, nil
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, "sharedindex.") || len(shared) == most {
+			continue
+		}
+		if b, err := d.dir.readSmall(name, maxIndex); err == nil {
+			shared[name] = b
+		}
+	}
+	return index, shared, st.Mtime, nil
+}
+
+func parseIndexFiles(index []byte, shared map[string][]byte) ([]IndexEntry, error) {
+	return ParseSplitIndex(index, func(name string) ([]byte, error) {
+		if b := shared[name]; b != nil {
+			return b, nil
+		}
+		return nil, fs.ErrNotExist
+	})
+}
 
 func (d *GitDirs) openRoot(path string) (*Root, error) {
 	r, err := OpenRoot(path)

@@ -241,6 +241,18 @@ func (g *Git) sum(kind ObjectKind, data []byte) ObjectID {
 	return id
 }
 
+// BlobHash returns a hash that becomes the id of a blob of the size in bytes once
+// its content has been written to it; see BlobID. Unlike the Git it belongs to the
+// caller alone.
+func (g *Git) BlobHash(size int64) hash.Hash {
+	h := newObjectHash(g.hash)
+	h.Write(append(strconv.AppendInt([]byte("blob "), size, 10), 0))
+	return h
+}
+
+// BlobID is the id that a BlobHash has come to.
+func BlobID(h hash.Hash) ObjectID { return idOf(h.Sum(nil)) }
+
 func (g *Git) hasher(kind ObjectKind, size int64) hash.Hash {
 	h := g.sums[g.hash]
 	if h == nil {

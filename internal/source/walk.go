@@ -2,7 +2,6 @@ package source
 
 import (
 	"io"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -27,53 +26,39 @@ type Repository struct {
 	dirs   []string
 }
 
-// OpenRepository reads what git keeps in the work tree top, for a walk that
+// ReadRepository reads what git keeps beside the work tree top, for a walk that
 // starts in its folder sub. It returns nil where there is no index: without one,
 // ignore files must not be able to hide files.
-func OpenRepository(top *Root, sub string) *Repository {
+func ReadRepository(dirs *GitDirs, top *Root, sub string) *Repository {
 	g := &Repository{shared: make(map[string][]byte), above: make(map[string][]byte)}
 	var err error
-	if g.index, err = top.readSmall(".git/index", maxIndex); err != nil {
+	if g.index, g.shared, _, err = dirs.index(); err != nil {
 		return nil
 	}
-	if names, err := top.list(".git"); err == nil {
-		for _, name := range names {
-			if strings.HasPrefix(name, "sharedindex.") && len(g.shared) < 16 {
-				if b, err := top.readSmall(".git/"+name, maxIndex); err == nil {
-					g.shared[name] = b
-				}
-			}
-		}
-	}
-	add := func(dir, name string) {
-		if b, err := top.readSmall(name, maxIgnore); err == nil {
+	add := func(dir string, b []byte, err error) {
+		if err == nil {
 			g.dirs = append(g.dirs, dir)
 			g.above[dir] = append(append(g.above[dir], b...), '\n')
 		}
 	}
-	add("", ".git/info/exclude")
+	exclude, err := dirs.common.readSmall("info/exclude", maxIgnore)
+	add("", exclude, err)
 	if sub == "" {
 		return g
 	}
 	g.sub = sub + "/"
 	for i := range g.sub {
-		if i == 0 {
-			add("", ".gitignore")
-		} else if g.sub[i] == '/' && i < len(g.sub)-1 {
-			add(g.sub[:i], g.sub[:i]+"/.gitignore")
+		dir := ""
+		if i > 0 {
+			dir = g.sub[:i] + "/"
+		}
+		if i == 0 || g.sub[i] == '/' && i < len(g.sub)-1 {
+			b, err := top.readSmall(dir+".gitignore", maxIgnore)
+			add(strings.TrimSuffix(dir, "/"), b, err)
 		}
 	}
 	g.dirs = slices.Compact(g.dirs)
 	return g
-}
-
-func (r *Root) list(name string) ([]string, error) {
-	d, _, err := r.openFolder(name)
-	if err != nil {
-		return nil, err
-	}
-	defer d.close()
-	return d.names(4096)
 }
 
 // Walker visits a tree in the order of names, folder by folder.
@@ -113,12 +98,7 @@ func (w *Walker) Walk(stop func() bool) error {
 
 // readIndex parses what git tracks.
 func (w *Walker) readIndex() {
-	entries, err := ParseSplitIndex(w.Git.index, func(name string) ([]byte, error) {
-		if b := w.Git.shared[name]; b != nil {
-			return b, nil
-		}
-		return nil, fs.ErrNotExist
-	})
+	entries, err := parseIndexFiles(w.Git.index, w.Git.shared)
 	if err != nil {
 		w.Note(penstock.Note{
 			Code: "git-index", Place: ".git/index",
