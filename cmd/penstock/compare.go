@@ -58,8 +58,8 @@ func (b *before) key() []byte {
 func (a *app) compare(c *checked, s *settings, targets []string, known *before) error {
 	c.compared = known.compare(c.result.Findings, s.fromRoot())
 	c.result.Notes = append(c.result.Notes, c.compared.notes...)
-	if len(c.compared.result.Gone) == 0 {
-		return nil
+	if len(c.compared.result.Gone) == 0 || s.change != nil {
+		return nil // a scan of what differs says nothing of the rest
 	}
 	covered, err := a.covered(s, targets, c.result)
 	if err != nil {

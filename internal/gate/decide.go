@@ -159,7 +159,7 @@ func (d *decider) finding(f *penstock.Finding) {
 		f.Suppressed = nil
 		f.Reason = "it is gone"
 		if d.compare != nil {
-			f.Reason = "it was known in " + d.compare.Origin + " and is gone"
+			f.Reason = "it was known in " + d.compare.Origin + " and is gone from there"
 		}
 		d.count(f.Status)
 		return
@@ -182,7 +182,7 @@ func (d *decider) finding(f *penstock.Finding) {
 		}
 		d.suspensions(f, lost)
 		// The numbers of the verdict leave out what is accepted elsewhere.
-		if f.Suppressed == nil || f.Suppressed.Kind == "baseline" {
+		if f.Suppressed == nil || f.Suppressed.Kind == "baseline" && d.compare.Place != "" {
 			d.count(f.Status)
 		}
 	}
@@ -563,7 +563,7 @@ func (d *decider) suppressedReason(total int) string {
 }
 
 // comparedReason says how the run stands to what was known, but for findings that
-// something else than a baseline suppresses.
+// something else than that suppresses.
 func (d *decider) comparedReason() string {
 	text := fmt.Sprintf("compared with %s: %d new, %d unchanged, %d fixed", d.compare.Origin,
 		d.status[penstock.StatusNew], d.status[penstock.StatusUnchanged], d.status[penstock.StatusFixed]+d.compare.Gone)

@@ -230,7 +230,7 @@ func (d *decider) suspensions(f *penstock.Finding, list []suspend) {
 		hint = "look at it again; then: penstock baseline write"
 	}
 	for _, s := range list {
-		why := "the flagged code changed since it was accepted"
+		why := "the flagged code or what is around it changed since it was accepted"
 		if s.how == foreign {
 			why = "it was accepted for other code"
 		}
@@ -242,7 +242,7 @@ func (d *decider) suspensions(f *penstock.Finding, list []suspend) {
 func (d *decider) unchanged(f *penstock.Finding, at Threshold, key string) string {
 	how := "known in " + d.compare.Origin
 	if _, exact, _ := d.compare.standing(f); !exact {
-		how += ", though its code has changed"
+		how += ", though it or what is around it has changed"
 	}
 	return fmt.Sprintf("%s is at or above %s (%s), but %s: only new findings block", f.Severity, at, key, how)
 }
@@ -263,7 +263,7 @@ func (d *decider) newness(f *penstock.Finding, list []suspend) string {
 	}
 	for _, s := range list {
 		if s.how == suspended {
-			return fmt.Sprintf("; known in %s, but its code changed since it was accepted at %s", d.compare.Origin, s.place)
+			return fmt.Sprintf("; known in %s, but it or what is around it changed since it was accepted at %s", d.compare.Origin, s.place)
 		}
 	}
 	return ""

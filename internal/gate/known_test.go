@@ -62,7 +62,7 @@ func TestDecideCompared(t *testing.T) {
 	}
 	const blocks = "blocks: high is at or above high (block)"
 	const old = "high is at or above high (block), but known in the base 1234abcd: only new findings block"
-	const oldChanged = "high is at or above high (block), but known in the base 1234abcd, though its code has changed: only new findings block"
+	const oldChanged = "high is at or above high (block), but known in the base 1234abcd, though it or what is around it has changed: only new findings block"
 	const excepted = "exception: suppressed by exception of @team until 2026-12-31: demo"
 	for _, c := range []struct {
 		name       string
@@ -105,7 +105,7 @@ func TestDecideCompared(t *testing.T) {
 		{
 			name: "fixed counts for nothing", known: []string{"a"},
 			findings: []*penstock.Finding{{Rule: "secrets/a", Severity: penstock.Critical, Status: penstock.StatusFixed, Suppressed: &penstock.Suppression{Kind: "inline"}}}, was: []string{""},
-			want: "pass 0/0/0 0/0/1", each: []string{"fixed it was known in the base 1234abcd and is gone"},
+			want: "pass 0/0/0 0/0/1", each: []string{"fixed it was known in the base 1234abcd and is gone from there"},
 		},
 		{
 			name: "a baseline suppresses what it holds", known: []string{"a"}, baseline: true,
@@ -143,7 +143,7 @@ func TestDecideCompared(t *testing.T) {
 		{
 			name: "by path, edited", known: []string{"a/x"}, exceptions: []Exception{exception("secrets/*", "a/x")},
 			findings: []*penstock.Finding{at("a/x")}, was: []string{"~0"},
-			want: "block 1/1/0 1/0/0", each: []string{"new " + blocks + "; known in the base 1234abcd, but its code changed since it was accepted at e:1"},
+			want: "block 1/1/0 1/0/0", each: []string{"new " + blocks + "; known in the base 1234abcd, but it or what is around it changed since it was accepted at e:1"},
 			notes: []string{"exception-suspended e:1"},
 		},
 		{
@@ -307,7 +307,7 @@ func TestDecideTwice(t *testing.T) {
 	}
 	want := []string{
 		"1 finding at or above high blocks (1 high), by the policy's block", "1 finding is suppressed: 1 by baseline",
-		"compared with the base 1234abcd: 1 new, 2 unchanged, 0 fixed; only new findings block",
+		"compared with the base 1234abcd: 1 new, 1 unchanged, 0 fixed; only new findings block",
 	}
 	if d := cmp.Diff(want, v.Reasons); d != "" {
 		t.Errorf("reasons (-want +got):\n%s", d)
