@@ -114,7 +114,7 @@ configuration; 3 nothing to check; 64 wrong use; 130 interrupted.`,
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		a.scanCommand(), a.reportCommand(), a.explainCommand(), a.rulesCommand(), a.fixCommand(),
+		a.scanCommand(), a.reportCommand(), a.explainCommand(), a.rulesCommand(), a.fixCommand(), a.baselineCommand(),
 		a.configCommand(), a.initCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	for _, c := range root.Commands() {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -99,6 +98,8 @@ type checked struct {
 	result  *scan.Result
 	verdict penstock.Verdict
 	ci      ci
+	// compared is what the run gave against a baseline, nil for none.
+	compared *compared
 }
 
 // records yields the whole stream: the scan's records, the verdict, the end.
@@ -113,19 +114,28 @@ func (r *checked) records(each func(penstock.Record) error) error {
 	}
 	end := penstock.End{Totals: r.result.Totals, Findings: map[string]int{}}
 	for _, f := range r.result.Findings {
-		if f.Suppressed == nil {
+		if f.Suppressed == nil && f.Status != penstock.StatusFixed {
 			end.Findings[f.Severity.String()]++
 		}
 	}
 	return each(&end)
 }
 
-// check scans and asks the gate. What is read from the tree here, configuration,
-// exceptions and ignore lists, is to come from the base of a change once git
-// objects can be read: find, exceptions and ignores take it from an os.Root, in
-// whose place the base's tree comes then. Everything that the user wrote is read before,
-// so that a typing error does not cost a scan.
+// check scans and asks the gate. What decides on the check, configuration,
+// exceptions, ignore lists and baseline, comes from the base where a change is
+// checked (settings.project). Everything that the user wrote is read before, so
+// that a typing error does not cost a scan.
 func (a *app) check(ctx context.Context, s *settings, targets []string) (*checked, error) {
+	known, digest, err := s.baseline()
+	if err != nil {
+		return nil, err
+	}
+	return a.checkAgainst(ctx, s, targets, known, digest)
+}
+
+// checkAgainst is check with what the baseline knows; nil, or no more than a salt,
+// for nothing. The digest is that of its file.
+func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, known *before, digest string) (*checked, error) {
 	started := a.now()
 	ruleFiles, err := s.ruleFiles()
 	if err != nil {
@@ -140,9 +150,6 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	}
 	var notes []*penstock.Note
 	if in.Ignores, notes, err = s.ignores(targets); err != nil {
-		return nil, err
-	}
-	if in.Baseline, err = s.baseline(); err != nil {
 		return nil, err
 	}
 	selected, dropped := s.selected(a.engines)
@@ -166,7 +173,7 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	cfg := scan.Config{
 		Roots: targets, Stdin: a.in,
 		Engines: a.engines, Select: selected,
-		Setup:   penstock.Setup{RuleFiles: ruleFiles, SkipRules: s.Scan.SkipRules, DecodeDepth: s.Scan.DecodeDepth, Key: cache.key},
+		Setup:   penstock.Setup{RuleFiles: ruleFiles, SkipRules: s.Scan.SkipRules, DecodeDepth: s.Scan.DecodeDepth, Key: cache.key, Salt: known.key()},
 		Exclude: s.Scan.Exclude, NoIgnores: s.Gate.NoIgnores, NoGit: s.Scan.NoGitignore,
 		Jobs: s.Scan.Jobs, Limits: s.Scan.Limits.scan(), Sandbox: s.Scan.Sandbox,
 		CacheDir: cache.dir, CacheReadOnly: cache.readOnly,
@@ -185,23 +192,34 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	if c.result, err = scan.Run(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if err := s.addChanged(c.result, targets); err != nil {
-		return nil, err
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	notes = append(notes, s.notes...)
 	notes = append(notes, s.weakens(c)...)
-	if c.ci.Fork && !s.named && s.change == nil && (s.path != "" || len(in.Exceptions) > 0 || len(in.Ignores) > 0) {
+	if c.ci.Fork && !s.named && s.change == nil && (s.path != "" || len(in.Exceptions) > 0 || len(in.Ignores) > 0 || digest != "") {
 		notes = append(notes, &penstock.Note{
 			Code:    "config-untrusted",
-			Message: "the configuration, exceptions and ignore lists come from the change that is checked, which is from a fork",
+			Message: "the configuration, exceptions, ignore lists and baseline come from the change that is checked, which is from a fork",
 			Hint:    "give the job a configuration of your own by --config, and --no-ignores",
 		})
 	}
 	c.result.Notes = append(c.result.Notes, notes...)
-	c.result.Header.Config = s.digest(in)
+	c.result.Header.Config = s.digest(in, digest)
+	if known != nil && known.place != "" {
+		if err := a.compare(c, s, cfg.Roots, known); err != nil {
+			return nil, err
+		}
+		in.Baseline = c.compared.gate
+	}
+	if s.change != nil {
+		if in.Base, err = a.compareBase(c, s, cfg.Roots); err != nil {
+			return nil, err
+		}
+		if err := s.addChanged(c.result, targets); err != nil {
+			return nil, err
+		}
+	}
 
 	in.Rules, in.Findings, in.Totals, in.Notes = c.result.Rules, c.result.Findings, c.result.Totals, c.result.Notes
 	in.Whole = s.whole(targets, selected, a.engines)
@@ -253,7 +271,7 @@ func (s *settings) selected(all []penstock.Engine) ([]string, *penstock.Note) {
 // whole reports whether the run covers the project, so that an exception without
 // a finding is one without use.
 func (s *settings) whole(targets, selected []string, all []penstock.Engine) bool {
-	if len(s.Scan.SkipRules) > 0 || len(selected) > 0 && len(selected) < len(all) {
+	if s.change != nil || len(s.Scan.SkipRules) > 0 || len(selected) > 0 && len(selected) < len(all) {
 		return false
 	}
 	for _, t := range targets {
@@ -348,36 +366,6 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// baseline reads the jsonl file of an earlier run.
-func (s *settings) baseline() (*gate.Baseline, error) {
-	name := s.Gate.Baseline
-	if name == "" {
-		return nil, nil
-	}
-	hint := "it was named by " + s.origin["gate.baseline"] + "; make one with: penstock scan --output jsonl=FILE"
-	data, err := s.files("gate.baseline").read(name, maxBaseline)
-	if err != nil {
-		return nil, &penstock.Error{Message: "read baseline", Hint: hint, Err: err}
-	}
-	var c collect
-	if err := report.Replay(bytes.NewReader(data), &c); err != nil {
-		return nil, &penstock.Error{Message: "read baseline " + name, Hint: hint, Err: err}
-	}
-	return gate.NewBaseline(filepath.ToSlash(name), c.findings), nil
-}
-
-// collect is a sink that keeps the findings.
-type collect struct{ findings []*penstock.Finding }
-
-func (c *collect) Record(r penstock.Record) error {
-	if f, ok := r.(*penstock.Finding); ok {
-		c.findings = append(c.findings, f)
-	}
-	return nil
-}
-
-func (c *collect) Close() error { return nil }
-
 // smallFile is a limit that would leave out ordinary source files.
 const smallFile = 256 << 10
 
@@ -434,7 +422,7 @@ func (s *settings) weakens(c *checked) []*penstock.Note {
 // digest identifies everything but the tree, the rules and the build that the
 // verdict depends on. How many processors work on it and where it is shown are
 // no part of it.
-func (s *settings) digest(in gate.Input) string {
+func (s *settings) digest(in gate.Input, baseline string) string {
 	scan := s.Scan
 	scan.Jobs, scan.NoCache, scan.Rules = 0, false, nil
 	b, err := json.Marshal(struct {
@@ -442,7 +430,8 @@ func (s *settings) digest(in gate.Input) string {
 		Gate       gate.Policy
 		Exceptions []gate.Exception
 		Ignores    []gate.Ignore
-	}{scan, s.Gate, in.Exceptions, in.Ignores})
+		Baseline   string `json:",omitempty"`
+	}{scan, s.Gate, in.Exceptions, in.Ignores, baseline})
 	if err != nil {
 		panic(err) // plain data: a programmer's error
 	}
