@@ -328,12 +328,22 @@ func (a *app) changeError(c *change, err error) error {
 		e.Hint = "fetch more of the history: " + detectCI(a.env).deepen()
 	case errors.As(err, &ref) && errors.Is(err, source.ErrNoRef):
 		e.Message = fmt.Sprintf("%q names no commit here", ref.name)
-		e.Hint = "if it is a branch of the remote, fetch it first: git fetch origin " + strings.TrimPrefix(ref.name, "origin/")
 		e.Err = nil
+		// A hint is copied into a shell.
+		if branch := strings.TrimPrefix(ref.name, "origin/"); plainBranch(branch) {
+			e.Hint = "if it is a branch of the remote, fetch it first: git fetch origin " + branch
+		}
 	case errors.Is(err, source.ErrMissing) && c.git.Partial():
 		e.Hint = "this is a partial clone; fetch what it lacks: git fetch --refetch --no-filter"
 	}
 	return e
+}
+
+func plainBranch(name string) bool {
+	rest := strings.TrimFunc(name, func(r rune) bool {
+		return r == '-' || r == '_' || r == '.' || r == '/' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+	})
+	return name != "" && rest == "" && !strings.HasPrefix(name, "-")
 }
 
 // auto finds the change that the CI system runs for, or outside of one what

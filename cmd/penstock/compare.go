@@ -41,7 +41,7 @@ func baseOf(origin string, findings []*penstock.Finding, renames map[string]stri
 	b.observed = identity.Observe(findings)
 	for _, o := range b.observed {
 		f := findings[o.Finding]
-		b.old = append(b.old, gate.Old{Rule: f.Rule, Path: o.Path, Line: o.Line, Fingerprint: f.Fingerprint})
+		b.old = append(b.old, gate.Old{Rule: f.Rule, Path: o.Path, Line: o.Line, Fingerprint: f.Fingerprint, Ignored: f.Suppressed != nil})
 	}
 	return b
 }

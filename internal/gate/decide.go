@@ -187,6 +187,7 @@ func (d *decider) finding(f *penstock.Finding) {
 		}
 	}
 	if s := f.Suppressed; s != nil {
+		d.ignoreAdded(f)
 		if d.suppressed == nil {
 			d.suppressed = make(map[string]int)
 		}
@@ -220,6 +221,22 @@ func (d *decider) finding(f *penstock.Finding) {
 	}
 	t.total++
 	t.count[min(max(f.Severity, 0), penstock.Critical)]++
+}
+
+// ignoreAdded says that the change itself brings the mark that suppresses what it
+// brings. The mark counts, as it does in every run, but somebody has to see it.
+func (d *decider) ignoreAdded(f *penstock.Finding) {
+	s := f.Suppressed
+	if d.in.Base == nil || s.Kind != "inline" && s.Kind != "gitleaks:allow" {
+		return
+	}
+	for n := range 1 + len(f.Places) {
+		if w := d.in.Base.was(f, n); w.compared && (w.old == nil || !w.old.Ignored) {
+			d.note("ignore-added", s.Place, "let an owner of the check approve it, or remove it",
+				"the change itself adds the mark that suppresses %s here", f.Rule)
+			return
+		}
+	}
 }
 
 func (d *decider) count(s penstock.Status) {
@@ -457,7 +474,8 @@ func (d *decider) verdict() penstock.Verdict {
 		v.Reasons = append(v.Reasons, fmt.Sprintf("%s at or above %s %s (%s), by the policy's %s",
 			count(t.total, "finding", "findings"), t.at, plural(t.total, "blocks", "block"), t.severities(), key))
 	}
-	nothing := Nothing(d.in.Totals) && len(d.in.Findings) == 0
+	// A change may change nothing that can be checked.
+	nothing := d.in.Base == nil && Nothing(d.in.Totals) && len(d.in.Findings) == 0
 	v.Pass = v.Blocking == 0 && !nothing && (!v.Incomplete || p.Incomplete == WarnUnread)
 	if v.Incomplete {
 		v.Reasons = append(v.Reasons, d.incompleteReason(missed))
@@ -536,6 +554,8 @@ func nothingReason(t penstock.Totals) string {
 
 func (d *decider) passReason() string {
 	switch {
+	case d.in.Base != nil && Nothing(d.in.Totals) && len(d.in.Findings) == 0:
+		return "nothing changed that could be checked"
 	case d.open == 0:
 		return "no open findings"
 	case d.old > 0:

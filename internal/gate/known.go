@@ -33,6 +33,8 @@ type Old struct {
 	Line       int
 	// Fingerprint is empty where it is not known.
 	Fingerprint string
+	// Ignored is true where a mark in the file already suppressed it.
+	Ignored bool
 }
 
 // Match is what one place of a finding was: an index in Comparison.Old, or -1 if
