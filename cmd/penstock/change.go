@@ -340,6 +340,9 @@ func (a *app) changeError(c *change, err error) error {
 // differs from the remote's main branch. False means that there is none and all
 // files are to be checked: a push, a schedule, a tag.
 func (a *app) auto(c *change) (bool, error) {
+	if a.env("PRE_COMMIT") == "1" {
+		return a.preCommit(c)
+	}
 	env := detectCI(a.env)
 	if env.Name == "" {
 		for _, ref := range []string{"refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"} {
@@ -388,6 +391,32 @@ func (a *app) auto(c *change) (bool, error) {
 		return true, nil
 	}
 	return false, refError{cmp.Or(cmp.Or(env.Target...), "the target branch"), source.ErrNoRef}
+}
+
+// preCommit finds what the hook framework pre-commit runs for: a range of commits,
+// what is staged, or with nothing staged, as in a run over all files, everything.
+func (a *app) preCommit(c *change) (bool, error) {
+	from, to := a.env("PRE_COMMIT_FROM_REF"), a.env("PRE_COMMIT_TO_REF")
+	if from != "" && to != "" {
+		return true, c.between(from + ".." + to)
+	}
+	if err := c.staged(); err != nil {
+		return false, err
+	}
+	before, err := c.at(c.view.Base)
+	if err != nil {
+		return false, err
+	}
+	staged, err := c.index()
+	if err != nil {
+		return false, err
+	}
+	some := errors.New("something is staged")
+	err = c.git.DiffIndex(before.tree, staged, func(source.Change) error { return some })
+	if err == nil || errors.Is(err, some) {
+		return err != nil, nil
+	}
+	return false, err
 }
 
 // own are the project's own files that decide on the check: configuration,
