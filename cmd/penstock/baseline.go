@@ -258,7 +258,7 @@ func (a *app) writeBaseline(cmd *cobra.Command, targets []string, output string,
 	all := rooted(c.result.Findings, s.fromRoot())
 	open := slices.Clone(all)
 	open = slices.DeleteFunc(open, func(f *penstock.Finding) bool { return f.Suppressed != nil || f.Status == penstock.StatusFixed })
-	next := identity.NewBaseline(old.Salt, version, firstSeen(c), open)
+	next := identity.NewBaseline(old.Salt, version, firstSeen(targets, c), open)
 	known := 0
 	for _, p := range identity.Match(old.Observations(), next.Observations(), identity.Options{}).Pairs {
 		next.Entries[p.New].Since = cmp.Or(old.Entries[p.Old].Since, next.Entries[p.New].Since)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"penstock/internal/gate"
 	"penstock/internal/identity"
 	"penstock/internal/scan"
+	"penstock/internal/source"
 )
 
 // before is what was known before a run: the base of a range, or a baseline. All
@@ -341,12 +341,34 @@ func (s *settings) skips(r penstock.Rule) bool {
 	})
 }
 
-// firstSeen is the commit that entries of a baseline name: what the run checked,
-// if it knows that.
-func firstSeen(c *checked) string {
-	id := cmp.Or(c.result.Header.Head, c.ci.Commit)
+// firstSeen is the commit that new entries of a baseline name: the one that is
+// checked out, or what the CI system says of it; empty if neither is known.
+func firstSeen(targets []string, c *checked) string {
+	if id, err := headOf(targets); err == nil {
+		return id
+	}
+	id := c.ci.Commit
 	if n := len(id); (n == 40 || n == 64) && strings.Trim(id, "0123456789abcdef") == "" {
 		return id
 	}
 	return ""
+}
+
+func headOf(targets []string) (string, error) {
+	top, err := repositoryOf(targets)
+	if err != nil {
+		return "", err
+	}
+	dirs, err := source.FindGit(top, source.GitOptions{})
+	if err != nil {
+		return "", err
+	}
+	defer dirs.Close()
+	git, err := source.OpenGit(dirs)
+	if err != nil {
+		return "", err
+	}
+	defer git.Close()
+	id, err := git.Resolve("HEAD")
+	return id.String(), err
 }
