@@ -78,6 +78,7 @@ func Decide(in Input) (penstock.Verdict, []*penstock.Note) {
 	for _, f := range in.Findings {
 		d.finding(f)
 	}
+	d.addedMarks()
 	d.unused()
 	return d.verdict(), d.notes
 }
@@ -125,6 +126,7 @@ type decider struct {
 	owner      owner
 	status     map[penstock.Status]int
 	old        int // open findings that would block if they were new
+	marks      []string // added by the change, where they stand
 	notes      []*penstock.Note
 }
 
@@ -232,11 +234,25 @@ func (d *decider) ignoreAdded(f *penstock.Finding) {
 	}
 	for n := range 1 + len(f.Places) {
 		if w := d.in.Base.was(f, n); w.compared && (w.old == nil || !w.old.Ignored) {
-			d.note("ignore-added", s.Place, "let an owner of the check approve it, or remove it",
-				"the change itself adds the mark that suppresses %s here", f.Rule)
+			d.marks = append(d.marks, s.Place)
 			return
 		}
 	}
+}
+
+func (d *decider) addedMarks() {
+	slices.Sort(d.marks)
+	marks := slices.Compact(d.marks)
+	if len(marks) == 0 {
+		return
+	}
+	const shown = 3
+	text := strings.Join(marks[:min(shown, len(marks))], ", ")
+	if n := len(marks) - shown; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	d.note("ignore-added", "", "let an owner of the check approve what is suppressed; --all shows it",
+		"the change itself adds %s that %s what it brings: %s", count(len(marks), "mark", "marks"), plural(len(marks), "suppresses", "suppress"), text)
 }
 
 func (d *decider) count(s penstock.Status) {
