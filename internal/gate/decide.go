@@ -125,7 +125,7 @@ type decider struct {
 	compare    *Comparison // decides on the status; nil for none
 	owner      owner
 	status     map[penstock.Status]int
-	old        int // open findings that would block if they were new
+	old        int      // open findings that would block if they were new
 	marks      []string // added by the change, where they stand
 	notes      []*penstock.Note
 }
