@@ -481,7 +481,7 @@ func changedRule() penstock.Rule {
 // changedConfig finds what a change does to the files that decide on its check.
 func (s *settings) changedConfig(targets []string) ([]*penstock.Finding, error) {
 	c := s.change
-	if c == nil {
+	if c == nil || s.skips(changedRule()) {
 		return nil, nil
 	}
 	var findings []*penstock.Finding

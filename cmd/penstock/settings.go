@@ -307,7 +307,7 @@ func (s *settings) check(engines []penstock.Engine) error {
 	if s.Version != 1 {
 		return wrong("version", fmt.Sprintf("version %d is not known", s.Version), "this penstock reads version: 1")
 	}
-	if err := s.Gate.Check(append(names, "user")); err != nil {
+	if err := s.Gate.Check(append(names, "user", "gate")); err != nil {
 		k := err.(*gate.KeyError)
 		hint := ""
 		if k.Name != "" {
