@@ -94,8 +94,8 @@ func TestActionRuns(t *testing.T) {
 		t.Fatalf("the right digest was refused: %s", out)
 	}
 
-	out, code := run(t, 1, append(base, "SCAN_PATH=-x; touch pwned", "FAIL_ON=low", "ARGS=--all $(touch pwned) `id`", "SARIF=a b.sarif")...)
-	want := "<scan>\n<--output>\n<sarif=a b.sarif>\n<--fail-on>\n<low>\n<--all>\n<$(touch>\n<pwned)>\n<`id`>\n<-->\n<-x; touch pwned>\n"
+	out, code := run(t, 1, append(base, "SCAN_PATH=-x; touch pwned", "FAIL_ON=low", "SINCE=--x y", "ARGS=--all $(touch pwned) `id`", "SARIF=a b.sarif")...)
+	want := "<scan>\n<--output>\n<sarif=a b.sarif>\n<--fail-on>\n<low>\n<--since=--x y>\n<--all>\n<$(touch>\n<pwned)>\n<`id`>\n<-->\n<-x; touch pwned>\n"
 	if out != want || code != 1 {
 		t.Errorf("exit code %d, arguments:\n%swant exit code 1 and:\n%s", code, out, want)
 	}
@@ -106,7 +106,7 @@ func TestActionRuns(t *testing.T) {
 	if got, want := string(b), "sarif=a b.sarif\nexit-code=1\n"; got != want {
 		t.Errorf("outputs %q, want %q", got, want)
 	}
-	if out, code := run(t, 1, append(base, "SCAN_PATH=.", "FAIL_ON=", "ARGS=", "SARIF=a\nexit-code=0")...); code != 64 {
+	if out, code := run(t, 1, append(base, "SCAN_PATH=.", "FAIL_ON=", "SINCE=", "ARGS=", "SARIF=a\nexit-code=0")...); code != 64 {
 		t.Errorf("a forged output line was accepted (exit code %d): %s", code, out)
 	}
 }

@@ -59,8 +59,8 @@ const (
 	ReasonVanished   Reason = "vanished" // gone between listing and reading
 	ReasonChanged    Reason = "changed"  // changed while it was read
 	ReasonIO         Reason = "io"
-	ReasonMissing    Reason = "missing" // an object that the repository does not hold
-	ReasonDamaged    Reason = "damaged" // an object that is not what its id says
+	ReasonMissing    Reason = "missing"     // an object that the repository does not hold
+	ReasonDamaged    Reason = "damaged"     // an object that is not what its id says
 	ReasonArchive    Reason = "archive"     // damaged, encrypted or unsupported container
 	ReasonArchiveCap Reason = "archive-cap" // entry, total, ratio, count or depth cap
 	ReasonUnsafeName Reason = "unsafe-name" // a member that names a place outside its container

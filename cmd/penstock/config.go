@@ -83,7 +83,7 @@ func (a *app) checkConfig(cmd *cobra.Command, targets []string) error {
 			return err
 		}
 	}
-	if _, err := s.baseline(); err != nil {
+	if _, _, err := s.baseline(); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(a.out, "%s is good: %d keys, %d exceptions, %d rule files\n", plain(s.path), len(s.keys), len(exceptions), len(files))

@@ -36,8 +36,8 @@ func addRuleFlags(cmd *cobra.Command) {
 	addConfigFlags(cmd)
 }
 
-// allRules are the built-in rules and those of the user's files, sorted by id,
-// and these files.
+// allRules are the built-in rules, that of a change to its own check, and those of
+// the user's files, sorted by id, and these files.
 func (a *app) allRules(cmd *cobra.Command) ([]penstock.Rule, []penstock.RuleFile, error) {
 	s, err := a.load(cmd, []string{"."})
 	if err != nil {
@@ -47,7 +47,7 @@ func (a *app) allRules(cmd *cobra.Command) ([]penstock.Rule, []penstock.RuleFile
 	if err != nil {
 		return nil, nil, err
 	}
-	var rules []penstock.Rule
+	rules := []penstock.Rule{changedRule()}
 	for _, e := range a.engines {
 		if e.Rules == nil {
 			continue

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 type fixOptions struct {
 	write, unsafe bool
 	rule          string
+	history       bool
+	from          string
 }
 
 func (a *app) fixCommand() *cobra.Command {
@@ -31,9 +34,19 @@ func (a *app) fixCommand() *cobra.Command {
 redacted in it. With --write the edits are made: only inside the folder, only if
 the file is as it was, and only if a new scan of the edited file has lost the
 finding. An edit that needs a hand after it is made with --unsafe only. What a
-person must do, such as revoking a credential, is listed and comes first.`,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.fix(cmd, orHere(args), &o) },
+person must do, such as revoking a credential, is listed and comes first.
+
+With --history it prints how to rotate each secret in the history of git and then
+how to take it out, as commands; nothing is run and no value is shown. --from
+reads the stream of an earlier scan, "-" for standard input.`,
+		Example: "  penstock fix --write\n  penstock scan --history --output jsonl=history.jsonl\n  penstock fix --history --from history.jsonl",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.history || o.from != "" {
+				return a.fixHistory(cmd, args, &o)
+			}
+			return a.fix(cmd, orHere(args), &o)
+		},
 	}
 	for _, opt := range options() {
 		switch opt.flag {
@@ -45,6 +58,8 @@ person must do, such as revoking a credential, is listed and comes first.`,
 	addConfigFlags(cmd)
 	cmd.Flags().BoolVar(&o.write, "write", false, "make the edits")
 	cmd.Flags().BoolVar(&o.unsafe, "unsafe", false, "also take edits that may need a hand after them")
+	cmd.Flags().BoolVar(&o.history, "history", false, "print how to rotate and purge the secrets in history")
+	cmd.Flags().StringVar(&o.from, "from", "", "with --history: the jsonl stream of an earlier scan")
 	cmd.Flags().StringVar(&o.rule, "rule", "", "only findings of this rule")
 	return cmd
 }
@@ -72,7 +87,7 @@ func (a *app) fix(cmd *cobra.Command, targets []string, o *fixOptions) error {
 	defer root.Close()
 	var open []*penstock.Finding
 	for _, f := range c.result.Findings {
-		if f.Suppressed == nil && (o.rule == "" || o.rule == f.Rule) {
+		if f.Suppressed == nil && f.Status != penstock.StatusFixed && (o.rule == "" || o.rule == f.Rule) {
 			open = append(open, f)
 		}
 	}
@@ -104,6 +119,71 @@ func (a *app) fix(cmd *cobra.Command, targets []string, o *fixOptions) error {
 		fmt.Fprintf(a.out, "wrote %s\n", plain(f.Path))
 	}
 	return errors.Join(errs...)
+}
+
+// fixHistory prints what to do about secrets in history. It changes nothing.
+func (a *app) fixHistory(cmd *cobra.Command, targets []string, o *fixOptions) error {
+	read, err := a.historySource(targets, o)
+	if err != nil {
+		return err
+	}
+	s := newSettings()
+	if err := a.loadEnv(s); err != nil {
+		return err
+	}
+	if err := loadFlags(cmd, s); err != nil {
+		return err
+	}
+	tty, width := a.terminal(a.out)
+	buf := bufio.NewWriterSize(a.out, 64<<10)
+	guide := report.NewPurge(buf, report.Options{Color: report.ColorMode(s.Report.Color, a.env, tty), Width: width})
+	if o.rule != "" {
+		guide = oneRule{guide, o.rule}
+	}
+	if err := read(cmd.Context(), guide); err != nil {
+		return err
+	}
+	if err := guide.Close(); err != nil {
+		return err
+	}
+	return buf.Flush()
+}
+
+// historySource is where the records of a run over history come from: a stream
+// that was kept. A scan made on the spot comes in here, as a function that gives
+// the records of its result to the sink.
+func (a *app) historySource(targets []string, o *fixOptions) (func(context.Context, report.Sink) error, error) {
+	switch {
+	case !o.history:
+		return nil, usage("add --history", "--from is for --history")
+	case o.write || o.unsafe:
+		return nil, usage("leave out --write and --unsafe; run the commands yourself", "--history changes nothing")
+	case o.from == "":
+		return nil, usage("first: penstock scan --history --output jsonl=history.jsonl, then give --from history.jsonl", "--history needs --from FILE")
+	case len(targets) > 0:
+		return nil, usage("leave out the paths", "with --from there is nothing to scan")
+	}
+	return func(_ context.Context, sink report.Sink) error {
+		in, done, err := a.openStream(o.from)
+		if err != nil {
+			return err
+		}
+		defer done()
+		return report.Replay(in, sink)
+	}, nil
+}
+
+// oneRule hands on the findings of one rule only.
+type oneRule struct {
+	report.Sink
+	rule string
+}
+
+func (s oneRule) Record(r penstock.Record) error {
+	if f, ok := r.(*penstock.Finding); ok && f.Rule != s.rule {
+		return nil
+	}
+	return s.Sink.Record(r)
 }
 
 // fixBase is the folder in which files may be changed: the deepest one that

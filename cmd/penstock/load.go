@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"penstock"
 	"penstock/internal/syntax"
@@ -23,7 +24,7 @@ const (
 	maxConfig   = 1 << 20
 	maxRuleFile = 16 << 20
 	maxRules    = 64 << 20 // all rule files together
-	maxBaseline = 1 << 30
+	maxBaseline = 64 << 20
 )
 
 // configNames are looked for in each folder, in this order.
@@ -47,6 +48,8 @@ type settings struct {
 	fromFile map[string]bool
 	keys     syntax.Keys
 	notes    []*penstock.Note
+	// change is what is checked in place of all files, nil for these.
+	change *change
 }
 
 // codeOf is the exit code of a wrong value: a wrong flag is wrong use, a wrong
@@ -73,6 +76,13 @@ func (a *app) load(cmd *cobra.Command, targets []string) (*settings, error) {
 	var err error
 	if s.root, err = projectRoot(targets); err != nil {
 		return nil, err
+	}
+	// What is compared decides from where the configuration is read.
+	if s.change, err = a.loadChange(cmd, targets); err != nil {
+		return nil, err
+	}
+	if s.change != nil && s.change.bare {
+		s.root = s.change.top
 	}
 	if err := a.loadFile(cmd, s, targets); err != nil {
 		return nil, err
@@ -139,19 +149,14 @@ func (s *settings) find(targets []string) ([]byte, error) {
 	if err != nil || from == "" {
 		return nil, err
 	}
-	tree, err := os.OpenRoot(top)
-	if err != nil {
-		return nil, nil // the scan says what is wrong with the target
+	if s.change != nil {
+		top = s.change.top
 	}
-	defer tree.Close()
+	tree := s.project(top)
 	for dir := from; ; dir = filepath.Dir(dir) {
-		rel, err := filepath.Rel(top, dir)
-		if err != nil {
-			return nil, err
-		}
 		var found []string
 		for _, name := range configNames {
-			if _, err := tree.Lstat(filepath.Join(rel, name)); err == nil {
+			if tree.exists(filepath.Join(dir, name)) {
 				found = append(found, name)
 			}
 		}
@@ -163,7 +168,7 @@ func (s *settings) find(targets []string) ([]byte, error) {
 			}
 		case len(found) == 1:
 			s.path, s.root = displayPath(filepath.Join(dir, found[0])), dir
-			data, err := readIn(tree, filepath.Join(rel, found[0]), maxConfig)
+			data, err := tree.read(filepath.Join(dir, found[0]), maxConfig)
 			if err != nil {
 				return nil, &penstock.Error{
 					Message: "read configuration " + s.path,
@@ -299,13 +304,17 @@ func openRegular(open opener, name string, limit int64) (*os.File, error) {
 	case !st.Mode().IsRegular():
 		err = &fs.PathError{Op: "read", Path: name, Err: errNotRegular}
 	case st.Size() > limit:
-		err = &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("%w: %d bytes, at most %d are read", errTooLarge, st.Size(), limit)}
+		err = tooLarge(name, st.Size(), limit)
 	}
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
+}
+
+func tooLarge(name string, size, limit int64) error {
+	return &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("%w: %d bytes, at most %d are read", errTooLarge, size, limit)}
 }
 
 func readRegular(open opener, name string, limit int64) ([]byte, error) {
@@ -326,39 +335,57 @@ func readNamed(name string, limit int64) ([]byte, error) {
 	return readRegular(os.OpenFile, name, limit)
 }
 
-// readIn reads a file of the tree; a link that leads out of it is refused.
-func readIn(tree *os.Root, name string, limit int64) ([]byte, error) {
-	return readRegular(tree.OpenFile, name, limit)
+// reader gives access to the files that an option names.
+type reader struct {
+	// base is the folder that their relative names count from.
+	base string
+	// tree is set where nobody vouched for who names them: then they must lie in
+	// the project.
+	tree *project
 }
 
-// files gives access to the files that an option names: relative to the current
-// folder where a flag or variable named them, to the project's root where the
-// configuration did, and then only inside it if nobody vouched for the file.
-func (s *settings) files(key string) (base string, open opener, done func(), err error) {
+// files is the reader of an option: relative to the current folder where a flag or
+// variable set it, to the project's root where the configuration did.
+func (s *settings) files(key string) reader {
 	if !s.fromFile[key] || s.origin[key] == "default" {
-		return "", os.OpenFile, func() {}, nil
+		return reader{}
 	}
 	if s.named {
-		return s.root, os.OpenFile, func() {}, nil
+		return reader{base: s.root}
 	}
-	tree, err := os.OpenRoot(s.root)
-	if err != nil {
-		return "", nil, nil, err
-	}
-	return "", tree.OpenFile, func() { tree.Close() }, nil
+	tree := s.project(s.root)
+	return reader{base: s.root, tree: &tree}
 }
 
-// readOption reads the file that an option names.
-func (s *settings) readOption(key, name string, limit int64) ([]byte, error) {
-	base, open, done, err := s.files(key)
-	if err != nil {
-		return nil, err
+func (r reader) at(name string) string {
+	if r.base == "" || filepath.IsAbs(name) {
+		return name
 	}
-	defer done()
-	if base != "" && !filepath.IsAbs(name) {
-		name = filepath.Join(base, name)
+	return filepath.Join(r.base, name)
+}
+
+func (r reader) read(name string, limit int64) ([]byte, error) {
+	if r.tree != nil {
+		return r.tree.read(r.at(name), limit)
 	}
-	return readRegular(open, name, limit)
+	return readRegular(os.OpenFile, r.at(name), limit)
+}
+
+// names lists a folder; nil means that name is none.
+func (r reader) names(name string) ([]string, error) {
+	if r.tree != nil {
+		return r.tree.names(r.at(name))
+	}
+	return folderNames(os.OpenFile, r.at(name))
+}
+
+// project reads the files below a folder, absolute: those on disk, or those of the
+// base of the change that is checked.
+func (s *settings) project(top string) project {
+	if c := s.change; c != nil && within(c.top, top) {
+		return c.before
+	}
+	return project{top: top}
 }
 
 // ruleFiles reads the rule files, and the .toml files of rule folders in the
@@ -367,15 +394,11 @@ func (s *settings) ruleFiles() ([]penstock.RuleFile, error) {
 	if len(s.Scan.Rules) == 0 {
 		return nil, nil
 	}
-	base, open, done, err := s.files("scan.rules")
-	if err != nil {
-		return nil, err
-	}
-	defer done()
+	in := s.files("scan.rules")
 	var files []penstock.RuleFile
 	total := 0
 	read := func(name string) error {
-		data, err := readRegular(open, name, maxRuleFile)
+		data, err := in.read(name, maxRuleFile)
 		if err != nil {
 			return ruleFileError(name, err)
 		}
@@ -386,10 +409,7 @@ func (s *settings) ruleFiles() ([]penstock.RuleFile, error) {
 		return nil
 	}
 	for _, name := range s.Scan.Rules {
-		if base != "" && !filepath.IsAbs(name) {
-			name = filepath.Join(base, name)
-		}
-		names, err := folder(open, name)
+		names, err := in.folder(name)
 		if err != nil {
 			return nil, ruleFileError(name, err)
 		}
@@ -419,7 +439,25 @@ func ruleFileError(name string, err error) error {
 
 // folder lists the .toml files of a folder; nil means that name is no folder. A
 // folder without rule files is an error: nobody names one on purpose.
-func folder(open opener, name string) ([]string, error) {
+func (r reader) folder(name string) ([]string, error) {
+	all, err := r.names(name)
+	if all == nil || err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, n := range all {
+		if strings.HasSuffix(n, ".toml") {
+			names = append(names, filepath.Join(name, n))
+		}
+	}
+	if names == nil {
+		return nil, errors.New("no .toml file in this folder")
+	}
+	return names, nil
+}
+
+// folderNames lists a folder in order; nil means that name is none.
+func folderNames(open opener, name string) ([]string, error) {
 	f, err := open(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -428,18 +466,12 @@ func folder(open opener, name string) ([]string, error) {
 	if st, err := f.Stat(); err != nil || !st.IsDir() {
 		return nil, err
 	}
-	entries, err := f.ReadDir(-1)
+	names, err := f.Readdirnames(-1)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".toml") {
-			names = append(names, filepath.Join(name, e.Name()))
-		}
-	}
 	if names == nil {
-		return nil, errors.New("no .toml file in this folder")
+		names = []string{}
 	}
 	slices.Sort(names)
 	return names, nil
@@ -535,6 +567,13 @@ func addFlags(cmd *cobra.Command) {
 			addFlag(cmd, o)
 		}
 	}
+	// What others call it.
+	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "base" {
+			name = "since"
+		}
+		return pflag.NormalizedName(name)
+	})
 	addConfigFlags(cmd)
 }
 

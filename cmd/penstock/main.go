@@ -30,9 +30,7 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == scan.WorkerArg {
 		os.Exit(scan.ServeWorker(engines()))
 	}
-	// What the parent holds is the result, which only grows; half the slack costs
-	// it little time and keeps parent and worker together small.
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(400) // until a run shows that it is large, see scan
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
 }
 
@@ -116,7 +114,7 @@ configuration; 3 nothing to check; 64 wrong use; 130 interrupted.`,
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		a.scanCommand(), a.reportCommand(), a.explainCommand(), a.rulesCommand(), a.fixCommand(),
+		a.scanCommand(), a.reportCommand(), a.explainCommand(), a.rulesCommand(), a.fixCommand(), a.baselineCommand(),
 		a.configCommand(), a.initCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	for _, c := range root.Commands() {

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -48,20 +48,30 @@ func (a *app) report(cmd *cobra.Command, name string) error {
 	if err := checkTargets(targets); err != nil {
 		return err
 	}
-	in := a.in
-	if name != "-" {
-		if in, err = openRegular(os.OpenFile, name, 1<<62); err != nil {
-			return &penstock.Error{Message: "read stream", Hint: "make one with: penstock scan --output jsonl=FILE", Err: err}
-		}
-		defer in.Close()
+	in, done, err := a.openStream(name)
+	if err != nil {
+		return err
 	}
+	defer done()
 	outs, err := a.openOutputs(targets, func(t target) report.Options { return a.sinkOptions(s, t, detectCI(a.env).Commit) })
 	if err != nil {
 		return err
 	}
-	if err := report.Replay(bufio.NewReaderSize(in, 64<<10), outs); err != nil {
+	if err := report.Replay(in, outs); err != nil {
 		outs.discard()
 		return err
 	}
 	return outs.commit()
+}
+
+// openStream opens a stream that was kept, "-" for standard input. done closes it.
+func (a *app) openStream(name string) (in io.Reader, done func(), err error) {
+	if name == "-" {
+		return a.in, func() {}, nil
+	}
+	f, err := openRegular(os.OpenFile, name, 1<<62)
+	if err != nil {
+		return nil, nil, &penstock.Error{Message: "read stream", Hint: "make one with: penstock scan --output jsonl=FILE", Err: err}
+	}
+	return f, func() { f.Close() }, nil
 }

@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,6 +98,8 @@ type checked struct {
 	result  *scan.Result
 	verdict penstock.Verdict
 	ci      ci
+	// compared is what the run gave against a baseline, nil for none.
+	compared *compared
 }
 
 // records yields the whole stream: the scan's records, the verdict, the end.
@@ -111,19 +114,28 @@ func (r *checked) records(each func(penstock.Record) error) error {
 	}
 	end := penstock.End{Totals: r.result.Totals, Findings: map[string]int{}}
 	for _, f := range r.result.Findings {
-		if f.Suppressed == nil {
+		if f.Suppressed == nil && f.Status != penstock.StatusFixed {
 			end.Findings[f.Severity.String()]++
 		}
 	}
 	return each(&end)
 }
 
-// check scans and asks the gate. What is read from the tree here, configuration,
-// exceptions and ignore lists, is to come from the base of a change once git
-// objects can be read: find, exceptions and ignores take it from an os.Root, in
-// whose place the base's tree comes then. Everything that the user wrote is read before,
-// so that a typing error does not cost a scan.
+// check scans and asks the gate. What decides on the check, configuration,
+// exceptions, ignore lists and baseline, comes from the base where a change is
+// checked (settings.project). Everything that the user wrote is read before, so
+// that a typing error does not cost a scan.
 func (a *app) check(ctx context.Context, s *settings, targets []string) (*checked, error) {
+	known, digest, err := s.baseline()
+	if err != nil {
+		return nil, err
+	}
+	return a.checkAgainst(ctx, s, targets, known, digest)
+}
+
+// checkAgainst is check with what the baseline knows; nil, or no more than a salt,
+// for nothing. The digest is that of its file.
+func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, known *before, digest string) (*checked, error) {
 	started := a.now()
 	ruleFiles, err := s.ruleFiles()
 	if err != nil {
@@ -140,9 +152,6 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	if in.Ignores, notes, err = s.ignores(targets); err != nil {
 		return nil, err
 	}
-	if in.Baseline, err = s.baseline(); err != nil {
-		return nil, err
-	}
 	selected, dropped := s.selected(a.engines)
 	if dropped != nil {
 		notes = append(notes, dropped)
@@ -156,12 +165,15 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	a.verbose(s, "project: %s", s.root)
 	a.verbose(s, "cache: %s, read only: %v, %s", orNone(cache.dir), cache.readOnly, c.ci.trust())
 
+	if s.change != nil {
+		a.verbose(s, "comparing %s", s.change.label)
+	}
 	progress := a.progress(s)
 	defer progress.end()
 	cfg := scan.Config{
 		Roots: targets, Stdin: a.in,
 		Engines: a.engines, Select: selected,
-		Setup:   penstock.Setup{RuleFiles: ruleFiles, SkipRules: s.Scan.SkipRules, DecodeDepth: s.Scan.DecodeDepth, Key: cache.key},
+		Setup:   penstock.Setup{RuleFiles: ruleFiles, SkipRules: s.Scan.SkipRules, DecodeDepth: s.Scan.DecodeDepth, Key: cache.key, Salt: known.key()},
 		Exclude: s.Scan.Exclude, NoIgnores: s.Gate.NoIgnores, NoGit: s.Scan.NoGitignore,
 		Jobs: s.Scan.Jobs, Limits: s.Scan.Limits.scan(), Sandbox: s.Scan.Sandbox,
 		CacheDir: cache.dir, CacheReadOnly: cache.readOnly,
@@ -171,6 +183,12 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	if progress != nil {
 		cfg.Progress = progress.update
 	}
+	if s.change != nil {
+		cfg.View = &s.change.view
+		if s.change.bare {
+			cfg.Roots = []string{s.change.top}
+		}
+	}
 	if c.result, err = scan.Run(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -179,15 +197,29 @@ func (a *app) check(ctx context.Context, s *settings, targets []string) (*checke
 	}
 	notes = append(notes, s.notes...)
 	notes = append(notes, s.weakens(c)...)
-	if c.ci.Fork && !s.named && (s.path != "" || len(in.Exceptions) > 0 || len(in.Ignores) > 0) {
+	if c.ci.Fork && !s.named && s.change == nil && (s.path != "" || len(in.Exceptions) > 0 || len(in.Ignores) > 0 || digest != "") {
 		notes = append(notes, &penstock.Note{
 			Code:    "config-untrusted",
-			Message: "the configuration, exceptions and ignore lists come from the change that is checked, which is from a fork",
+			Message: "the configuration, exceptions, ignore lists and baseline come from the change that is checked, which is from a fork",
 			Hint:    "give the job a configuration of your own by --config, and --no-ignores",
 		})
 	}
 	c.result.Notes = append(c.result.Notes, notes...)
-	c.result.Header.Config = s.digest(in)
+	c.result.Header.Config = s.digest(in, digest)
+	if known != nil && known.place != "" {
+		if err := a.compare(c, s, cfg.Roots, known); err != nil {
+			return nil, err
+		}
+		in.Baseline = c.compared.gate
+	}
+	if s.change != nil {
+		if in.Base, err = a.compareBase(c, s, cfg.Roots); err != nil {
+			return nil, err
+		}
+		if err := s.addChanged(c.result, targets); err != nil {
+			return nil, err
+		}
+	}
 
 	in.Rules, in.Findings, in.Totals, in.Notes = c.result.Rules, c.result.Findings, c.result.Totals, c.result.Notes
 	in.Whole = s.whole(targets, selected, a.engines)
@@ -239,7 +271,7 @@ func (s *settings) selected(all []penstock.Engine) ([]string, *penstock.Note) {
 // whole reports whether the run covers the project, so that an exception without
 // a finding is one without use.
 func (s *settings) whole(targets, selected []string, all []penstock.Engine) bool {
-	if len(s.Scan.SkipRules) > 0 || len(selected) > 0 && len(selected) < len(all) {
+	if s.change != nil || len(s.Scan.SkipRules) > 0 || len(selected) > 0 && len(selected) < len(all) {
 		return false
 	}
 	for _, t := range targets {
@@ -256,29 +288,24 @@ const defaultExceptions = ".penstock/exceptions.yaml"
 // exceptions reads the file that the policy names, or the one that is in its
 // usual place.
 func (s *settings) exceptions() ([]gate.Exception, error) {
-	name := s.Gate.Exceptions
-	var data []byte
-	var err error
-	if name == "" {
-		tree, err := os.OpenRoot(s.root)
+	if name := s.Gate.Exceptions; name != "" {
+		data, err := s.files("gate.exceptions").read(name, maxConfig)
 		if err != nil {
-			return nil, nil // the scan says what is wrong with the target
-		}
-		defer tree.Close()
-		if _, err := tree.Lstat(defaultExceptions); err != nil {
-			return nil, nil
-		}
-		name = displayPath(filepath.Join(s.root, defaultExceptions))
-		data, err = readIn(tree, defaultExceptions, maxConfig)
-		if err != nil {
-			return nil, &penstock.Error{Message: "read exceptions " + name, Hint: "it must be a regular file of at most 1 MiB inside the project", Err: err}
+			return nil, &penstock.Error{Message: "read exceptions", Hint: "it was named by " + s.origin["gate.exceptions"], Err: err}
 		}
 		return gate.ParseExceptions(filepath.ToSlash(name), data)
 	}
-	if data, err = s.readOption("gate.exceptions", name, maxConfig); err != nil {
-		return nil, &penstock.Error{Message: "read exceptions", Hint: "it was named by " + s.origin["gate.exceptions"], Err: err}
+	path := filepath.Join(s.root, defaultExceptions)
+	tree := s.project(s.root)
+	if !tree.exists(path) {
+		return nil, nil
 	}
-	return gate.ParseExceptions(filepath.ToSlash(name), data)
+	name := filepath.ToSlash(displayPath(path))
+	data, err := tree.read(path, maxConfig)
+	if err != nil {
+		return nil, &penstock.Error{Message: "read exceptions " + name, Hint: "it must be a regular file of at most 1 MiB inside the project", Err: err}
+	}
+	return gate.ParseExceptions(name, data)
 }
 
 // ignores reads the .gitleaksignore files of the targets, the current folder and
@@ -301,15 +328,12 @@ func (s *settings) ignores(targets []string) ([]gate.Ignore, []*penstock.Note, e
 	var all []gate.Ignore
 	var notes []*penstock.Note
 	for _, dir := range slices.Compact(dirs) {
-		tree, err := os.OpenRoot(dir)
+		file := filepath.Join(dir, ".gitleaksignore")
+		data, err := s.project(dir).read(file, 16*maxConfig)
+		name := filepath.ToSlash(displayPath(file))
 		if err != nil {
-			continue // a file, or nothing: the scan says so
-		}
-		data, err := readIn(tree, ".gitleaksignore", 16*maxConfig)
-		tree.Close()
-		name := filepath.ToSlash(displayPath(filepath.Join(dir, ".gitleaksignore")))
-		if err != nil {
-			if !os.IsNotExist(err) {
+			// A target that is a file holds none; of one that is nothing, the scan says so.
+			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 				notes = append(notes, &penstock.Note{Code: "gitleaksignore-unread", Place: name, Message: "it was not read: " + reasonOf(err)})
 			}
 			continue
@@ -341,46 +365,6 @@ func reasonOf(err error) string {
 	}
 	return err.Error()
 }
-
-// baseline reads the jsonl file of an earlier run.
-func (s *settings) baseline() (*gate.Baseline, error) {
-	name := s.Gate.Baseline
-	if name == "" {
-		return nil, nil
-	}
-	hint := "it was named by " + s.origin["gate.baseline"] + "; make one with: penstock scan --output jsonl=FILE"
-	base, open, done, err := s.files("gate.baseline")
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	at := name
-	if base != "" && !filepath.IsAbs(at) {
-		at = filepath.Join(base, at)
-	}
-	f, err := openRegular(open, at, maxBaseline)
-	if err != nil {
-		return nil, &penstock.Error{Message: "read baseline", Hint: hint, Err: err}
-	}
-	defer f.Close()
-	var c collect
-	if err := report.Replay(io.LimitReader(f, maxBaseline), &c); err != nil {
-		return nil, &penstock.Error{Message: "read baseline " + name, Hint: hint, Err: err}
-	}
-	return gate.NewBaseline(filepath.ToSlash(name), c.findings), nil
-}
-
-// collect is a sink that keeps the findings.
-type collect struct{ findings []*penstock.Finding }
-
-func (c *collect) Record(r penstock.Record) error {
-	if f, ok := r.(*penstock.Finding); ok {
-		c.findings = append(c.findings, f)
-	}
-	return nil
-}
-
-func (c *collect) Close() error { return nil }
 
 // smallFile is a limit that would leave out ordinary source files.
 const smallFile = 256 << 10
@@ -438,7 +422,7 @@ func (s *settings) weakens(c *checked) []*penstock.Note {
 // digest identifies everything but the tree, the rules and the build that the
 // verdict depends on. How many processors work on it and where it is shown are
 // no part of it.
-func (s *settings) digest(in gate.Input) string {
+func (s *settings) digest(in gate.Input, baseline string) string {
 	scan := s.Scan
 	scan.Jobs, scan.NoCache, scan.Rules = 0, false, nil
 	b, err := json.Marshal(struct {
@@ -446,7 +430,8 @@ func (s *settings) digest(in gate.Input) string {
 		Gate       gate.Policy
 		Exceptions []gate.Exception
 		Ignores    []gate.Ignore
-	}{scan, s.Gate, in.Exceptions, in.Ignores})
+		Baseline   string `json:",omitempty"`
+	}{scan, s.Gate, in.Exceptions, in.Ignores, baseline})
 	if err != nil {
 		panic(err) // plain data: a programmer's error
 	}

@@ -20,9 +20,10 @@ import (
 // and the name of its flag (or else key) in capitals. A field without a yaml tag
 // is not to be decided by a file in the scanned tree.
 type Config struct {
-	Version int          `yaml:"version" doc:"version of this format: 1"`
-	Scan    ScanConfig   `yaml:"scan" doc:"what is checked, and how"`
-	Gate    gate.Policy  `yaml:"gate" doc:"what blocks"`
+	Version int         `yaml:"version" doc:"version of this format: 1"`
+	Scan    ScanConfig  `yaml:"scan" doc:"what is checked, and how"`
+	Gate    gate.Policy `yaml:"gate" doc:"what blocks"`
+	Change  ChangeConfig
 	Report  ReportConfig `yaml:"report" doc:"how it is shown"`
 }
 
@@ -306,7 +307,7 @@ func (s *settings) check(engines []penstock.Engine) error {
 	if s.Version != 1 {
 		return wrong("version", fmt.Sprintf("version %d is not known", s.Version), "this penstock reads version: 1")
 	}
-	if err := s.Gate.Check(append(names, "user")); err != nil {
+	if err := s.Gate.Check(append(names, "user", "gate")); err != nil {
 		k := err.(*gate.KeyError)
 		hint := ""
 		if k.Name != "" {

@@ -18,8 +18,9 @@ type Input struct {
 	From       string
 	Exceptions []Exception
 	Ignores    []Ignore
-	// Baseline is what an earlier run found; nil for none.
-	Baseline *Baseline
+	// Base compares with the base of a range, Baseline with a baseline file; nil
+	// for none. Where both are, the status of findings is that against the base.
+	Base, Baseline *Comparison
 	// Rules gives the aliases of the rules that findings name.
 	Rules    []penstock.Rule
 	Findings []*penstock.Finding
@@ -36,46 +37,16 @@ type Input struct {
 	Whole bool
 }
 
-// Baseline is what an earlier run found, made by NewBaseline.
-type Baseline struct {
-	// Place is the file it was read from.
-	Place string
-	// paths are the files of each finding, by fingerprint.
-	paths map[string]map[string]bool
-}
-
-// NewBaseline makes a baseline from the findings of an earlier run. Findings are
-// matched by their fingerprint, which is lost when the file is renamed or an
-// equal finding is put before it: the matcher with stored features takes this
-// place later, behind the same two functions.
-func NewBaseline(place string, findings []*penstock.Finding) *Baseline {
-	b := &Baseline{Place: place, paths: make(map[string]map[string]bool, len(findings))}
-	for _, f := range findings {
-		if f.Fingerprint == "" {
-			continue
-		}
-		paths := map[string]bool{f.Location.Path: true}
-		for _, l := range f.Places {
-			paths[l.Path] = true
-		}
-		b.paths[f.Fingerprint] = paths
-	}
-	return b
-}
-
-// holds reports whether the finding is known in every file that it stands in: a
-// copy in another file is new.
-func (b *Baseline) holds(f *penstock.Finding) bool {
-	if b == nil || f.Fingerprint == "" {
-		return false
-	}
-	known := b.paths[f.Fingerprint]
-	return known[f.Location.Path] && !slices.ContainsFunc(f.Places, func(l penstock.Location) bool { return !known[l.Path] })
-}
-
 // Decide gives the verdict. It sets Suppressed, Blocks and Reason of every
-// finding, and returns notes on exceptions and ignores that are unused, expired
-// or without effect, in a stable order.
+// finding, and Status where there is a comparison, and returns notes on exceptions
+// and ignores that are unused, expired, suspended or without effect, in a stable
+// order. A finding that comes with StatusFixed counts for nothing.
+//
+// A finding that is known in the base of a range stays open and does not block: no
+// one accepted it, it is only not this change that brought it. One that a baseline
+// holds is suppressed: a baseline is written, read and committed to say so. That
+// goes for the very code that was flagged then; where it has changed, the finding
+// is treated as one known in a base.
 //
 // A finding with many places is suppressed only if each of them is: an accepted
 // copy in a test must not hide the one in production.
@@ -87,7 +58,9 @@ func Decide(in Input) (penstock.Verdict, []*penstock.Note) {
 		byPath:     make(map[string][]int),
 		ignores:    make([]use, len(in.Ignores)),
 		blocking:   make(map[string]*tally),
+		compare:    in.comparison(),
 	}
+	d.owner = newOwner(d.compare)
 	for _, r := range in.Rules {
 		d.aliases[r.ID] = r.Aliases
 	}
@@ -95,7 +68,8 @@ func Decide(in Input) (penstock.Verdict, []*penstock.Note) {
 		d.paths = append(d.paths, pathGlob(p.Match))
 	}
 	for i, e := range in.Exceptions {
-		d.exceptions[i].rule, d.exceptions[i].path = nameGlob(e.Rule), pathGlob(e.Path)
+		d.exceptions[i].rule, d.exceptions[i].path, d.exceptions[i].file = nameGlob(e.Rule), pathGlob(e.Path), literalPath(e.Path)
+		d.exceptions[i].owned = d.ownException(i)
 	}
 	d.checkExceptions()
 	for i, ig := range in.Ignores {
@@ -104,6 +78,7 @@ func Decide(in Input) (penstock.Verdict, []*penstock.Note) {
 	for _, f := range in.Findings {
 		d.finding(f)
 	}
+	d.addedMarks()
 	d.unused()
 	return d.verdict(), d.notes
 }
@@ -124,8 +99,10 @@ func Nothing(t penstock.Totals) bool {
 
 type use struct {
 	rule, path glob
-	void       bool // expired or too far ahead
+	file       string // the one path that the pattern names, empty for many
+	void       bool   // expired or too far ahead
 	used       bool
+	owned      bool // it names something that was known
 }
 
 type tally struct {
@@ -145,6 +122,11 @@ type decider struct {
 	weakest    Threshold         // lowest threshold that an open finding stayed below
 	open       int
 	suppressed map[string]int
+	compare    *Comparison // decides on the status; nil for none
+	owner      owner
+	status     map[penstock.Status]int
+	old        int      // open findings that would block if they were new
+	marks      []string // added by the change, where they stand
 	notes      []*penstock.Note
 }
 
@@ -175,11 +157,39 @@ func (d *decider) checkExceptions() {
 
 func (d *decider) finding(f *penstock.Finding) {
 	f.Blocks, f.Reason = false, ""
+	if f.Status == penstock.StatusFixed {
+		f.Suppressed = nil
+		f.Reason = "it is gone"
+		if d.compare != nil {
+			f.Reason = "it was known in " + d.compare.Origin + " and is gone from there"
+		}
+		d.count(f.Status)
+		return
+	}
 	d.inline(f)
+	var lost []suspend
 	if f.Suppressed == nil {
-		f.Suppressed = d.suppression(f)
+		f.Suppressed, lost = d.suppression(f)
+	}
+	f.Status = ""
+	if d.compare != nil {
+		f.Status = penstock.StatusUnchanged
+		// What was accepted as it was, and is no more like that, has to be seen.
+		changed := slices.ContainsFunc(lost, func(s suspend) bool { return s.how == suspended })
+		if known, _, _ := d.compare.standing(f); !known || changed {
+			f.Status = penstock.StatusNew
+			if f.Suppressed != nil && f.Suppressed.Kind != "baseline" && d.compare.Place != "" {
+				f.Status = "" // a baseline leaves out what is accepted, and says nothing of it
+			}
+		}
+		d.suspensions(f, lost)
+		// The numbers of the verdict leave out what is accepted elsewhere.
+		if f.Suppressed == nil || f.Suppressed.Kind == "baseline" && d.compare.Place != "" {
+			d.count(f.Status)
+		}
 	}
 	if s := f.Suppressed; s != nil {
+		d.ignoreAdded(f)
 		if d.suppressed == nil {
 			d.suppressed = make(map[string]int)
 		}
@@ -199,8 +209,13 @@ func (d *decider) finding(f *penstock.Finding) {
 		}
 		return
 	}
+	if f.Status == penstock.StatusUnchanged && d.in.Policy.OnlyNew {
+		f.Reason = d.unchanged(f, at, key)
+		d.old++
+		return
+	}
 	f.Blocks = true
-	f.Reason = fmt.Sprintf("%s is at or above %s (%s)", f.Severity, at, key)
+	f.Reason = fmt.Sprintf("%s is at or above %s (%s)", f.Severity, at, key) + d.newness(f, lost)
 	t := d.blocking[key]
 	if t == nil {
 		t = &tally{at: at}
@@ -208,6 +223,43 @@ func (d *decider) finding(f *penstock.Finding) {
 	}
 	t.total++
 	t.count[min(max(f.Severity, 0), penstock.Critical)]++
+}
+
+// ignoreAdded says that the change itself brings the mark that suppresses what it
+// brings. The mark counts, as it does in every run, but somebody has to see it.
+func (d *decider) ignoreAdded(f *penstock.Finding) {
+	s := f.Suppressed
+	if d.in.Base == nil || s.Kind != "inline" && s.Kind != "gitleaks:allow" {
+		return
+	}
+	for n := range 1 + len(f.Places) {
+		if w := d.in.Base.was(f, n); w.compared && (w.old == nil || !w.old.Ignored) {
+			d.marks = append(d.marks, s.Place)
+			return
+		}
+	}
+}
+
+func (d *decider) addedMarks() {
+	slices.Sort(d.marks)
+	marks := slices.Compact(d.marks)
+	if len(marks) == 0 {
+		return
+	}
+	const shown = 3
+	text := strings.Join(marks[:min(shown, len(marks))], ", ")
+	if n := len(marks) - shown; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	d.note("ignore-added", "", "let an owner of the check approve what is suppressed; --all shows it",
+		"the change itself adds %s that %s what it brings: %s", count(len(marks), "mark", "marks"), plural(len(marks), "suppresses", "suppress"), text)
+}
+
+func (d *decider) count(s penstock.Status) {
+	if d.status == nil {
+		d.status = make(map[penstock.Status]int)
+	}
+	d.status[s]++
 }
 
 // inline judges the mark that the worker found at the finding: the worker knows
@@ -243,61 +295,107 @@ func suppressedBy(s *penstock.Suppression) string {
 
 // suppression looks for exceptions and ignore entries that cover every place,
 // and marks those that cover any as used. The one for the primary place is told.
-func (d *decider) suppression(f *penstock.Finding) *penstock.Suppression {
-	first, all := d.covered(f, f.Location)
-	for _, l := range f.Places {
-		if s, _ := d.covered(f, l); s == nil {
+// If the finding is not suppressed, lost are those that would cover a place of it
+// and no longer count.
+func (d *decider) suppression(f *penstock.Finding) (s *penstock.Suppression, lost []suspend) {
+	all := true
+	for n := range 1 + len(f.Places) {
+		l := f.Location
+		if n > 0 {
+			l = f.Places[n-1]
+		}
+		c, more := d.covered(f, l, n)
+		if n == 0 {
+			s = c
+		}
+		if c == nil {
 			all = false
+			lost = append(lost, more...)
 		}
 	}
 	if all {
-		return first
+		return s, nil
 	}
-	if d.in.Policy.OnlyNew && d.in.Baseline.holds(f) {
-		return &penstock.Suppression{Kind: "baseline", Reason: "known before", Place: d.in.Baseline.Place}
+	if b := d.in.Baseline; b != nil && d.in.Policy.OnlyNew {
+		if _, exact, _ := b.standing(f); exact {
+			return &penstock.Suppression{Kind: "baseline", Reason: "known before", Place: b.Place}, nil
+		}
 	}
-	return nil
+	return nil, lost
 }
 
-func (d *decider) covered(f *penstock.Finding, l penstock.Location) (s *penstock.Suppression, ok bool) {
-	at := d.fromRoot(l.Path)
+// covered looks for what covers the n-th place of a finding.
+func (d *decider) covered(f *penstock.Finding, l penstock.Location, n int) (s *penstock.Suppression, lost []suspend) {
+	at, w := d.fromRoot(l.Path), d.compare.was(f, n)
 	for i := range d.in.Exceptions {
-		e := &d.in.Exceptions[i]
-		if !d.matches(i, f, at) {
+		e, u := &d.in.Exceptions[i], &d.exceptions[i]
+		how := d.exception(i, f, at, w)
+		if how == holdsNot {
 			continue
 		}
-		d.exceptions[i].used = true // also if void: it is reported as that
-		if !d.exceptions[i].void && s == nil {
+		u.used = true // also if void: it is reported as that
+		switch {
+		case u.void:
+		case how == suspended || how == foreign:
+			lost = append(lost, suspend{"exception-suspended", "the exception of " + e.Owner, e.Place, l, how})
+		case s == nil:
 			s = &penstock.Suppression{Kind: "exception", Owner: e.Owner, Reason: e.Reason, Expires: e.Expires, Place: e.Place}
-		}
-	}
-	if d.in.Policy.NoIgnores {
-		return s, s != nil
-	}
-	for _, p := range []string{l.Path, at} {
-		// gitleaks joins archive members by "!".
-		for _, p := range []string{p, strings.ReplaceAll(p, penstock.MemberSeparator, "!")} {
-			for _, i := range d.byPath[p] {
-				ig := &d.in.Ignores[i]
-				if ig.Line != l.Line || !d.sameRule(ig.Rule, f.Rule) {
-					continue
+			if how == follows {
+				hint := "write there: path: " + at
+				if e.Fingerprint != "" {
+					hint = "write there: fingerprint: " + f.Fingerprint
 				}
-				d.ignores[i].used = true
-				if s == nil {
-					s = &penstock.Suppression{Kind: ".gitleaksignore", Place: ig.Place}
-				}
+				d.note("exception-moved", e.Place, hint, "the exception of %s for %s follows its finding to %s:%d", e.Owner, e.Rule, l.Path, l.Line)
 			}
 		}
 	}
-	return s, s != nil
+	if d.in.Policy.NoIgnores {
+		return s, lost
+	}
+	for _, i := range d.entries(l.Path, at, w) {
+		ig := &d.in.Ignores[i]
+		how := d.ignore(i, f, l, at, w)
+		if how == holdsNot {
+			continue
+		}
+		d.ignores[i].used = true
+		switch {
+		case how == suspended || how == foreign:
+			lost = append(lost, suspend{"gitleaksignore-suspended", "the entry", ig.Place, l, how})
+		case s == nil:
+			s = &penstock.Suppression{Kind: ".gitleaksignore", Place: ig.Place}
+		}
+	}
+	return s, lost
 }
 
-func (d *decider) matches(i int, f *penstock.Finding, at string) bool {
+// entries are the ignore entries that may be about a place, ascending.
+func (d *decider) entries(path, at string, w was) []int {
+	if len(d.byPath) == 0 {
+		return nil
+	}
+	var list []int
+	add := func(p string) {
+		list = append(list, d.byPath[p]...)
+		if q := strings.ReplaceAll(p, penstock.MemberSeparator, "!"); q != p {
+			list = append(list, d.byPath[q]...)
+		}
+	}
+	add(path)
+	add(at)
+	if w.old != nil {
+		add(w.old.Path)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func (d *decider) matches(i int, rule, fingerprint, path string) bool {
 	e, u := &d.in.Exceptions[i], &d.exceptions[i]
-	if e.Fingerprint != "" && e.Fingerprint != f.Fingerprint {
+	if e.Fingerprint != "" && e.Fingerprint != fingerprint {
 		return false
 	}
-	return d.matchRule(&u.rule, f.Rule) && (e.Path == "" || u.path.match(at))
+	return d.matchRule(&u.rule, rule) && (e.Path == "" || u.path.match(path))
 }
 
 func (d *decider) matchRule(g *glob, rule string) bool {
@@ -392,7 +490,8 @@ func (d *decider) verdict() penstock.Verdict {
 		v.Reasons = append(v.Reasons, fmt.Sprintf("%s at or above %s %s (%s), by the policy's %s",
 			count(t.total, "finding", "findings"), t.at, plural(t.total, "blocks", "block"), t.severities(), key))
 	}
-	nothing := Nothing(d.in.Totals) && len(d.in.Findings) == 0
+	// A change may change nothing that can be checked.
+	nothing := d.in.Base == nil && Nothing(d.in.Totals) && len(d.in.Findings) == 0
 	v.Pass = v.Blocking == 0 && !nothing && (!v.Incomplete || p.Incomplete == WarnUnread)
 	if v.Incomplete {
 		v.Reasons = append(v.Reasons, d.incompleteReason(missed))
@@ -406,8 +505,8 @@ func (d *decider) verdict() penstock.Verdict {
 	if s := d.suppressedReason(v.Suppressed); s != "" {
 		v.Reasons = append(v.Reasons, s)
 	}
-	if p.OnlyNew && d.in.Baseline != nil {
-		v.Reasons = append(v.Reasons, "only findings that the baseline does not hold count")
+	if d.compare != nil {
+		v.Reasons = append(v.Reasons, d.comparedReason())
 	}
 	return v
 }
@@ -471,8 +570,12 @@ func nothingReason(t penstock.Totals) string {
 
 func (d *decider) passReason() string {
 	switch {
+	case d.in.Base != nil && Nothing(d.in.Totals) && len(d.in.Findings) == 0:
+		return "nothing changed that could be checked"
 	case d.open == 0:
 		return "no open findings"
+	case d.old > 0:
+		return fmt.Sprintf("%s, %d of which would block if %s new", count(d.open, "open finding", "open findings"), d.old, plural(d.old, "it were", "they were"))
 	case d.weakest == Never:
 		return fmt.Sprintf("%s %s the policy lets pass", count(d.open, "open finding", "open findings"), plural(d.open, "is one that", "are ones that"))
 	default:
@@ -493,6 +596,17 @@ func (d *decider) suppressedReason(total int) string {
 		kinds[i] = fmt.Sprintf("%d by %s", d.suppressed[k], k)
 	}
 	return fmt.Sprintf("%s suppressed: %s", count(total, "finding is", "findings are"), strings.Join(kinds, ", "))
+}
+
+// comparedReason says how the run stands to what was known, but for findings that
+// something else than that suppresses.
+func (d *decider) comparedReason() string {
+	text := fmt.Sprintf("compared with %s: %d new, %d unchanged, %d fixed", d.compare.Origin,
+		d.status[penstock.StatusNew], d.status[penstock.StatusUnchanged], d.status[penstock.StatusFixed]+d.compare.Gone)
+	if d.in.Policy.OnlyNew {
+		text += "; only new findings block"
+	}
+	return text
 }
 
 func count(n int, one, many string) string { return strconv.Itoa(n) + " " + plural(n, one, many) }

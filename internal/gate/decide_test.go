@@ -257,47 +257,6 @@ func TestDecide(t *testing.T) {
 			reasons: []string{"2 findings at or above high block (2 high), by the policy's block"},
 		},
 		{
-			name: "baseline",
-			in: Input{
-				Policy:   Default(),
-				Baseline: NewBaseline("old.jsonl", []*penstock.Finding{finding("secrets/a", penstock.High, "a")}),
-				Findings: []*penstock.Finding{finding("secrets/a", penstock.High, "a"), finding("secrets/a", penstock.High, "b")},
-			},
-			want:    "block 1/1/1",
-			reasons: []string{"1 finding at or above high blocks (1 high), by the policy's block", "1 finding is suppressed: 1 by baseline", "only findings that the baseline does not hold count"},
-			each:    []string{"baseline: suppressed by baseline: known before", "blocks: high is at or above high (block)"},
-		},
-		{
-			name: "a copy in another file is new",
-			in: Input{
-				Policy:   Default(),
-				Baseline: NewBaseline("old.jsonl", []*penstock.Finding{finding("secrets/a", penstock.High, "a", "b")}),
-				Findings: []*penstock.Finding{finding("secrets/a", penstock.High, "a", "c")},
-			},
-			want:    "block 1/1/0",
-			reasons: []string{"1 finding at or above high blocks (1 high), by the policy's block", "only findings that the baseline does not hold count"},
-		},
-		{
-			name: "baseline without only-new",
-			in: Input{
-				Policy:   policy(func(p *Policy) { p.OnlyNew = false }),
-				Baseline: NewBaseline("old.jsonl", []*penstock.Finding{finding("secrets/a", penstock.High, "a")}),
-				Findings: []*penstock.Finding{finding("secrets/a", penstock.High, "a")},
-			},
-			want:    "block 1/1/0",
-			reasons: []string{"1 finding at or above high blocks (1 high), by the policy's block"},
-		},
-		{
-			name: "no fingerprint is never old",
-			in: Input{
-				Policy:   Default(),
-				Baseline: NewBaseline("old.jsonl", []*penstock.Finding{{Rule: "secrets/a"}}),
-				Findings: []*penstock.Finding{{Rule: "secrets/a", Severity: penstock.High}},
-			},
-			want:    "block 1/1/0",
-			reasons: []string{"1 finding at or above high blocks (1 high), by the policy's block", "only findings that the baseline does not hold count"},
-		},
-		{
 			name:    "unread files",
 			in:      Input{Policy: Default(), Totals: penstock.Totals{Files: 3, Scanned: 1, Unread: 2}},
 			want:    "block incomplete 0/0/0",

@@ -37,6 +37,20 @@ func pathGlob(pattern string) glob {
 	}
 }
 
+// literalPath is the one path that a pattern for paths names if it has no
+// wildcard, else empty. A name without "/" also matches elsewhere; what it
+// literally says is the file of that name in the root.
+func literalPath(pattern string) string {
+	p := strings.TrimSuffix(pattern, "/")
+	if rest, rooted := strings.CutPrefix(strings.TrimPrefix(p, "."), "/"); rooted {
+		p = rest
+	}
+	if g := newGlob(p, '/'); len(g.ops) == 0 {
+		return g.prefix
+	}
+	return ""
+}
+
 // nameGlob compiles a pattern for rule ids, where "*" matches any text.
 func nameGlob(pattern string) glob {
 	if pattern == "" {

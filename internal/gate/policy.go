@@ -99,13 +99,13 @@ type Policy struct {
 	Block      Threshold            `yaml:"block" flag:"fail-on" doc:"findings of this severity and above block: critical, high, medium, low, info or never"`
 	Engines    map[string]Threshold `yaml:"engines" doc:"another threshold for single engines, by name"`
 	Paths      []PathRule           `yaml:"paths" doc:"another threshold for single paths; the last entry that matches wins, also over engines"`
-	OnlyNew    bool                 `yaml:"only-new" doc:"with a baseline, findings that it holds do not count"`
+	OnlyNew    bool                 `yaml:"only-new" doc:"only findings that neither the baseline nor the base of a range knows block"`
 	Incomplete OnUnread             `yaml:"incomplete" doc:"what files that could not be read mean: block (exit code 2) or warn"`
 	Exceptions string               `yaml:"exceptions" flag:"exceptions" doc:"file of accepted findings, with owner, reason and expiry"`
 	// MaxExceptionDays is a bound on how far ahead an exception may expire; one
 	// that is further away does not count. 0 means no bound.
 	MaxExceptionDays int    `yaml:"max-exception-days" doc:"an exception that expires later than this many days from now does not count; 0 for no bound"`
-	Baseline         string `yaml:"baseline" flag:"baseline" doc:"jsonl file of an earlier run; see only-new"`
+	Baseline         string `yaml:"baseline" flag:"baseline" doc:"file of known findings, as penstock baseline write makes it; else .penstock/baseline.jsonl, if it is there"`
 	NoIgnores        bool   `yaml:"no-ignores" flag:"no-ignores" doc:"inline ignores and .gitleaksignore do not count"`
 	ExitZero         bool   `yaml:"exit-zero" flag:"exit-zero" doc:"exit with 0 even if findings block or files are unread; the verdict stays"`
 }

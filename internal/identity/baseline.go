@@ -43,8 +43,11 @@ type Baseline struct {
 type Entry struct {
 	Rule string `json:"rule"`
 	// Since is the commit in which the finding was first seen, empty if unknown.
-	Since    string            `json:"since,omitempty"`
-	Features penstock.Features `json:"features"`
+	Since string `json:"since,omitempty"`
+	// Fingerprint is Finding.Fingerprint, so that an exception by fingerprint stays
+	// with its finding. Empty if unknown.
+	Fingerprint string            `json:"fingerprint,omitempty"`
+	Features    penstock.Features `json:"features"`
 }
 
 type header struct {
@@ -58,10 +61,17 @@ type header struct {
 func NewBaseline(salt []byte, tool, commit string, findings []*penstock.Finding) *Baseline {
 	b := &Baseline{Salt: salt, Tool: tool}
 	for _, o := range Observe(findings) {
-		b.Entries = append(b.Entries, Entry{Rule: findings[o.Finding].Rule, Since: commit, Features: *o.Features})
+		f := findings[o.Finding]
+		b.Entries = append(b.Entries, Entry{Rule: f.Rule, Since: commit, Fingerprint: f.Fingerprint, Features: *o.Features})
 	}
 	b.sort()
 	return b
+}
+
+// Add adds entries, in order.
+func (b *Baseline) Add(list ...Entry) {
+	b.Entries = append(b.Entries, list...)
+	b.sort()
 }
 
 func (b *Baseline) sort() {
@@ -85,32 +95,38 @@ func (b *Baseline) Observations() []Observation {
 // Pruned returns the baseline after a scan: entries that matched exactly move to
 // where the finding stands now, those that matched otherwise stay as they are,
 // and those without a partner go, if covered says that their file was looked at
-// by an engine that knows their rule, or is no more. Old and fresh are the
-// arguments of the Match that gave r; gone is the number of entries dropped.
-func (b *Baseline) Pruned(r Result, fresh []Observation, covered func(path, rule string) bool) (next *Baseline, gone int) {
+// by an engine that knows their rule, or is no more. Fresh and r are the second
+// argument and the result of the Match, findings those that fresh numbers.
+// Dropped and moved are entries of b, by index, ascending; an entry is moved only
+// if its path or line changed.
+func (b *Baseline) Pruned(r Result, fresh []Observation, findings []*penstock.Finding, covered func(path, rule string) bool) (next *Baseline, dropped, moved []int) {
 	next = &Baseline{Salt: b.Salt, Tool: b.Tool}
 	absent := make(map[int]bool, len(r.Gone))
 	for _, i := range r.Gone {
 		absent[i] = true
 	}
-	moved := make(map[int]int, len(r.Pairs))
+	exact := make(map[int]int, len(r.Pairs))
 	for _, p := range r.Pairs {
 		if p.Exact {
-			moved[p.Old] = p.New
+			exact[p.Old] = p.New
 		}
 	}
 	for i, e := range b.Entries {
 		if absent[i] && covered(e.Features.Path, e.Rule) {
-			gone++
+			dropped = append(dropped, i)
 			continue
 		}
-		if n, ok := moved[i]; ok {
-			e.Features = *fresh[n].Features
+		if n, ok := exact[i]; ok {
+			o, f := fresh[n], findings[fresh[n].Finding]
+			if o.Path != e.Features.Path || o.Line != e.Features.Line {
+				moved = append(moved, i)
+			}
+			e.Features, e.Rule, e.Fingerprint = *o.Features, f.Rule, f.Fingerprint
 		}
 		next.Entries = append(next.Entries, e)
 	}
 	next.sort()
-	return next, gone
+	return next, dropped, moved
 }
 
 // Write writes the file. Equal baselines give equal bytes. An entry that Read
@@ -153,6 +169,8 @@ func (e *Entry) check() error {
 		return errors.New("no rule id")
 	case len(e.Since) > textMost:
 		return errors.New("the commit is too long")
+	case len(e.Fingerprint) > textMost:
+		return errors.New("the fingerprint is too long")
 	case !e.Features.Valid():
 		return errors.New("features out of bounds")
 	}
@@ -177,7 +195,10 @@ func ReadBaseline(r io.Reader) (*Baseline, error) {
 		if line == 1 {
 			var h header // read leniently: a newer version may have more fields
 			if err := json.Unmarshal(text, &h); err != nil {
-				return nil, fail(err)
+				return nil, fail(quiet(err))
+			}
+			if h.Version == 0 {
+				return nil, fail(errors.New("this is no baseline"))
 			}
 			if h.Version != BaselineVersion {
 				return nil, fail(fmt.Errorf("version %d, this program reads version %d", h.Version, BaselineVersion))
@@ -202,7 +223,7 @@ func ReadBaseline(r io.Reader) (*Baseline, error) {
 		d := json.NewDecoder(bytes.NewReader(text))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&e); err != nil {
-			return nil, fail(err)
+			return nil, fail(quiet(err))
 		}
 		if d.More() {
 			return nil, fail(errors.New("more than one entry"))
@@ -220,4 +241,14 @@ func ReadBaseline(r io.Reader) (*Baseline, error) {
 		return nil, errors.New("read baseline: the file is empty")
 	}
 	return b, nil
+}
+
+// quiet keeps the text of a file, which may be any file and hold a secret, out of
+// an error: of a decoder's errors only those of syntax quote no more than a byte.
+func quiet(err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	return fmt.Errorf("it does not read as one of version %d", BaselineVersion)
 }

@@ -21,7 +21,7 @@ func someBaseline() *identity.Baseline {
 	b := &identity.Baseline{Salt: salt, Tool: "1.2.3"}
 	old, _ := many(rand.New(rand.NewPCG(5, 6)), 30)
 	for _, o := range old {
-		b.Entries = append(b.Entries, identity.Entry{Rule: "code/x", Since: "abc", Features: *o.Features})
+		b.Entries = append(b.Entries, identity.Entry{Rule: "code/x", Since: "abc", Fingerprint: "0123abcd", Features: *o.Features})
 	}
 	return b
 }
@@ -54,12 +54,13 @@ func TestBaselineRefuses(t *testing.T) {
 	good := out.String()
 	for _, tt := range []struct{ name, text, want string }{
 		{"nothing", "", "the file is empty"},
-		{"no header", "{}\n", "version 0"},
+		{"no header", "{}\n", "line 1: this is no baseline"},
 		{"newer", strings.Replace(good, `"baseline":1`, `"baseline":2,"x":1`, 1), "version 2, this program reads version 1"},
 		{"salt", strings.Replace(good, `"salt":"`, `"salt":"zz`, 1), "the salt is not 16 bytes"},
-		{"unknown field", strings.Replace(good, `"since"`, `"sinse"`, 1), `line 2: json: unknown field "sinse"`},
+		{"unknown field", strings.Replace(good, `"since"`, `"sinse"`, 1), "line 2: it does not read as one of version 1"},
 		{"features", strings.Replace(good, `"class":"code/x"`, `"class":""`, 1), "line 2: features out of bounds"},
 		{"rule", strings.Replace(good, `"rule":"code/x"`, `"rule":"x"`, 1), "line 2: no rule id"},
+		{"a secret as a number", strings.Replace(good, `"line":`, `"line":12345678901234567890`, 1), "line 2: it does not read as one of version 1"},
 		{"hash", strings.Replace(good, `"code":"`, `"code":"0`, 1), "line 2"},
 		{"two on a line", strings.Replace(good, "\n{\"rule\"", "\n{}{\"rule\"", 1), "line 2"},
 		{"half a line", good[:len(good)-20], "unexpected EOF"},
@@ -146,18 +147,22 @@ func TestBaselinePruned(t *testing.T) {
 	}
 	fresh := []identity.Observation{ob("a", 4, "kept here ( 1 )", "ab", "cd"), ob("a", 20, "edited code ( 3 , 5 )", "ij", "kl")}
 	r := identity.Match(b.Observations(), fresh, identity.Options{})
-	next, gone := b.Pruned(r, fresh, func(path, rule string) bool { return path != "unread" })
+	findings := []*penstock.Finding{{Rule: "code/y", Fingerprint: "f"}} // the rule has a new name
+	next, dropped, moved := b.Pruned(r, fresh, findings, func(path, rule string) bool { return path != "unread" })
 	var got []string
 	for _, e := range next.Entries {
-		got = append(got, fmt.Sprintf("%s:%d %x", e.Features.Path, e.Features.Line, e.Features.Code))
+		got = append(got, fmt.Sprintf("%s:%d %x %s %s%s", e.Features.Path, e.Features.Line, e.Features.Code, e.Since, e.Rule, e.Fingerprint))
 	}
 	want := []string{
-		fmt.Sprintf("a:4 %x", o[0].Code),      // moved along
-		fmt.Sprintf("a:20 %x", o[2].Code),     // not confirmed, so as it was
-		fmt.Sprintf("unread:3 %x", o[3].Code), // unknown is not fixed
+		fmt.Sprintf("a:4 %x abc code/yf", o[0].Code),     // moved along
+		fmt.Sprintf("a:20 %x abc code/x", o[2].Code),     // not confirmed, so as it was
+		fmt.Sprintf("unread:3 %x abc code/x", o[3].Code), // unknown is not fixed
 	}
-	if d := cmp.Diff(want, got); d != "" || gone != 1 {
-		t.Errorf("%d gone (-want +got):\n%s", gone, d)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([2][]int{{1}, {0}}, [2][]int{dropped, moved}); d != "" {
+		t.Errorf("dropped, moved (-want +got):\n%s", d)
 	}
 }
 

@@ -15,7 +15,10 @@ import (
 // codeQuality writes the Code Quality report of GitLab, a subset of Code
 // Climate's: a list of open findings, one entry for each place of a finding, so
 // that a merge request shows it in every file that it touches. The format has
-// no room for coverage; what was not read shows in the exit code.
+// no room for coverage; what was not read shows in the exit code. GitLab compares
+// with the target branch itself, so findings that were there before are in the
+// list and fixed ones are not. One of history stands once for each file, with the
+// line that it had there, and names its commit in the text.
 type codeQuality struct {
 	document
 	w io.Writer
@@ -51,13 +54,21 @@ type (
 func (c *codeQuality) Close() error {
 	list := []qualityEntry{}
 	ids := make(identities)
-	open, _ := c.split()
+	open, _, _ := c.split()
 	for _, f := range open {
 		text := oneLine(c.title(f))
 		if f.Message != "" {
 			text += ": " + oneLine(f.Message)
 		}
+		if f.Commit != nil {
+			text = strings.TrimSuffix(text, ".") + ". " + oneLine(inCommit(f.Commit))
+		}
+		seen := make(map[string]bool)
 		for _, l := range append([]penstock.Location{f.Location}, f.Places...) {
+			if _, l = splitPlace(f, l); f.Commit != nil && seen[l.Path] {
+				continue
+			}
+			seen[l.Path] = true
 			e := qualityEntry{
 				Type: "issue", Description: text, Check: f.Rule, Categories: []string{"Security"},
 				Fingerprint: hex.EncodeToString(ids.next(f, l)), Severity: qualitySeverity(f.Severity),

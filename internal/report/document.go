@@ -23,9 +23,12 @@ type document struct {
 	header   penstock.Header
 	rules    map[string]*penstock.Rule
 	findings []*penstock.Finding
-	notes    []*penstock.Note
-	verdict  *penstock.Verdict
-	end      *penstock.End
+	// mixed says that some open finding was there before, so that new ones are
+	// worth a mark.
+	mixed   bool
+	notes   []*penstock.Note
+	verdict *penstock.Verdict
+	end     *penstock.End
 	// unread are the coverage records of unread files, in stream order.
 	unread []*penstock.Coverage
 	// skipped gathers what was not scanned, by reason.
@@ -55,6 +58,7 @@ func (d *document) add(r penstock.Record) {
 		d.rules[r.ID] = r
 	case *penstock.Finding:
 		d.findings = append(d.findings, r)
+		d.mixed = d.mixed || r.Status == penstock.StatusUnchanged && r.Suppressed == nil
 	case *penstock.Note:
 		d.notes = append(d.notes, r)
 	case *penstock.Coverage:
@@ -115,26 +119,30 @@ func (d *document) skips(state penstock.State) []skip {
 	return out
 }
 
-// split returns the findings that count and those that are suppressed, both in
-// stream order.
-func (d *document) split() (open, suppressed []*penstock.Finding) {
+// split returns the findings that count, those that were fixed since and those
+// that are suppressed, all in stream order.
+func (d *document) split() (open, fixed, suppressed []*penstock.Finding) {
 	for _, f := range d.findings {
-		if f.Suppressed != nil {
+		switch {
+		case f.Status == penstock.StatusFixed:
+			fixed = append(fixed, f)
+		case f.Suppressed != nil:
 			suppressed = append(suppressed, f)
-		} else {
+		default:
 			open = append(open, f)
 		}
 	}
-	return open, suppressed
+	return open, fixed, suppressed
 }
 
 // ranked returns findings in the order in which to act on them: what blocks,
-// then the worst, then the surest, then by place.
+// then what is new, then the worst, then the surest, then by place.
 func ranked(findings []*penstock.Finding) []*penstock.Finding {
 	out := slices.Clone(findings)
 	slices.SortStableFunc(out, func(a, b *penstock.Finding) int {
 		return cmp.Or(
 			boolCompare(b.Blocks, a.Blocks),
+			boolCompare(known(a), known(b)),
 			cmp.Compare(b.Severity, a.Severity),
 			cmp.Compare(b.Confidence, a.Confidence),
 		)
@@ -142,19 +150,34 @@ func ranked(findings []*penstock.Finding) []*penstock.Finding {
 	return out
 }
 
+// known reports whether a finding was there before.
+func known(f *penstock.Finding) bool {
+	return f.Status == penstock.StatusUnchanged || f.Status == penstock.StatusFixed
+}
+
 // byFile brings findings of one file together, the file with the best ranked one
-// first; within a file they stand by place.
+// first; within a file they stand by place. What was there before comes after
+// what is new, and one file of many commits is one file.
 func byFile(findings []*penstock.Finding) []*penstock.Finding {
-	rank := make(map[string]int)
+	type group struct {
+		known bool
+		path  string
+	}
+	of := func(f *penstock.Finding) group {
+		_, l := splitPlace(f, f.Location)
+		return group{known(f) && !f.Blocks, l.Path}
+	}
+	rank := make(map[group]int)
 	for i, f := range findings {
-		if _, ok := rank[f.Location.Path]; !ok {
-			rank[f.Location.Path] = i
+		if _, ok := rank[of(f)]; !ok {
+			rank[of(f)] = i
 		}
 	}
 	out := slices.Clone(findings)
 	slices.SortStableFunc(out, func(a, b *penstock.Finding) int {
 		return cmp.Or(
-			cmp.Compare(rank[a.Location.Path], rank[b.Location.Path]),
+			boolCompare(of(a).known, of(b).known),
+			cmp.Compare(rank[of(a)], rank[of(b)]),
 			a.Compare(b),
 		)
 	})
@@ -201,7 +224,7 @@ const (
 
 // headline is the verdict in one word and one sentence.
 func (d *document) headline() (word, sentence string) {
-	open, _ := d.split()
+	open, _, _ := d.split()
 	found := count(len(open), "finding", "findings")
 	v := d.verdict
 	switch {

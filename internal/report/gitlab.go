@@ -27,6 +27,10 @@ const (
 // engine ran alone, else sast, since a report has one type. Suppressed findings
 // are left out. Descriptions are Markdown there and are escaped as such.
 //
+// GitLab compares with the target branch itself, so findings that were there
+// before are in the report and fixed ones are not. One of history has the path
+// and line of its commit and, under secret_detection, that commit.
+//
 // Further places of a finding stand in its details. The times are Options.Time:
 // the schema demands them, and the moment of the run must not be in a report.
 type gitLab struct {
@@ -97,17 +101,23 @@ type (
 		Commit    *gitLabCommit `json:"commit,omitempty"`
 	}
 	gitLabCommit struct {
-		SHA string `json:"sha"`
+		SHA     string `json:"sha"`
+		Author  string `json:"author,omitempty"`
+		Date    string `json:"date,omitempty"`
+		Message string `json:"message,omitempty"`
 	}
 	gitLabList struct {
 		Name  string        `json:"name"`
 		Type  string        `json:"type"`
 		Items []gitLabPlace `json:"items"`
 	}
+	// gitLabPlace is a detail of type file-location, or of type text, which has a
+	// value only, for a place of history.
 	gitLabPlace struct {
 		Type      string `json:"type"`
-		FileName  string `json:"file_name"`
-		LineStart int    `json:"line_start"`
+		Value     string `json:"value,omitempty"`
+		FileName  string `json:"file_name,omitempty"`
+		LineStart int    `json:"line_start,omitempty"`
 		LineEnd   int    `json:"line_end,omitempty"`
 	}
 )
@@ -136,17 +146,38 @@ func (g *gitLab) Close() error {
 		report.Scan.Status = "failure"
 	}
 	ids := make(identities)
-	open, _ := g.split()
+	open, _, _ := g.split()
 	for _, f := range open {
 		v := g.vulnerability(f)
-		v.ID = uuid(ids.next(f, f.Location))
+		commit, at := splitPlace(f, f.Location)
+		v.ID = uuid(ids.next(f, at))
 		if secrets {
-			// The schema wants a commit even where there is none.
-			v.Location.Commit = &gitLabCommit{cmp.Or(g.opts.Commit, "0000000")}
+			v.Location.Commit = g.commit(f, commit)
 		}
 		report.Vulnerabilities = append(report.Vulnerabilities, v)
 	}
 	return writeJSON(g.w, report, " ")
+}
+
+// commit is that of the location: for a place of history the one in its path,
+// with author and message if it is the one that brought the flaw in. The schema
+// wants a commit even where there is none.
+func (g *gitLab) commit(f *penstock.Finding, id string) *gitLabCommit {
+	c := f.Commit
+	if c == nil || id == "" && c.ID == "" {
+		return &gitLabCommit{SHA: cmp.Or(g.opts.Commit, "0000000")}
+	}
+	if id != "" && c.ID != "" && !strings.HasPrefix(c.ID, id) {
+		return &gitLabCommit{SHA: id}
+	}
+	date := ""
+	if commitDay(c) != "" {
+		date = c.Time
+	}
+	return &gitLabCommit{
+		SHA: visible(clip(cmp.Or(c.ID, id), gitLabName)), Author: clip(oneLine(c.Author), gitLabName),
+		Date: date, Message: clip(oneLine(c.Summary), gitLabName),
+	}
 }
 
 // uuid writes 16 bytes as a UUID of version 8 (RFC 9562): custom content.
@@ -165,8 +196,10 @@ func (g *gitLab) vulnerability(f *penstock.Finding) gitLabVulnerability {
 		Identifiers: []gitLabIdentifier{
 			{Type: "penstock_rule_id", Name: "Penstock rule " + rule, Value: rule},
 		},
-		Location: gitLabLocation{File: relativePath(f.Location.Path), StartLine: max(f.Location.Line, 1)},
+		Location: gitLabLocation{StartLine: max(f.Location.Line, 1)},
 	}
+	_, at := splitPlace(f, f.Location)
+	v.Location.File = relativePath(at.Path)
 	if f.Location.EndLine > v.Location.StartLine {
 		v.Location.EndLine = f.Location.EndLine
 	}
@@ -189,6 +222,9 @@ func (g *gitLab) vulnerability(f *penstock.Finding) gitLabVulnerability {
 		}
 	}
 	text = append(text, g.secretFacts(f))
+	if f.Commit != nil {
+		text = append(text, inCommit(f.Commit))
+	}
 	text = append(text, f.Notes...)
 	var parts []string
 	for _, s := range text {
@@ -211,7 +247,11 @@ func (g *gitLab) vulnerability(f *penstock.Finding) gitLabVulnerability {
 		if f.Evidence.Secret == nil {
 			list.Name = "Further places"
 		}
-		for _, l := range f.Places {
+		for i, l := range f.Places {
+			if commit, _ := splitPlace(f, l); commit != "" {
+				list.Items = append(list.Items, gitLabPlace{Type: "text", Value: visible(position(shown(f).Places[i]))})
+				continue
+			}
 			p := gitLabPlace{Type: "file-location", FileName: relativePath(l.Path), LineStart: max(l.Line, 1)}
 			if l.EndLine > p.LineStart {
 				p.LineEnd = l.EndLine

@@ -37,7 +37,7 @@ func secretsOnly() []penstock.Record {
 // 15.2.1: required members, patterns and lengths. (The files themselves are not
 // ours to commit.)
 func TestGitLabSchema(t *testing.T) {
-	for name, records := range map[string][]penstock.Record{"full": stream(), "secrets": secretsOnly(), "empty": {}, "hostile": hostile()} {
+	for name, records := range map[string][]penstock.Record{"full": stream(), "secrets": secretsOnly(), "empty": {}, "hostile": hostile(), "range": rangeStream(), "history": historyStream()} {
 		t.Run(name, func(t *testing.T) {
 			var doc struct {
 				Version string
@@ -59,12 +59,13 @@ func TestGitLabSchema(t *testing.T) {
 						File      string
 						StartLine int `json:"start_line"`
 						EndLine   int `json:"end_line"`
-						Commit    struct{ SHA string }
+						Commit    struct{ SHA, Author, Date, Message string }
 					}
 					Details map[string]struct {
 						Name, Type string
 						Items      []struct {
 							Type      string
+							Value     string
 							FileName  string `json:"file_name"`
 							LineStart int    `json:"line_start"`
 							LineEnd   *int   `json:"line_end"`
@@ -129,6 +130,10 @@ func TestGitLabSchema(t *testing.T) {
 					match("detail", `.`, detail.Name)
 					match("detail type", `^list$`, detail.Type)
 					for _, item := range detail.Items {
+						if item.Type == "text" {
+							match("place", `.`, item.Value)
+							continue
+						}
 						match("place", `^file-location$`, item.Type)
 						match("place's file", `.`, item.FileName)
 						if item.LineStart < 1 || item.LineEnd != nil && *item.LineEnd < 1 {

@@ -93,6 +93,8 @@ type (
 		Reasons, Roots         []string
 		Severities, Filters    []severityCount
 		Suppressed             string
+		Compared, History      string
+		Changes                []htmlChange
 		Scanned, UnreadCount   string
 		Excluded, ScannedText  string
 		Findings               []htmlFinding
@@ -107,6 +109,8 @@ type (
 		Version, Build, Policy string
 		Digests                string
 	}
+	// htmlChange is one status with the number of its findings.
+	htmlChange     struct{ Word, Count string }
 	htmlUnreadFile struct{ Path, Why string }
 	htmlSkip       struct {
 		Count, Why string
@@ -128,12 +132,14 @@ type (
 	htmlLink    struct{ Text, Address string }
 	htmlFinding struct {
 		Anchor, Rule, RuleAnchor, Engine, Severity, Title, Place string
-		Blocks, Open                                             bool
-		Message, Rank, Off, Facts, Scope                         []run
-		Lines                                                    []htmlLine
-		Trace, Related                                           []htmlStep
-		Places                                                   []string
-		Notes, Fix                                               [][]run
+		// Status is that of the finding, Mark the same where it tells something.
+		Status, Mark, Now                        string
+		Blocks, Open                             bool
+		Message, Rank, Off, Facts, Scope, Commit []run
+		Lines                                    []htmlLine
+		Trace, Related                           []htmlStep
+		Places                                   []string
+		Notes, Fix                               [][]run
 	}
 	htmlStep struct {
 		Place string
@@ -175,7 +181,7 @@ func policy() string {
 }
 
 func (h *htmlReport) page() htmlPage {
-	open, suppressed := h.split()
+	open, fixed, suppressed := h.split()
 	word, sentence := h.headline()
 	p := htmlPage{
 		CSP: policy(), CSS: template.CSS(pageCSS), JS: template.JS(pageJS),
@@ -200,11 +206,19 @@ func (h *htmlReport) page() htmlPage {
 	if v := h.verdict; v != nil {
 		p.Reasons, p.Policy = each(v.Reasons, oneLine), oneLine(v.Policy)
 	}
+	p.Compared, p.History = oneLine(h.comparedText()), oneLine(h.historyText())
+	if c, ok := h.compared(); ok {
+		p.Changes = []htmlChange{
+			{string(penstock.StatusNew), number(c.fresh)},
+			{string(penstock.StatusUnchanged), number(c.unchanged)},
+			{string(penstock.StatusFixed), number(c.fixed)},
+		}
+	}
 	if h.header.Rules != "" {
 		p.Digests = "rules " + visible(h.header.Rules) + ", configuration " + visible(h.header.Config)
 	}
 
-	order := append(ranked(open), ranked(suppressed)...)
+	order := slices.Concat(ranked(open), ranked(fixed), ranked(suppressed))
 	if n := len(order) - h.most; n > 0 {
 		p.Omitted, order = number(n), order[:h.most]
 	}
@@ -214,7 +228,7 @@ func (h *htmlReport) page() htmlPage {
 	for i, f := range order {
 		v := h.finding(f, anchors[f.Rule])
 		v.Anchor = "f" + strconv.Itoa(i+1)
-		v.Open = i < actFirst && f.Suppressed == nil && (f.Blocks || f.Severity >= penstock.Medium)
+		v.Open = i < actFirst && f.Suppressed == nil && !known(f) && (f.Blocks || f.Severity >= penstock.Medium)
 		engines[v.Engine] = true
 		p.Findings = append(p.Findings, v)
 	}
@@ -312,11 +326,20 @@ func (h *htmlReport) ruleSection(p *htmlPage, findings []*penstock.Finding) map[
 }
 
 func (h *htmlReport) finding(f *penstock.Finding, ruleAnchor string) htmlFinding {
+	f = shown(f)
 	line := func(s string) []run { return runs(strings.Join(strings.Fields(s), " ")) }
 	v := htmlFinding{
 		Rule: visible(f.Rule), RuleAnchor: ruleAnchor, Engine: visible((&penstock.Rule{ID: f.Rule}).Engine()),
 		Severity: f.Severity.String(), Title: oneLine(h.title(f)), Place: visible(position(f.Location)), Blocks: f.Blocks,
 		Message: line(f.Message), Rank: line(rank(f)), Facts: line(h.secretFacts(f)), Scope: line(f.Evidence.Scope),
+	}
+	v.Mark = h.status(f)
+	switch f.Status {
+	case penstock.StatusNew, penstock.StatusUnchanged, penstock.StatusFixed:
+		v.Status = string(f.Status)
+	}
+	if f.Commit != nil {
+		v.Commit, v.Now = line(commitLine(f.Commit)), presence(f.Commit)
 	}
 	if f.Suppressed != nil {
 		v.Off = line(suppressedText(f.Suppressed))

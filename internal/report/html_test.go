@@ -19,11 +19,13 @@ import (
 )
 
 func TestHTMLGolden(t *testing.T) {
-	// Without style and script, which would only be copied.
-	b := string(render(t, "html", Options{}, stream()))
-	b = strings.Replace(strings.Replace(b, pageCSS, "STYLE", 1), pageJS, "SCRIPT", 1)
-	b = regexp.MustCompile(`sha256-[^ ]*;`).ReplaceAllString(b, "sha256-HASH;")
-	golden(t, "report.html", []byte(b))
+	golden(t, "report.html", plainPage(render(t, "html", Options{}, stream())))
+}
+
+// plainPage is a page without the text of its style and script.
+func plainPage(b []byte) []byte {
+	s := strings.Replace(strings.Replace(string(b), pageCSS, "STYLE", 1), pageJS, "SCRIPT", 1)
+	return regexp.MustCompile(`sha256-[^ ]*;`).ReplaceAll([]byte(s), []byte("sha256-HASH;"))
 }
 
 func parseHTML(t testing.TB, b []byte) *html.Node {
@@ -213,11 +215,11 @@ func TestHTMLBrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED in short mode")
 	}
-	file := filepath.Join(t.TempDir(), "report.html")
-	if err := os.WriteFile(file, render(t, "html", Options{}, stream()), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	dump := func(hash string) *html.Node {
+	dump := func(records []penstock.Record, hash string) *html.Node {
+		file := filepath.Join(t.TempDir(), "report.html")
+		if err := os.WriteFile(file, render(t, "html", Options{}, records), 0o644); err != nil {
+			t.Fatal(err)
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		out, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+t.TempDir(),
@@ -235,7 +237,12 @@ func TestHTMLBrowser(t *testing.T) {
 		}
 		return ""
 	}
-	if got := shown(dump("#filter:q=app+sql&state=all&sev=high,low")); got != "1 of 19 findings shown" {
+	if got := shown(dump(stream(), "#filter:q=app+sql&state=all&sev=high,low")); got != "1 of 19 findings shown" {
 		t.Errorf("filtered by its address, the page says %q", got)
+	}
+	for state, want := range map[string]string{"open": "3", "new": "2", "fixed": "5"} {
+		if got := shown(dump(rangeStream(), "#filter:state="+state)); got != want+" of 9 findings shown" {
+			t.Errorf("state %s: the page says %q", state, got)
+		}
 	}
 }

@@ -52,8 +52,8 @@ func (m *markdown) Record(r penstock.Record) error {
 }
 
 func (m *markdown) Close() error {
-	open, suppressed := m.split()
-	tail := m.coverage()
+	open, fixed, suppressed := m.split()
+	tail := m.fixed(fixed) + m.coverage()
 	m.head(open, suppressed)
 	// The account of what was not read matters more than the fortieth finding.
 	room := m.max - mdReserve - m.b.Len()
@@ -138,10 +138,29 @@ func (m *markdown) head(open, suppressed []*penstock.Finding) {
 		}
 		m.b.WriteString("\n")
 	}
+	for _, s := range []struct{ label, text string }{{"Compared ", m.comparedText()}, {"History: ", m.historyText()}} {
+		if s.text != "" {
+			fmt.Fprintf(&m.b, "%s%s.\n\n", s.label, mdText(clip(s.text, 500)))
+		}
+	}
 	if counts := severities(open); len(counts) > 0 {
-		m.b.WriteString("| severity | open |\n| --- | ---: |\n")
+		_, compared := m.compared()
+		m.b.WriteString(map[bool]string{
+			false: "| severity | open |\n| --- | ---: |\n",
+			true:  "| severity | open | new |\n| --- | ---: | ---: |\n",
+		}[compared])
+		fresh := make(map[penstock.Severity]int)
+		for _, f := range open {
+			if f.Status == penstock.StatusNew {
+				fresh[f.Severity]++
+			}
+		}
 		for _, c := range counts {
-			fmt.Fprintf(&m.b, "| %s | %s |\n", c.Severity, number(c.Count))
+			fmt.Fprintf(&m.b, "| %s | %s |", c.Severity, number(c.Count))
+			if compared {
+				fmt.Fprintf(&m.b, " %s |", number(fresh[c.Severity]))
+			}
+			m.b.WriteString("\n")
 		}
 		m.b.WriteString("\n")
 	}
@@ -160,8 +179,9 @@ func upperFirst(s string) string {
 // finding is one finding in full, folded.
 func (m *markdown) finding(f *penstock.Finding) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<details>\n<summary><b>%s</b> %s <code>%s</code></summary>\n\n",
-		f.Severity, mdHTML(clip(m.title(f), 200)), html.EscapeString(visible(clip(position(f.Location), 500))))
+	f = shown(f)
+	fmt.Fprintf(&b, "<details>\n<summary><b>%s</b>%s %s <code>%s</code></summary>\n\n",
+		f.Severity, m.mark(f), mdHTML(clip(m.title(f), 200)), html.EscapeString(visible(clip(position(f.Location), 500))))
 	if f.Message != "" {
 		b.WriteString(mdClip(f.Message) + "\n\n")
 	}
@@ -179,6 +199,9 @@ func (m *markdown) finding(f *penstock.Finding) string {
 	fmt.Fprintf(&b, "- rule %s\n- %s\n", mdCode(f.Rule), mdClip(rank(f)))
 	if s := m.secretFacts(f); s != "" {
 		fmt.Fprintf(&b, "- %s\n", mdClip(s))
+	}
+	if f.Commit != nil {
+		fmt.Fprintf(&b, "- commit %s; **%s**\n", mdClip(commitLine(f.Commit)), presence(f.Commit))
 	}
 	for _, n := range f.Notes[:min(len(f.Notes), mdItems)] {
 		fmt.Fprintf(&b, "- %s\n", mdClip(n))
@@ -231,7 +254,36 @@ func mdPlace(l penstock.Location) string { return mdCode(clip(position(l), 500))
 
 // line is one finding in one line.
 func (m *markdown) line(f *penstock.Finding) string {
-	return fmt.Sprintf("- %s: %s %s\n", f.Severity, mdPlace(f.Location), mdText(clip(m.title(f), 200)))
+	s := fmt.Sprintf("- %s%s: %s %s", f.Severity, m.mark(f), mdPlace(shown(f).Location), mdText(clip(m.title(f), 200)))
+	if f.Commit != nil {
+		s += ", " + presence(f.Commit)
+	}
+	return s + "\n"
+}
+
+// mark is the status of a finding where it tells something.
+func (m *markdown) mark(f *penstock.Finding) string {
+	if s := m.status(f); s != "" {
+		return " (" + s + ")"
+	}
+	return ""
+}
+
+// fixed lists findings that are no more.
+func (m *markdown) fixed(findings []*penstock.Finding) string {
+	if len(findings) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "### Fixed: %s\n\n", number(len(findings)))
+	for i, f := range findings {
+		if i == mdItems && !m.opts.All {
+			fmt.Fprintf(&b, "- ... and %s more\n", number(len(findings)-i))
+			break
+		}
+		fmt.Fprintf(&b, "- %s %s %s\n", mdPlace(shown(f).Location), mdCode(clip(f.Rule, 200)), mdText(clip(m.title(f), 200)))
+	}
+	return b.String() + "\n"
 }
 
 // coverage is what was scanned, what was not, and the notes.

@@ -32,6 +32,14 @@ const (
 // scanned tree can become an address with a scheme or a host. Our own facts
 // stand under properties["penstock/..."]. The fingerprint "penstock/v1" is a
 // hint; primaryLocationLineHash is GitHub's own and never written.
+//
+// A run that compared gives its results a baselineState. Fixed findings would be
+// results of the state "absent", which GitHub and others that do not read the
+// state show as open: they stand in the run's properties instead. A result of
+// history names the file as it is called in its commit, so that a viewer finds
+// it, and the commit in properties; its lines are those of that commit. There is
+// no versionControlProvenance: it demands the address of the repository, which
+// the run does not know.
 type sarif struct {
 	document
 	w io.Writer
@@ -110,6 +118,7 @@ type (
 		Related      []sarifLocation    `json:"relatedLocations,omitempty"`
 		CodeFlows    []sarifCodeFlow    `json:"codeFlows,omitempty"`
 		Fingerprints map[string]string  `json:"partialFingerprints,omitempty"`
+		Baseline     string             `json:"baselineState,omitempty"`
 		Suppressions []sarifSuppression `json:"suppressions,omitempty"`
 		Properties   map[string]any     `json:"properties"`
 	}
@@ -120,10 +129,11 @@ type (
 		Properties    map[string]any `json:"properties,omitempty"`
 	}
 	sarifLocation struct {
-		ID       int           `json:"id,omitempty"`
-		Physical sarifPhysical `json:"physicalLocation"`
-		Logical  []sarifScope  `json:"logicalLocations,omitempty"`
-		Message  *sarifMessage `json:"message,omitempty"`
+		ID         int            `json:"id,omitempty"`
+		Physical   sarifPhysical  `json:"physicalLocation"`
+		Logical    []sarifScope   `json:"logicalLocations,omitempty"`
+		Message    *sarifMessage  `json:"message,omitempty"`
+		Properties map[string]any `json:"properties,omitempty"`
 	}
 	sarifScope struct {
 		FullyQualifiedName string `json:"fullyQualifiedName"`
@@ -159,13 +169,15 @@ const sarifBaseID = "%SRCROOT%"
 
 func (s *sarif) Close() error {
 	notices := s.notices()
-	findings := s.findings
+	_, fixed, _ := s.split()
+	findings := slices.DeleteFunc(slices.Clone(s.findings), func(f *penstock.Finding) bool { return f.Status == penstock.StatusFixed })
+	all := len(findings)
 	if len(findings) > s.results {
 		findings = ranked(findings)[:s.results]
 		slices.SortStableFunc(findings, (*penstock.Finding).Compare)
 		notices.add("penstock/results-omitted", "error", fmt.Sprintf(
 			"%s of %s findings are not in this file: GitHub takes %s results per run; the worst were kept.",
-			number(len(s.findings)-s.results), number(len(s.findings)), number(sarifResults)), nil)
+			number(all-s.results), number(all), number(sarifResults)), nil)
 	}
 	rules, index := s.descriptors(findings)
 	run := sarifRun{
@@ -187,6 +199,20 @@ func (s *sarif) Close() error {
 	if s.verdict != nil {
 		run.Properties["penstock/verdict"] = s.verdict
 	}
+	for key, v := range map[string]string{"penstock/base": s.header.Base, "penstock/head": s.header.Head} {
+		if v != "" {
+			run.Properties[key] = v
+		}
+	}
+	if s.header.History {
+		run.Properties["penstock/history"] = true
+	}
+	if c, ok := s.compared(); ok {
+		run.Properties["penstock/compared"] = map[string]int{"new": c.fresh, "unchanged": c.unchanged, "fixed": c.fixed}
+	}
+	if len(fixed) > 0 {
+		run.Properties["penstock/fixed"] = fixedList(fixed)
+	}
 	for _, f := range findings {
 		run.Results = append(run.Results, s.result(f, index[f.Rule]))
 	}
@@ -195,6 +221,20 @@ func (s *sarif) Close() error {
 		Version: "2.1.0",
 		Runs:    []sarifRun{run},
 	}, " ")
+}
+
+// fixedList names findings that are no more, at most sarifNotices of them; the
+// run's properties have their number.
+func fixedList(fixed []*penstock.Finding) []map[string]any {
+	list := make([]map[string]any, 0, min(len(fixed), sarifNotices))
+	for _, f := range fixed[:min(len(fixed), sarifNotices)] {
+		m := map[string]any{"rule": f.Rule, "path": f.Location.Path, "line": f.Location.Line}
+		if f.Fingerprint != "" {
+			m["fingerprint"] = f.Fingerprint
+		}
+		list = append(list, m)
+	}
+	return list
 }
 
 func orEmpty(s []string) []string {
@@ -329,14 +369,20 @@ func (s *sarif) result(f *penstock.Finding, rule int) sarifResult {
 	}
 	if n := len(f.Places); n > 0 {
 		// GitHub shows the first location only.
-		text += fmt.Sprintf(" Also in %s, the first at %s.", count(n, "more place", "more places"), position(f.Places[0]))
+		text += fmt.Sprintf(" Also in %s, the first at %s.", count(n, "more place", "more places"), position(shown(f).Places[0]))
+	}
+	if f.Commit != nil {
+		text += " " + inCommit(f.Commit)
 	}
 	r := sarifResult{
 		RuleID: f.Rule, RuleIndex: rule, Level: f.Severity.SARIFLevel(),
 		Message:    *plainMessage(text),
 		Properties: resultFacts(f),
 	}
-	primary := place(f.Location)
+	if f.Status == penstock.StatusNew || f.Status == penstock.StatusUnchanged {
+		r.Baseline = string(f.Status)
+	}
+	primary := place(f, f.Location)
 	if f.Evidence.Scope != "" {
 		primary.Logical = []sarifScope{{visible(f.Evidence.Scope)}}
 	}
@@ -347,14 +393,14 @@ func (s *sarif) result(f *penstock.Finding, rule int) sarifResult {
 			r.Properties["penstock/placesOmitted"] = len(f.Places) + 1 - sarifLocations
 			break
 		}
-		r.Locations = append(r.Locations, place(l))
+		r.Locations = append(r.Locations, place(f, l))
 	}
 	for i, l := range f.Related {
 		if i == sarifLocations {
 			r.Properties["penstock/relatedOmitted"] = len(f.Related) - sarifLocations
 			break
 		}
-		loc := labelled(l)
+		loc := labelled(f, l)
 		loc.ID = i + 1
 		r.Related = append(r.Related, loc)
 	}
@@ -366,7 +412,7 @@ func (s *sarif) result(f *penstock.Finding, rule int) sarifResult {
 		}
 		var flow sarifThreadFlow
 		for _, l := range steps {
-			flow.Locations = append(flow.Locations, sarifStep{labelled(l)})
+			flow.Locations = append(flow.Locations, sarifStep{labelled(f, l)})
 		}
 		r.CodeFlows = []sarifCodeFlow{{[]sarifThreadFlow{flow}}}
 	}
@@ -423,7 +469,18 @@ func resultFacts(f *penstock.Finding) map[string]any {
 	if n := len(f.Places); n > 0 {
 		m["penstock/places"] = n + 1
 	}
-	if container, member := penstock.SplitContainer(f.Location.Path); member != "" {
+	if c := f.Commit; c != nil {
+		// No address: a report that is uploaded need not hand on more of a person.
+		facts := map[string]any{"id": c.ID, "present": c.Present}
+		for key, v := range map[string]string{"author": c.Author, "time": c.Time, "summary": c.Summary} {
+			if v != "" {
+				facts[key] = v
+			}
+		}
+		m["penstock/commit"] = facts
+	}
+	_, at := splitPlace(f, f.Location)
+	if container, member := penstock.SplitContainer(at.Path); member != "" {
 		m["penstock/container"] = container
 	}
 	return m
@@ -445,8 +502,8 @@ func plainMessage(s string) *sarifMessage {
 	return &sarifMessage{Text: s}
 }
 
-func labelled(l penstock.Label) sarifLocation {
-	loc := physical(l.Location)
+func labelled(f *penstock.Finding, l penstock.Label) sarifLocation {
+	loc := located(f, l.Location)
 	if l.Message != "" {
 		loc.Message = plainMessage(l.Message)
 	}
@@ -460,10 +517,21 @@ func physical(l penstock.Location) sarifLocation {
 	}}
 }
 
+// located is a place of a finding. That of a place in history is the file, with
+// the commit beside it.
+func located(f *penstock.Finding, l penstock.Location) sarifLocation {
+	commit, l := splitPlace(f, l)
+	loc := physical(l)
+	if commit != "" {
+		loc.Properties = map[string]any{"penstock/commit": commit}
+	}
+	return loc
+}
+
 // place is the location of a result, for which GitHub demands a line: a finding
 // on a file as a whole stands on its first.
-func place(l penstock.Location) sarifLocation {
-	loc := physical(l)
+func place(f *penstock.Finding, l penstock.Location) sarifLocation {
+	loc := located(f, l)
 	if loc.Physical.Region == nil {
 		loc.Physical.Region = &sarifRegion{StartLine: 1}
 	}

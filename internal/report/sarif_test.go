@@ -214,7 +214,7 @@ func TestSARIFSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, records := range map[string][]penstock.Record{
-		"full": stream(), "empty": {}, "cut": stream()[:9], "hostile": hostile(),
+		"full": stream(), "empty": {}, "cut": stream()[:9], "hostile": hostile(), "range": rangeStream(), "history": historyStream(),
 	} {
 		report, err := jsonschema.UnmarshalJSON(bytes.NewReader(render(t, "sarif", Options{}, records)))
 		if err != nil {

@@ -47,7 +47,7 @@ func (t *text) Record(r penstock.Record) error {
 }
 
 func (t *text) Close() error {
-	open, suppressed := t.split()
+	open, fixed, suppressed := t.split()
 	order := ranked(open)
 	shown := order
 	if !t.opts.All && len(shown) > actFirst {
@@ -62,6 +62,9 @@ func (t *text) Close() error {
 	if rest := order[len(shown):]; len(rest) > 0 && !t.opts.Quiet {
 		t.printf("%s %s: %s. See them all with --all.\n\n", t.paint(bold, "... and"),
 			count(len(rest), "more finding", "more findings"), severityText(severities(rest)))
+	}
+	if !t.opts.Quiet {
+		t.fixed(fixed)
 	}
 	if t.opts.All && !t.opts.Quiet {
 		t.suppressed(suppressed)
@@ -98,8 +101,13 @@ func level(s penstock.Severity) (string, style) {
 // finding prints one finding.
 func (t *text) finding(f *penstock.Finding) {
 	word, st := level(f.Severity)
-	t.printf("%s%s\n", t.paint(st, fmt.Sprintf("%s[%s]", word, visible(f.Rule))), t.paint(bold, ": "+oneLine(t.title(f))))
+	title := ": " + oneLine(t.title(f))
+	if s := t.status(f); s != "" {
+		title += " (" + s + ")"
+	}
+	t.printf("%s%s\n", t.paint(st, fmt.Sprintf("%s[%s]", word, visible(f.Rule))), t.paint(bold, title))
 
+	f = shown(f)
 	v := t.view(f)
 	indent := strings.Repeat(" ", v.gutter)
 	bar := indent + " " + t.paint(blue, "|") + "\n"
@@ -139,6 +147,10 @@ func (t *text) finding(f *penstock.Finding) {
 	for _, n := range f.Notes {
 		t.note(v.gutter, "note", n)
 	}
+	if f.Commit != nil {
+		t.note(v.gutter, "commit", commitLine(f.Commit))
+		t.note(v.gutter, "now", presence(f.Commit))
+	}
 	t.note(v.gutter, "rank", rank(f))
 	if len(f.Places) > 0 {
 		t.note(v.gutter, "also", t.places(f.Places))
@@ -176,7 +188,7 @@ func (t *text) places(places []penstock.Location) string {
 	}
 	var parts []string
 	for _, l := range shown {
-		parts = append(parts, position(l))
+		parts = append(parts, visible(position(l)))
 	}
 	s := "in " + count(len(places), "more place", "more places") + ": " + strings.Join(parts, ", ")
 	if n := len(places) - len(shown); n > 0 {
@@ -234,6 +246,9 @@ func (t *text) place(l penstock.Location) string {
 	if !t.opts.Links || t.opts.Dir == "" {
 		return s
 	}
+	if commit, _ := splitCommit(l.Path); commit != "" {
+		return s // in history: there may be no such file, or another one
+	}
 	// OSC 8. The address is percent-encoded: nothing in it can end the sequence.
 	file, _ := penstock.SplitContainer(UnescapePath(l.Path))
 	if !path.IsAbs(file) {
@@ -261,6 +276,25 @@ func percentPath(p string) string {
 	return b.String()
 }
 
+// fixed lists findings that are no more, a few of them unless all are asked for.
+func (t *text) fixed(findings []*penstock.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	t.printf("%s %s\n", t.paint(green, "fixed:"), number(len(findings)))
+	list := findings
+	if !t.opts.All && len(list) > examples {
+		list = list[:examples]
+	}
+	for _, f := range list {
+		t.wrap("  ", 4, fmt.Sprintf("%s: %s, %s", visible(position(shown(f).Location)), f.Rule, t.title(f)))
+	}
+	if n := len(findings) - len(list); n > 0 {
+		t.printf("  ... and %s more\n", number(n))
+	}
+	t.b.WriteByte('\n')
+}
+
 // suppressed lists accepted findings, one line each.
 func (t *text) suppressed(findings []*penstock.Finding) {
 	if len(findings) == 0 {
@@ -268,7 +302,7 @@ func (t *text) suppressed(findings []*penstock.Finding) {
 	}
 	t.printf("%s\n", t.paint(bold, count(len(findings), "suppressed finding", "suppressed findings")+":"))
 	for _, f := range findings {
-		t.wrap("  ", 4, fmt.Sprintf("%s: %s, %s", position(f.Location), f.Rule, suppressedText(f.Suppressed)))
+		t.wrap("  ", 4, fmt.Sprintf("%s: %s, %s", visible(position(shown(f).Location)), f.Rule, suppressedText(f.Suppressed)))
 	}
 	t.b.WriteByte('\n')
 }
@@ -308,6 +342,11 @@ func (t *text) summary(open, suppressed []*penstock.Finding, hidden int) {
 	if !t.opts.Quiet {
 		t.b.WriteByte('\n')
 		t.row("findings", plain, findingsText(open, suppressed))
+		for _, r := range []struct{ label, text string }{{"compared", t.comparedText()}, {"history", t.historyText()}} {
+			if r.text != "" {
+				t.row(r.label, plain, r.text)
+			}
+		}
 		t.row("scanned", plain, t.scannedText())
 	}
 	if t.verdict != nil && t.verdict.Policy != "" && !t.opts.Quiet {
@@ -447,14 +486,20 @@ func (t *text) next(open []*penstock.Finding, hidden int) {
 	if len(open) > 0 {
 		steps = append(steps, "penstock explain "+open[0].Rule)
 	}
-	fixes := 0
+	fixes, past := 0, 0
 	for _, f := range open {
-		if f.Fix != nil && len(f.Fix.Edits) > 0 {
+		switch {
+		case f.Commit != nil:
+			past++
+		case f.Fix != nil && len(f.Fix.Edits) > 0:
 			fixes++
 		}
 	}
 	if fixes > 0 {
 		steps = append(steps, "penstock fix (for "+count(fixes, "finding", "findings")+")")
+	}
+	if past > 0 {
+		steps = append(steps, "penstock fix --history (for "+count(past, "finding", "findings")+")")
 	}
 	if hidden > 0 {
 		steps = append(steps, "penstock scan --all")

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +49,7 @@ func cacheDigest(cfg *Config, j *job, root jobRoot, engines []penstock.Engine) s
 	for _, e := range engines {
 		key.Engines = append(key.Engines, engine{e.Name, digestOf(e), e.Version})
 	}
-	if !release.MatchString(cfg.Version) {
+	if !release().MatchString(cfg.Version) {
 		key.Build += programStat()
 	}
 	b, err := json.Marshal(key)
@@ -62,7 +61,7 @@ func cacheDigest(cfg *Config, j *job, root jobRoot, engines []penstock.Engine) s
 }
 
 // release is the form of a version that stands for one program and no other.
-var release = regexp.MustCompile(`^v?\d+\.\d+\.\d+$`)
+var release = lazyPattern(`^v?\d+\.\d+\.\d+$`)
 
 // programStat tells builds between releases apart, of which many have one name.
 func programStat() string {

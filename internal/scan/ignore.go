@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"penstock"
 )
@@ -15,12 +16,18 @@ import (
 // "until=YYYY-MM-DD" in it sets an end, which the gate looks at.
 var (
 	ignoreMarker  = []byte("penstock: ignore")
-	ignorePattern = regexp.MustCompile(`penstock: ignore\[([^\]\r\n]{1,200})\]([^\r\n]{0,300})`)
-	untilPattern  = regexp.MustCompile(`\buntil=(\d{4}-\d{2}-\d{2})\b`)
+	ignorePattern = lazyPattern(`penstock: ignore\[([^\]\r\n]{1,200})\]([^\r\n]{0,300})`)
+	untilPattern  = lazyPattern(`\buntil=(\d{4}-\d{2}-\d{2})\b`)
 	// commentOnly is what may stand before the marker on a line of its own.
-	commentOnly  = regexp.MustCompile(`^\s*(#|//|/\*+|\*|--|;|<!--|%|\{\{-?\s*/\*|\{#|'|(?i:rem)\s)?\s*$`)
+	commentOnly  = lazyPattern(`^\s*(#|//|/\*+|\*|--|;|<!--|%|\{\{-?\s*/\*|\{#|'|(?i:rem)\s)?\s*$`)
 	gitleaksMark = []byte("gitleaks:allow")
 )
+
+// lazyPattern compiles an expression when it is first needed: a run over few files
+// must not pay for all of them.
+func lazyPattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // ignores are the markers of one piece of text.
 type ignores struct {
@@ -44,18 +51,18 @@ func (ig *ignores) read(p *piece) {
 	if ig.off || !bytes.Contains(p.text, ignoreMarker) {
 		return
 	}
-	for _, m := range ignorePattern.FindAllSubmatchIndex(p.text, 1000) {
+	for _, m := range ignorePattern().FindAllSubmatchIndex(p.text, 1000) {
 		line, _ := p.position(p.base + int64(m[0]))
 		start := bytes.LastIndexByte(p.text[:m[0]], '\n') + 1
 		mark := &ignoreMark{
 			line:   line,
-			alone:  m[0]-start < 100 && commentOnly.Match(p.text[start:m[0]]),
+			alone:  m[0]-start < 100 && commentOnly().Match(p.text[start:m[0]]),
 			reason: cleanReason(string(p.text[m[4]:m[5]])),
 		}
 		for _, rule := range strings.Split(string(p.text[m[2]:m[3]]), ",") {
 			mark.rules = append(mark.rules, strings.TrimSpace(rule))
 		}
-		if u := untilPattern.FindStringSubmatch(mark.reason); u != nil {
+		if u := untilPattern().FindStringSubmatch(mark.reason); u != nil {
 			mark.until = u[1]
 		}
 		ig.marks = append(ig.marks, mark)

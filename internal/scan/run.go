@@ -17,12 +17,17 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"penstock"
 )
+
+// manyUnits is the number of files from which a run is large enough for memory to
+// matter more than the time that collecting it takes.
+const manyUnits = 256
 
 // maxRestarts bounds how many workers one run may lose. Each loss costs two
 // restarts at most: one to find the culprit, one to go on.
@@ -214,6 +219,9 @@ func (r *jobRoot) look(v *View, name string) error {
 	}
 	if sub == "." {
 		sub = ""
+	}
+	if _, err := os.Lstat(filepath.Join(v.Repository, ".git")); errors.Is(err, fs.ErrNotExist) {
+		r.Prefix = "" // a bare repository: its files lie nowhere
 	}
 	r.View, r.Repo, r.Sub = v, v.Repository, filepath.ToSlash(sub)
 	return nil
@@ -505,6 +513,11 @@ func (r *run) unit(payload []byte) error {
 		u.deps, u.hash = nil, digest{}
 	}
 	r.done = append(r.done, &u)
+	if len(r.done) == manyUnits {
+		// What the parent holds is the result, which only grows; half the slack costs
+		// it little time and keeps parent and worker together small.
+		debug.SetGCPercent(50)
+	}
 	return nil
 }
 
@@ -518,6 +531,7 @@ func (r *run) known(payload []byte) error {
 	if r.cached[n] == nil {
 		r.cached[n] = decodeCache(r.texts[n])
 		r.done = slices.Grow(r.done, len(r.cached[n]))
+		debug.SetGCPercent(50)
 	}
 	units := r.cached[n]
 	at := &r.lastKnown[n]

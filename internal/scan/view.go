@@ -120,6 +120,10 @@ type sides struct {
 	old  map[string]source.TreeEntry
 	seen map[string]bool // names of old that the work tree has
 	came map[string]source.ObjectID
+	// clean are the files of old that git's index holds as they are in the base,
+	// and written is when it did.
+	clean   map[string]source.IndexEntry
+	written int64
 }
 
 // findSides opens the folders of the repository, while the worker may.
@@ -146,7 +150,7 @@ func (s *sides) open() error {
 			return fmt.Errorf("the head %s: %w", s.view.Head, err)
 		}
 	case ViewStaged:
-		if s.staged, err = s.dirs.Index(); err != nil {
+		if s.staged, _, err = s.dirs.Index(); err != nil {
 			return fmt.Errorf("git's index: %w", err)
 		}
 	}
@@ -305,19 +309,48 @@ func (root *openRoot) listOld() error {
 	if s.base.IsZero() {
 		return nil
 	}
-	return s.git.WalkTree(s.base, func(f source.TreeFile) error {
+	if err := s.git.WalkTree(s.base, func(f source.TreeFile) error {
 		if name, ok := root.in(f.Path); ok && f.Kind() == source.IndexFile && f.Unsafe == "" {
 			s.old[name] = f.TreeEntry
 		}
 		return nil
 	}, func(path string, err error) error {
 		return fmt.Errorf("folder %.200q of the base: %w", path, err)
-	})
+	}); err != nil {
+		return err
+	}
+	staged, written, err := s.dirs.Index()
+	if err != nil {
+		return nil // every file is read then
+	}
+	s.written, s.clean = written, make(map[string]source.IndexEntry)
+	for _, e := range staged {
+		if name, ok := root.in(e.Path); ok && s.old[name].ID == e.ID {
+			s.clean[name] = e
+		}
+	}
+	return nil
+}
+
+// untouched reports whether a file need not be read to know that it is as in the
+// base.
+func (root *openRoot) untouched(name string, st source.Stat) bool {
+	s := root.sides
+	if s == nil || s.clean == nil {
+		return false
+	}
+	e, ok := s.clean[name]
+	if !ok || !e.Clean(st, s.written) {
+		return false
+	}
+	s.mu.Lock()
+	delete(s.old, name)
+	s.mu.Unlock()
+	return true
 }
 
 // unchanged reports whether a file of the work tree has the very bytes that it has
-// in the base, and remembers the answer. The index is not asked: it is part of
-// what may be hostile, and could say so of a file that differs.
+// in the base, and remembers the answer.
 func (root *openRoot) unchanged(name string, size int64, r io.Reader) bool {
 	s := root.sides
 	h := s.git.BlobHash(size)

@@ -37,7 +37,7 @@ const (
 // returns the exit code.
 func ServeWorker(engines []penstock.Engine) int {
 	limitStack()
-	debug.SetGCPercent(400) // until the first file is read, see files
+	debug.SetGCPercent(400) // until many files are read, see files
 	flight, err := openFlight(os.NewFile(fdFlight, "flight"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
@@ -323,13 +323,13 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 		}
 	}
 	stop := func() bool { return failed.Load() != nil }
+	offered := 0
 	// phase reads what all offers, on as many goroutines as the job has.
 	phase := func(all func(offer func(task)) error) error {
 		tasks := make(chan task, 256)
 		var readers sync.WaitGroup
 		// A run that finds everything in the cache needs no readers.
 		start := sync.OnceFunc(func() {
-			debug.SetGCPercent(50)
 			for slot := range p.job.Jobs {
 				readers.Go(func() {
 					s := new(scratch)
@@ -360,6 +360,9 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 			if alone[path] {
 				later = append(later, t)
 				return
+			}
+			if offered++; offered == manyUnits {
+				debug.SetGCPercent(50)
 			}
 			tasks <- t
 		})
@@ -407,9 +410,13 @@ func (w *worker) root(ctx context.Context, p *pass, root *openRoot, offer func(t
 		u := unit{path: root.Prefix + c.Path, size: c.Size, state: c.State, reason: c.Reason, detail: c.Detail}
 		w.unit(frameUnit, &u)
 	}
-	file := func(name string, st source.Stat) { offer(task{root: root, name: name, stat: st}) }
 	if root.dirs != nil {
 		return w.history(ctx, p, root, stop)
+	}
+	file := func(name string, st source.Stat) {
+		if !root.untouched(name, st) {
+			offer(task{root: root, name: name, stat: st})
+		}
 	}
 	if root.sides != nil {
 		defer func() { _ = w.records(frameRecords, root.sides.notes()) }()

@@ -162,28 +162,39 @@ func (d *GitDirs) Paths() []string { return slices.Clone(d.paths) }
 func (d *GitDirs) Own(name string, limit int64) ([]byte, error) { return d.dir.readSmall(name, limit) }
 
 // Index reads what is staged: the index of the work tree, split or not, sorted by
-// path. A repository without one has staged nothing. Errors are those of the bytes.
-func (d *GitDirs) Index() ([]IndexEntry, error) {
-	index, shared, err := d.index()
+// path, and when it was written, in nanoseconds since 1970 (see Clean; 0 for a
+// split one, whose parts are of different times). A repository without an index
+// has staged nothing. Errors are those of the bytes.
+func (d *GitDirs) Index() (entries []IndexEntry, written int64, err error) {
+	index, shared, written, err := d.index()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return parseIndexFiles(index, shared)
+	if len(shared) > 0 {
+		written = 0
+	}
+	entries, err = parseIndexFiles(index, shared)
+	return entries, written, err
 }
 
 // index reads the files of the index, unparsed.
-func (d *GitDirs) index() (index []byte, shared map[string][]byte, err error) {
+func (d *GitDirs) index() (index []byte, shared map[string][]byte, written int64, err error) {
+	f, st, err := d.dir.open("index")
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	f.Close()
 	if index, err = d.dir.readSmall("index", maxIndex); err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	const most = 16
 	shared = make(map[string][]byte)
 	names, err := d.dir.list("", maxLooseNames)
 	if err != nil {
-		return index, shared, nil
+		return index, shared, 0, nil
 	}
 	for _, name := range names {
 		if !strings.HasPrefix(name, "sharedindex.") || len(shared) == most {
@@ -193,7 +204,7 @@ func (d *GitDirs) index() (index []byte, shared map[string][]byte, err error) {
 			shared[name] = b
 		}
 	}
-	return index, shared, nil
+	return index, shared, st.Mtime, nil
 }
 
 func parseIndexFiles(index []byte, shared map[string][]byte) ([]IndexEntry, error) {

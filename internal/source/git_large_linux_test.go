@@ -88,7 +88,7 @@ func TestGitLarge(t *testing.T) {
 	took(fmt.Sprintf("plan of %d objects", plan.Objects()))
 	want := make(map[ObjectID]string)
 	if os.Getenv("PENSTOCK_GIT_COMPARE") != "" {
-		cmd := exec.Command("git", "--git-dir", path, "cat-file", "--batch-check", "--batch-all-objects", "--unordered")
+		cmd := exec.Command("git", "-C", path, "cat-file", "--batch-check", "--batch-all-objects", "--unordered")
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatal(err)

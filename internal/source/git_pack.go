@@ -413,8 +413,13 @@ type packWindow struct {
 	buf []byte
 }
 
-// windowSize is read at once: some tens of commits or deltas, which lie together.
-const windowSize = 16 << 10
+// windowSize is read at once where reading goes on from the window before: some tens
+// of commits or deltas, which lie together. Elsewhere it is jumpSize: the deltas of
+// one file lie far apart, and each is short.
+const (
+	windowSize = 16 << 10
+	jumpSize   = 1 << 10
+)
 
 // raw returns at least n bytes of a pack from an offset, or all up to the
 // checksum at its end. They are valid until the next call.
@@ -427,8 +432,12 @@ func (g *Git) raw(p *pack, off int64, n int) ([]byte, error) {
 	if w.p == p && off >= w.off && off+int64(n) <= w.off+int64(len(w.b)) {
 		return w.b[off-w.off:], nil
 	}
-	size := int(min(max(int64(n), windowSize), p.size-int64(g.hash)-off))
-	if cap(w.buf) < size {
+	size := int64(jumpSize)
+	if w.p == p && off >= w.off && off < w.off+int64(len(w.b))+windowSize {
+		size = windowSize
+	}
+	size = min(max(int64(n), size), p.size-int64(g.hash)-off)
+	if int64(cap(w.buf)) < size {
 		w.buf = make([]byte, max(size, windowSize))
 	}
 	w.p = nil

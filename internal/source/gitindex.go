@@ -33,6 +33,10 @@ type IndexEntry struct {
 	// Intent is set where only the intent to add the path is staged, and nothing
 	// of it (git add -N).
 	Intent bool
+	// Mtime and Ctime, in nanoseconds, and the low 32 bits of Size and Inode are
+	// those of the file when ID was taken from it.
+	Mtime, Ctime int64
+	Size, Inode  uint32
 	// Sparse is set where git leaves the file out of the work tree on purpose.
 	Sparse bool
 }
@@ -250,6 +254,8 @@ func (x *index) parseEntries(b []byte, version, count uint32, hash int) (rest []
 			return nil, fmt.Errorf("entry %d has the unknown mode %o", i, e.Mode)
 		}
 		e.ID = idOf(b[40 : 40+hash])
+		e.Ctime, e.Mtime = indexTime(b), indexTime(b[8:])
+		e.Inode, e.Size = binary.BigEndian.Uint32(b[20:]), binary.BigEndian.Uint32(b[36:])
 		flags := binary.BigEndian.Uint16(b[fixed-2:])
 		at := fixed
 		if flags&extended != 0 {
@@ -298,6 +304,20 @@ func (x *index) parseEntries(b []byte, version, count uint32, hash int) (rest []
 		start = end
 	}
 	return b, nil
+}
+
+func indexTime(b []byte) int64 {
+	return int64(binary.BigEndian.Uint32(b))*1e9 + int64(binary.BigEndian.Uint32(b[4:]))
+}
+
+// Clean reports whether a file with the stat still has the bytes that are staged,
+// as git itself concludes it: nothing of the stat changed, and it is older than
+// the index. Who writes an index elsewhere, into an archive say, cannot know the
+// inode and the time of change that the file will have here.
+func (e *IndexEntry) Clean(st Stat, indexTime int64) bool {
+	return e.Mode&IndexKind == IndexFile && !e.Intent && e.Ctime != 0 && e.Inode != 0 &&
+		e.Mtime == st.Mtime && e.Ctime == st.Ctime && e.Inode == uint32(st.Inode) && e.Size == uint32(st.Size) &&
+		e.Mtime < indexTime && e.Ctime < indexTime
 }
 
 // indexVarint reads git's offset encoding; n is 0 if it is damaged.

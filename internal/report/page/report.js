@@ -10,10 +10,22 @@
     el, i, text: null,
     sev: el.dataset.sev, engine: el.dataset.engine,
     path: el.querySelector(".place").textContent.toLowerCase(),
-    blocks: "blocks" in el.dataset, off: "off" in el.dataset,
+    blocks: "blocks" in el.dataset, status: el.dataset.status ?? "",
+    // What counts for nothing is not open: suppressed, or fixed since.
+    off: "off" in el.dataset && el.dataset.status !== "fixed",
   }));
   // The text of all findings is gathered on the first search only.
   const text = (it) => it.text ?? (it.text = it.el.textContent.toLowerCase());
+  const inState = (it, state) => {
+    switch (state) {
+      case "all": return true;
+      case "blocks": return it.blocks;
+      case "off": return it.off;
+      case "fixed": return it.status === "fixed";
+      case "new": case "unchanged": return !it.off && it.status === state;
+      default: return !it.off && it.status !== "fixed";
+    }
+  };
   const words = (s) => s.toLowerCase().split(/\s+/).filter(Boolean);
   const field = (name) => form.elements.namedItem(name);
 
@@ -35,7 +47,7 @@
     let n = 0;
     for (const it of items) {
       const ok = sevs.has(it.sev) && (!engine || it.engine === engine) &&
-        (state === "all" || (state === "blocks" ? it.blocks : it.off === (state === "off"))) &&
+        inState(it, state) &&
         path.every((w) => it.path.includes(w)) && q.every((w) => text(it).includes(w));
       if (it.el.hidden === ok) it.el.hidden = !ok;
       if (ok) n++;
