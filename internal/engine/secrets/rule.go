@@ -63,6 +63,8 @@ type ruleSet struct {
 type anchorRun struct {
 	anchorGroup
 	filter *dfa
+	// next are the characters of ASCII that may follow the literal.
+	next [2]uint64
 }
 
 // pattern is an expression that is compiled on first use.

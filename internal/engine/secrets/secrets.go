@@ -96,7 +96,15 @@ func (e *engine) open(_ context.Context, setup penstock.Setup) (penstock.Pass, e
 		return nil, err
 	}
 	p := &pass{d: d, key: setup.Key, depth: max(0, min(setup.DecodeDepth, maxDepth))}
-	p.pool.New = func() any { return newScratch(d) }
+	var m *memo
+	if setup.Repeats {
+		m = newMemo(d)
+	}
+	p.pool.New = func() any {
+		sc := newScratch(d)
+		sc.recall.memo = m
+		return sc
+	}
 	return p, nil
 }
 
