@@ -18,6 +18,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"sync"
@@ -55,12 +56,18 @@ func rulesDigest() string {
 	sum := sha256.New()
 	names, err := fs.Glob(rules.Secrets, "secrets/*.toml") // sorted
 	for _, name := range names {
-		var b []byte
-		if b, err = fs.ReadFile(rules.Secrets, name); err != nil {
+		var f fs.File
+		if f, err = rules.Secrets.Open(name); err != nil {
 			break
 		}
-		fmt.Fprintf(sum, "%s %d\n", name, len(b))
-		sum.Write(b)
+		var info fs.FileInfo
+		if info, err = f.Stat(); err != nil {
+			break
+		}
+		fmt.Fprintf(sum, "%s %d\n", name, info.Size())
+		if _, err = io.Copy(sum, f); err != nil {
+			break
+		}
 	}
 	if err != nil {
 		panic(err) // embedded files can be read
