@@ -145,6 +145,32 @@ func TestMemo(t *testing.T) {
 	}
 }
 
+// TestMemoPieces is the same for a file that is read in pieces.
+func TestMemoPieces(t *testing.T) {
+	w := newTwins(t, penstock.Setup{})
+	lines := material(t)
+	rnd := rand.New(rand.NewPCG(8, 9))
+	var b bytes.Buffer
+	for b.Len() < 200_000 {
+		b.Write(lines[rnd.IntN(len(lines))])
+		b.WriteByte('\n')
+	}
+	text := b.Bytes()
+	for range 3 {
+		want, got := new(collect), new(collect)
+		if err := w.plain.File(context.Background(), pieces("a.go", text, 100_000, segmentOverlap), want); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.memo.File(context.Background(), pieces("a.go", text, 100_000, segmentOverlap), got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.findings, got.findings); diff != "" || len(want.findings) < 100 {
+			t.Fatalf("%d findings; with a memo (-without +with):\n%s", len(want.findings), diff)
+		}
+		text = mutate(rnd, text, lines)
+	}
+}
+
 // TestMemoKnows checks that a version with one line more is known but for the
 // blocks about that line: else the memo would be right and useless.
 func TestMemoKnows(t *testing.T) {
@@ -255,15 +281,77 @@ func TestMemoBounds(t *testing.T) {
 	}
 }
 
-// TestMemoBudget checks that a budget that runs out does so with a memo, too.
+// TestMemoBudget checks that a budget that runs out does so with a memo, too, also
+// where filters count only since the text has a keyword.
 func TestMemoBudget(t *testing.T) {
-	rule := "[[rules]]\nid = \"slow\"\nregex = '''tok(?:[a-z]+ )+Z'''\nkeywords = [\"tok\"]\n"
-	w := newTwins(t, penstock.Setup{RuleFiles: []penstock.RuleFile{{Path: "r", Data: []byte(rule)}}, SkipRules: []string{"secrets/*"}})
-	b := []byte(strings.Repeat("tokx ", 40_000))
-	for range 2 {
-		if n := w.compare(t, "a", b); n == 0 {
-			t.Fatal("the budget was not spent: the text is no test")
+	for _, keyword := range []string{"aaa", "far away"} {
+		var rules strings.Builder
+		for i := range 9 {
+			fmt.Fprintf(&rules, "[[rules]]\nid = \"slow%d\"\nregex = '''aaa[a-z]+Z'''\nkeywords = [%q]\n", i, keyword)
 		}
+		w := newTwins(t, penstock.Setup{RuleFiles: []penstock.RuleFile{{Path: "r", Data: []byte(rules.String())}}, SkipRules: []string{"secrets/*"}})
+		text := strings.Repeat(strings.Repeat("a", 80)+"\n", 1000)
+		for range 2 {
+			if n := w.compare(t, "a", []byte(text+" far away\n")); n == 0 {
+				t.Fatalf("keyword %q: the budget was not spent: the text is no test", keyword)
+			}
+		}
+		if n := w.compare(t, "a", []byte(text)); (n == 0) != (keyword != "aaa") {
+			t.Errorf("keyword %q, not in the text: %d records", keyword, n)
+		}
+	}
+}
+
+// TestMemoStretches compares what a memo says of encoded stretches with a search,
+// where blocks end anywhere.
+func TestMemoStretches(t *testing.T) {
+	d, err := load(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc := newScratch(d)
+	sc.recall.memo = newMemo(d)
+	rnd := rand.New(rand.NewPCG(10, 11))
+	words := []string{" ", "\n", "%", "%4", "%41", `\x`, `\x4`, `\x41`, `\u00`, `\u0041`, "U+0041", "U+0041 ", "Z", "41", "H4sI", "dGV4", "dGV4dCB0ZXh0IHRl", "74657874"}
+	runs, escapes := 0, 0
+	for range 300 {
+		var b bytes.Buffer
+		for b.Len() < 6000 {
+			b.WriteString(strings.Repeat(words[rnd.IntN(len(words))], 1+rnd.IntN(8)))
+		}
+		txt := &text{b: b.Bytes(), until: b.Len()}
+		d.begin(nil, sc)
+		d.scan(txt, sc)
+		var want []int
+		for l := 0; l < len(txt.b); {
+			r := l
+			for r < len(txt.b) && base64Value[txt.b[r]] != 0xFF {
+				r++
+			}
+			if run := txt.b[l:r]; len(run) >= minBase64 && (base64SaysText(run) || bytes.HasPrefix(run, gzipBase64)) || len(run) >= minHex && hexSaysText(run) {
+				want = append(want, l)
+			}
+			l = r + 1
+		}
+		if diff := cmp.Diff(want, sc.recall.runs); diff != "" {
+			t.Fatalf("runs of %q (-search +memo):\n%s", txt.b, diff)
+		}
+		runs += len(want)
+		for kind := range inlineEscapes {
+			for at := 0; at >= 0 && at < len(txt.b); at++ {
+				next := inlineEscapes[kind].next(txt.b, at)
+				if got := sc.nextEscape(txt, kind, at); got != next {
+					t.Fatalf("escape %d from %d on: %d, want %d in %q", kind, at, got, next, txt.b)
+				}
+				if at = next; at < 0 {
+					break
+				}
+				escapes++
+			}
+		}
+	}
+	if runs < 1000 || escapes < 1000 {
+		t.Errorf("%d runs and %d escapes: the texts are no test", runs, escapes)
 	}
 }
 
