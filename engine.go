@@ -55,6 +55,10 @@ type Setup struct {
 	SkipRules []string `json:"skipRules,omitempty"`
 	// DecodeDepth is how many layers of encoding are taken off; 0 for none.
 	DecodeDepth int `json:"decodeDepth"`
+	// Repeats says that the same text will be seen many times, as in a history:
+	// engines may remember what they made of it, in bounded memory. What they find
+	// is the same with it and without.
+	Repeats bool `json:"repeats,omitempty"`
 	// Key is for keyed hashes of secrets; 32 random bytes that stay on this
 	// machine.
 	Key []byte `json:"key,omitempty"`

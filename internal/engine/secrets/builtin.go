@@ -25,11 +25,34 @@ type coder struct {
 	out     []byte
 	in      string
 	bad     bool
+	// What is read comes from blocks of memory: it lives as long as the rest, and
+	// there are thousands.
+	rulesMem   []rule
+	patternMem []pattern
+	stringMem  []string
+	literalMem []needleText
+	anchorMem  []anchorRun
+}
+
+// take cuts n values from a block of memory.
+func take[T any](mem *[]T, n int) []T {
+	if n > len(*mem) {
+		*mem = make([]T, max(n, 256))
+	}
+	s := (*mem)[:n:n]
+	*mem = (*mem)[n:]
+	return s
 }
 
 func (c *coder) num(n *int) {
 	if c.writing {
 		c.out = binary.AppendVarint(c.out, int64(*n))
+		return
+	}
+	if len(c.in) > 0 && c.in[0] < 0x80 {
+		u := c.in[0]
+		*n = int(u>>1) ^ -int(u&1)
+		c.in = c.in[1:]
 		return
 	}
 	var u uint64
@@ -85,6 +108,11 @@ func (c *coder) word(u *uint64) {
 }
 
 func list[T any](c *coder, s *[]T, each func(*T)) {
+	listFrom(c, func(n int) []T { return make([]T, n) }, s, each)
+}
+
+// listFrom is list with the memory for what is read.
+func listFrom[T any](c *coder, mem func(n int) []T, s *[]T, each func(*T)) {
 	n := len(*s)
 	c.num(&n)
 	if !c.writing {
@@ -95,17 +123,19 @@ func list[T any](c *coder, s *[]T, each func(*T)) {
 		if n == 0 {
 			return
 		}
-		*s = make([]T, n)
+		*s = mem(n)
 	}
 	for i := range *s {
 		each(&(*s)[i])
 	}
 }
 
-func (c *coder) strs(s *[]string) { list(c, s, c.str) }
+func (c *coder) strs(s *[]string) {
+	listFrom(c, func(n int) []string { return take(&c.stringMem, n) }, s, c.str)
+}
 
 // small is num for the small integer types.
-func small[T ~int | ~uint8 | ~int8](c *coder, v *T) {
+func small[T ~int | ~uint8 | ~int8 | ~int16 | ~int32](c *coder, v *T) {
 	n := int(*v)
 	c.num(&n)
 	*v = T(n)
@@ -118,7 +148,8 @@ func (c *coder) pattern(p **pattern) {
 	}
 	c.str(&src)
 	if !c.writing && src != "" {
-		*p = &pattern{src: src}
+		*p = &take(&c.patternMem, 1)[0]
+		(*p).src = src
 	}
 }
 
@@ -158,7 +189,7 @@ func (c *coder) info(r *penstock.Rule) {
 }
 
 func (c *coder) group(g *anchorRun) {
-	list(c, &g.needles, func(n *needleText) {
+	listFrom(c, func(n int) []needleText { return take(&c.literalMem, n) }, &g.needles, func(n *needleText) {
 		c.str(&n.text)
 		c.num(&n.off)
 		c.num(&n.len)
@@ -177,7 +208,8 @@ func (c *coder) rules(set *ruleSet, rules *[]*rule) {
 	var needs [][]string // by rule: name, lines, columns of what it requires
 	list(c, rules, func(p **rule) {
 		if !c.writing {
-			*p = &rule{own: true, set: set, planned: true}
+			*p = &take(&c.rulesMem, 1)[0]
+			(*p).own, (*p).set, (*p).planned = true, set, true
 		}
 		r := *p
 		c.str(&r.name)
@@ -194,7 +226,7 @@ func (c *coder) rules(set *ruleSet, rules *[]*rule) {
 		c.str(&r.checkName)
 		list(c, &r.allow, c.allowlist)
 		c.flag(&r.silent)
-		list(c, &r.groups, c.group)
+		listFrom(c, func(n int) []anchorRun { return take(&c.anchorMem, n) }, &r.groups, c.group)
 		c.flag(&r.keyed)
 		c.num(&r.minBytes)
 		var names []string
@@ -231,6 +263,45 @@ func (c *coder) rules(set *ruleSet, rules *[]*rule) {
 	}
 }
 
+// needles reads or writes the needles of the built-in rules alone. Their texts are
+// many and short: the targets are made in one piece.
+func (c *coder) needles(needles *[]needle) {
+	n := 0
+	for i := range *needles {
+		n += len((*needles)[i].targets)
+	}
+	c.num(&n)
+	var targets []needleTarget
+	if !c.writing {
+		if c.bad || n < 0 || n > len(c.in) {
+			c.bad = true
+			return
+		}
+		targets = make([]needleTarget, n)
+	}
+	list(c, needles, func(n *needle) {
+		c.str(&n.text)
+		c.num(&n.at)
+		k := len(n.targets)
+		c.num(&k)
+		if !c.writing {
+			if c.bad || k < 0 || k > len(targets) {
+				c.bad = true
+				return
+			}
+			n.targets, targets = targets[:k:k], targets[k:]
+		}
+		for i := range n.targets {
+			t := &n.targets[i]
+			small(c, &t.rule)
+			small(c, &t.group)
+			small(c, &t.bit)
+			small(c, &t.off)
+			small(c, &t.len)
+		}
+	})
+}
+
 // fromTable reads the built-in rules from the table, if it is of these files.
 func (l *loader) fromTable(table, digest string) (*userFile, bool) {
 	if len(table) < len(digest) || !strings.HasPrefix(table, digest) {
@@ -239,6 +310,7 @@ func (l *loader) fromTable(table, digest string) (*userFile, bool) {
 	all := &userFile{path: "rules/secrets", set: new(ruleSet), own: true, added: true}
 	c := &coder{in: table[len(digest):]}
 	c.rules(all.set, &all.rules)
+	c.needles(&all.needles)
 	if c.bad || len(c.in) > 0 {
 		return nil, false
 	}
@@ -253,10 +325,10 @@ func makeTable(digest string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, r := range own.rules {
-		r.plan()
-	}
+	l.rules = own.rules
+	d := l.detector()
 	c := &coder{writing: true, out: []byte(digest)}
 	c.rules(own.set, &own.rules)
+	c.needles(&d.pre.needles)
 	return string(c.out), nil
 }

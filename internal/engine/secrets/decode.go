@@ -129,10 +129,14 @@ func (d *detector) decode(t *text, sc *scratch, depth int) {
 	if t.view != nil {
 		level = t.view.n
 	}
-	if level >= depth || len(t.b) < 6 || sc.spent {
+	if level >= depth || len(t.b) < 6 || sc.over() {
 		return
 	}
-	d.decodeRuns(t, sc, depth, level)
+	if sc.recall.memo != nil && t.view == nil {
+		d.recallRuns(t, sc, depth, level)
+	} else {
+		d.decodeRuns(t, sc, depth, level)
+	}
 	d.decodeInline(t, sc, depth, level)
 }
 
@@ -247,6 +251,9 @@ func (d *detector) decodeRuns(t *text, sc *scratch, depth, level int) {
 	}
 }
 
+// gzipBase64 is how a gzip stream starts in base64.
+var gzipBase64 = []byte("H4sI")
+
 // decodeRun decodes the run b[l:r], if it says something, and returns where what
 // it decoded ends.
 func (d *detector) decodeRun(t *text, sc *scratch, depth, level, l, r int) int {
@@ -261,7 +268,7 @@ func (d *detector) decodeRun(t *text, sc *scratch, depth, level, l, r int) int {
 			return r
 		}
 	}
-	zip := bytes.HasPrefix(b[l:r], []byte("H4sI")) && r-l >= 40
+	zip := bytes.HasPrefix(b[l:r], gzipBase64) && r-l >= 40
 	if !zip && !base64SaysText(b[l:r]) {
 		return r
 	}
@@ -469,9 +476,10 @@ func (v *view) inflate(from, to int, sc *scratch) bool {
 // decodeInline decodes stretches with escapes in them: %41, \u0041, \x41, U+0041.
 // Each stretch goes from its first escape to its last.
 func (d *detector) decodeInline(t *text, sc *scratch, depth, level int) {
-	for _, e := range inlineEscapes {
+	for kind := range inlineEscapes {
+		e := &inlineEscapes[kind]
 		for at := 0; ; {
-			at = e.next(t.b, at)
+			at = sc.nextEscape(t, kind, at)
 			if at < 0 {
 				break
 			}
@@ -485,7 +493,7 @@ func (d *detector) decodeInline(t *text, sc *scratch, depth, level int) {
 				}
 				n++
 				end = p + w
-				p = e.next(t.b, end)
+				p = sc.nextEscape(t, kind, end)
 			}
 			at = end
 			if !t.starts(first, end) {
@@ -499,7 +507,7 @@ func (d *detector) decodeInline(t *text, sc *scratch, depth, level int) {
 					p += w
 					continue
 				}
-				q := e.next(t.b, p)
+				q := sc.nextEscape(t, kind, p)
 				if q < 0 || q > end {
 					q = end
 				}

@@ -261,9 +261,8 @@ func (f *fixSite) expression(expr string, safe bool, steps ...string) *fixEdit {
 }
 
 var (
-	fixGoConst    = regexp.MustCompile(`^\s*const\b`)
-	fixGoImportOS = regexp.MustCompile(`(?m)^(?:import\s+|\s+)"os"\s*$`)
-	fixGoBlock    = regexp.MustCompile(`(?m)^(?:(const|var|type|import)\s*\(|func\b|\))`)
+	fixGoConst = regexp.MustCompile(`^\s*const\b`)
+	fixGoBlock = regexp.MustCompile(`^(?:(const|var|type|import)\s*\(|func\b|\))`)
 )
 
 func fixGo(f *fixSite) *fixEdit {
@@ -274,16 +273,55 @@ func fixGo(f *fixSite) *fixEdit {
 		return nil // a struct tag, an import, an operand
 	}
 	expr := `os.Getenv("` + f.env + `")`
-	if fixGoImportOS.Match(f.text) {
+	if fixGoImportsOS(f.text) {
 		return f.expression(expr, true)
 	}
 	return f.expression(expr, false, `add "os" to the imports`)
 }
 
-// fixGoInConst looks for the declaration block that the line is in.
+// fixGoInConst looks for the declaration block that the line is in: the last that
+// starts before it. From there backwards, as the file may be long and have many
+// secrets.
 func fixGoInConst(f *fixSite) bool {
-	all := fixGoBlock.FindAllSubmatch(f.text[:f.start], -1)
-	return len(all) > 0 && string(all[len(all)-1][1]) == "const"
+	text := f.text[:f.start]
+	for end := len(text); end >= 0; {
+		line := bytes.LastIndexByte(text[:end], '\n') + 1
+		if line < len(text) && strings.IndexByte("cvtif)", text[line]) >= 0 {
+			if m := fixGoBlock.FindSubmatch(text[line:]); m != nil {
+				return string(m[1]) == "const"
+			}
+		}
+		end = line - 1
+	}
+	return false
+}
+
+// fixGoImportsOS reports whether a line of text says to import "os", alone or in a
+// block: (?m)^(?:import\s+|\s+)"os"\s*$
+func fixGoImportsOS(text []byte) bool {
+	const space = " \t\r\n\f"
+	name := []byte(`"os"`)
+	for at := 0; ; {
+		i := bytes.Index(text[at:], name)
+		if i < 0 {
+			return false
+		}
+		at += i
+		before := bytes.TrimRight(text[:at], space)
+		gap := text[len(before):at]
+		at += len(name)
+		after := text[at:]
+		rest := bytes.TrimLeft(after, space)
+		if len(rest) > 0 && bytes.IndexByte(after[:len(after)-len(rest)], '\n') < 0 || len(gap) == 0 {
+			continue
+		}
+		// The space before must reach back to the start of a line, or to import there.
+		word, isImport := bytes.CutSuffix(before, []byte("import"))
+		if len(before) == 0 || bytes.IndexByte(gap[:len(gap)-1], '\n') >= 0 ||
+			isImport && (len(word) == 0 || word[len(word)-1] == '\n') {
+			return true
+		}
+	}
 }
 
 var fixPyImportOS = regexp.MustCompile(`(?m)^\s*import\s+(?:[\w., ]+,\s*)?os\s*(?:,|$|#)`)

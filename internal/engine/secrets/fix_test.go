@@ -2,6 +2,8 @@ package secrets
 
 import (
 	"bytes"
+	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -166,4 +168,36 @@ func FuzzProposeFix(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFixGoContext compares what is read by hand with the expressions that say
+// what is meant.
+func TestFixGoContext(t *testing.T) {
+	importOS := regexp.MustCompile(`(?m)^(?:import\s+|\s+)"os"\s*$`)
+	block := regexp.MustCompile(`(?m)^(?:(const|var|type|import)\s*\(|func\b|\))`)
+	words := []string{"const", "(", ")", "func", "import", `"os"`, " ", "\n", "\n", "\t", "x", "var (", "\r\n", "functions", "const\n("}
+	rnd := rand.New(rand.NewPCG(1, 1))
+	imports, consts := 0, 0
+	for range 30_000 {
+		var b bytes.Buffer
+		for range rnd.IntN(12) {
+			b.WriteString(words[rnd.IntN(len(words))])
+		}
+		text := b.Bytes()
+		if got, want := fixGoImportsOS(text), importOS.Match(text); got != want {
+			t.Fatalf("%q imports os: %v, want %v", text, got, want)
+		} else if want {
+			imports++
+		}
+		all := block.FindAllSubmatch(text, -1)
+		want := len(all) > 0 && string(all[len(all)-1][1]) == "const"
+		if got := fixGoInConst(&fixSite{text: text, start: len(text)}); got != want {
+			t.Fatalf("%q ends in a block of constants: %v, want %v", text, got, want)
+		} else if want {
+			consts++
+		}
+	}
+	if imports < 300 || consts < 300 {
+		t.Errorf("%d imports and %d blocks of constants: the texts are no test", imports, consts)
+	}
 }

@@ -32,6 +32,8 @@ type loader struct {
 	sets     []*ruleSet
 	rules    []*rule
 	programs int
+	// needles are those of the rules, if they are known from the table.
+	needles []needle
 }
 
 // load reads the built-in rules and those of files and leaves out those that
@@ -60,6 +62,9 @@ func load(files []penstock.RuleFile, skip []string) (*detector, error) {
 		if err := l.addUser(user[f.Path], user, own, 0); err != nil {
 			return nil, err
 		}
+	}
+	if len(files) == 0 && len(skip) == 0 {
+		l.needles = own.needles
 	}
 	l.rules = append(l.rules, own.rules...)
 	for _, f := range files {
@@ -103,6 +108,9 @@ type userFile struct {
 	added bool
 	busy  bool
 	own   bool
+	// needles are those of the rules alone, with their bytes chosen; nil if that
+	// was not done.
+	needles []needle
 }
 
 // builtin reads the rules of this program, from the table if it is up to date.
@@ -575,6 +583,7 @@ func (l *loader) detector() *detector {
 	for i, s := range d.sets {
 		s.index = i
 	}
+	known := l.needles != nil
 	var needles []needle
 	var names []string
 	bits := map[string]int{}
@@ -587,7 +596,7 @@ func (l *loader) detector() *detector {
 		if !r.planned {
 			r.plan()
 		}
-		for g := range r.groups {
+		for g := 0; g < len(r.groups) && !known; g++ {
 			for _, n := range r.groups[g].needles {
 				needles = append(needles, needle{text: n.text, targets: []needleTarget{{
 					rule: int32(i), group: int16(g), off: int16(n.off), len: int16(n.len),
@@ -605,7 +614,7 @@ func (l *loader) detector() *detector {
 			if !ok {
 				bit = len(bits)
 				bits[k] = bit
-				if len(k) >= 2 {
+				if len(k) >= 2 && !known {
 					needles = append(needles, needle{text: k, targets: []needleTarget{{group: -1, bit: int16(bit)}}})
 				}
 			}
@@ -619,7 +628,11 @@ func (l *loader) detector() *detector {
 	if len(names) > 0 {
 		d.names = &pattern{src: strings.Join(names, "|")}
 	}
-	d.pre = newPrefilter(mergeNeedles(needles))
+	if known {
+		d.pre = buildPrefilter(l.needles)
+	} else {
+		d.pre = newPrefilter(mergeNeedles(needles))
+	}
 	return d
 }
 

@@ -70,10 +70,12 @@ func key3(a, b, c byte) uint32 {
 
 // newPrefilter makes a prefilter of needles of at least two bytes.
 func newPrefilter(needles []needle) *prefilter {
-	p := &prefilter{needles: needles}
-	for i := range p.four {
-		p.four[i] = 2
-	}
+	chooseBytes(needles)
+	return buildPrefilter(needles)
+}
+
+// chooseBytes chooses the three bytes by which each needle is known.
+func chooseBytes(needles []needle) {
 	// Three bytes that many needles hold are those of common words, and a list of
 	// many needles is slow to compare: both speak for other bytes.
 	held := map[uint32]int{}
@@ -83,46 +85,77 @@ func newPrefilter(needles []needle) *prefilter {
 			held[key3(t[j], t[j+1], t[j+2])]++
 		}
 	}
-	lists := map[uint32][]uint32{}
+	taken := map[uint32]bool{}
 	for i := range needles {
 		n := &needles[i]
 		if len(n.text) == 2 {
-			for c := range 256 {
-				if c&0x20 != 0 {
-					k := key3(n.text[0], n.text[1], byte(c))
-					lists[k] = append(lists[k], uint32(i))
-				}
-			}
+			n.keys(func(k uint32) { taken[k] = true })
 			continue
 		}
 		best := math.Inf(1)
 		for j := 0; j+3 <= len(n.text) && (j == 0 || j+4 <= len(n.text)); j++ {
 			k := key3(n.text[j], n.text[j+1], n.text[j+2])
 			w := commonness(n.text[j]) * following(n.text[j], n.text[j+1]) * following(n.text[j+1], n.text[j+2]) * float64(4+held[k])
-			if _, taken := lists[k]; !taken {
+			if !taken[k] {
 				w += 1e-6 // each further entry of the table is looked at for nothing
 			}
 			if w < best {
 				best, n.at = w, j
 			}
 		}
-		k := key3(n.text[n.at], n.text[n.at+1], n.text[n.at+2])
-		lists[k] = append(lists[k], uint32(i))
+		n.keys(func(k uint32) { taken[k] = true })
+	}
+}
+
+// keys gives the three bytes by which the needle is known: for one of two bytes
+// with all that can follow.
+func (n *needle) keys(add func(key uint32)) {
+	if len(n.text) > 2 {
+		add(key3(n.text[n.at], n.text[n.at+1], n.text[n.at+2]))
+		return
+	}
+	for c := range 256 {
+		if c&0x20 != 0 {
+			add(key3(n.text[0], n.text[1], byte(c)))
+		}
+	}
+}
+
+// buildPrefilter makes a prefilter of needles whose bytes are chosen.
+func buildPrefilter(needles []needle) *prefilter {
+	p := &prefilter{needles: needles}
+	for i := range p.four {
+		p.four[i] = 2
+	}
+	known := make([]uint64, 0, len(needles)+len(needles)/4) // key and needle
+	for i := range needles {
+		needles[i].keys(func(k uint32) { known = append(known, uint64(k)<<32|uint64(i)) })
+	}
+	slices.Sort(known)
+	keys := 0
+	for i, k := range known {
+		if i == 0 || k>>32 != known[i-1]>>32 {
+			keys++
+		}
 	}
 	size := uint32(64)
-	for size < uint32(4*len(lists)) {
+	for size < uint32(4*keys) {
 		size *= 2
 	}
 	p.slots, p.mask = make([]slot, size), size-1
-	keys := make([]uint32, 0, len(lists))
-	for k := range lists {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	for _, k := range keys {
+	p.lists = make([]entry, len(known))
+	for at := 0; at < len(known); {
+		k := uint32(known[at] >> 32)
 		h := hash3(k)
-		for _, id := range lists[k] {
+		i := h & p.mask
+		for p.slots[i].key != 0 {
+			i = (i + 1) & p.mask
+		}
+		first := at
+		for ; at < len(known) && uint32(known[at]>>32) == k; at++ {
+			id := uint32(known[at])
 			n := &needles[id]
+			p.lists[at] = newEntry(n, id)
 			if n.at+3 >= len(n.text) {
 				p.three[h] |= 2
 				continue
@@ -130,15 +163,7 @@ func newPrefilter(needles []needle) *prefilter {
 			p.three[h] |= 1
 			p.four[hash4(k|uint32(n.text[n.at+3]|0x20)<<24)] |= 1
 		}
-		i := h & p.mask
-		for p.slots[i].key != 0 {
-			i = (i + 1) & p.mask
-		}
-		first := uint32(len(p.lists))
-		for _, id := range lists[k] {
-			p.lists = append(p.lists, newEntry(&needles[id], id))
-		}
-		p.slots[i] = slot{k, first, uint32(len(p.lists))}
+		p.slots[i] = slot{k, uint32(first), uint32(at)}
 	}
 	return p
 }

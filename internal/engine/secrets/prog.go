@@ -94,6 +94,17 @@ func (s *runeSet) takes(r rune) bool {
 	return s.wide == wideAll
 }
 
+// addASCII adds the ASCII part of a range.
+func (s *runeSet) addASCII(lo, hi rune) {
+	from := func(r rune) uint64 { return ^uint64(0) << uint(r) } // 0 from 64 on
+	if lo < 64 {
+		s.lo |= from(lo) &^ from(hi+1)
+	}
+	if hi >= 64 && lo < utf8.RuneSelf {
+		s.hi |= from(max(lo, 64)-64) &^ from(hi-63)
+	}
+}
+
 // compile makes a program of a parsed expression, which it may change.
 func compile(re *syntax.Regexp) (*prog, error) {
 	src, err := syntax.Compile(re.Simplify())
@@ -182,16 +193,6 @@ func newRuneSet(s *syntax.Inst, bounds []rune) (runeSet, []rune) {
 	case syntax.InstRuneAnyNotNL:
 		return runeSet{lo: ^uint64(0) &^ (1 << '\n'), hi: ^uint64(0), wide: wideAll}, bounds
 	}
-	for r := rune(0); r < utf8.RuneSelf; r++ {
-		if !s.MatchRune(r) {
-			continue
-		}
-		if r < 64 {
-			set.lo |= 1 << uint(r)
-		} else {
-			set.hi |= 1 << uint(r-64)
-		}
-	}
 	pairs := s.Rune
 	if len(s.Rune) == 1 {
 		r0 := s.Rune[0]
@@ -209,12 +210,13 @@ func newRuneSet(s *syntax.Inst, bounds []rune) (runeSet, []rune) {
 	}
 	for j := 0; j+1 < len(pairs); j += 2 {
 		lo, hi := pairs[j], pairs[j+1]
+		set.addASCII(lo, hi)
 		if hi < utf8.RuneSelf {
 			continue
 		}
 		if lo <= utf8.RuneSelf && hi == unicode.MaxRune {
 			set.wide, set.pairs = wideAll, nil
-			return set, bounds
+			return set, bounds // the ranges are sorted: none follows
 		}
 		lo = max(lo, utf8.RuneSelf)
 		set.wide = wideAsk
@@ -253,10 +255,9 @@ func (p *prog) setClasses(bounds []rune) {
 	slices.SortFunc(list, func(a, b set) int { return cmp.Or(cmp.Compare(a.lo, b.lo), cmp.Compare(a.hi, b.hi)) })
 	n := 1
 	for _, s := range list {
-		moved := map[uint8]uint8{}
 		// Split each class into the runes within s and those without.
-		within := map[uint8]bool{}
-		without := map[uint8]bool{}
+		var moved [utf8.RuneSelf + 1]uint8 // 0: not yet
+		var within, without [utf8.RuneSelf + 1]bool
 		has := func(r rune) bool {
 			if r < 64 {
 				return s.lo>>uint(r)&1 != 0
@@ -275,13 +276,11 @@ func (p *prog) setClasses(bounds []rune) {
 			if !within[c] || !without[c] || !has(r) {
 				continue
 			}
-			d, ok := moved[c]
-			if !ok {
-				d = uint8(n)
-				moved[c] = d
+			if moved[c] == 0 {
+				moved[c] = uint8(n)
 				n++
 			}
-			p.ascii[r] = d
+			p.ascii[r] = moved[c]
 		}
 	}
 	p.class0 = n

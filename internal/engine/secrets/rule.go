@@ -63,6 +63,8 @@ type ruleSet struct {
 type anchorRun struct {
 	anchorGroup
 	filter *dfa
+	// next are the characters of ASCII that may follow the literal.
+	next [2]uint64
 }
 
 // pattern is an expression that is compiled on first use.
@@ -160,6 +162,8 @@ func (a *allowlist) allows(secret, match []byte, line func() []byte, path []byte
 // wordSet finds words in short texts, in any case.
 type wordSet struct {
 	words []string
+	// What follows is made when it is first needed: few scans need it.
+	once sync.Once
 	// heads has a bit for each pair of bytes that starts a word.
 	heads [1024]uint64
 	// byHead lists the words by their first two bytes; single holds the shorter.
@@ -167,9 +171,11 @@ type wordSet struct {
 	single []string
 }
 
-func newWordSet(words []string) *wordSet {
-	s := &wordSet{words: words, byHead: map[uint16][]string{}}
-	for _, w := range words {
+func newWordSet(words []string) *wordSet { return &wordSet{words: words} }
+
+func (s *wordSet) prepare() {
+	s.byHead = map[uint16][]string{}
+	for _, w := range s.words {
 		w = strings.ToLower(w)
 		if len(w) < 2 {
 			s.single = append(s.single, w)
@@ -179,11 +185,11 @@ func newWordSet(words []string) *wordSet {
 		s.heads[h>>6] |= 1 << (h & 63)
 		s.byHead[h] = append(s.byHead[h], w)
 	}
-	return s
 }
 
 // in reports whether text, lower-cased, holds a word of the set.
 func (s *wordSet) in(text []byte) bool {
+	s.once.Do(s.prepare)
 	low := text
 	for i, c := range text {
 		if c >= 0x80 {

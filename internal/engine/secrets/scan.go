@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"math"
+	"math/bits"
 	"regexp/syntax"
 	"slices"
 	"unicode/utf8"
@@ -25,8 +26,9 @@ const (
 type scratch struct {
 	trace   tracer
 	cands   [][]candidate // by rule
-	touched []int32
-	present []uint64 // keywords that were seen
+	dropped []int64       // by rule: steps of anchors that are known to lead nowhere
+	touched []uint64      // rules with either, by bit
+	present []uint64      // keywords that were seen
 	groups  []int
 	hits    []hit
 	pathOK  []int8 // by rule: 0 unknown, 1 wanted, 2 not
@@ -38,11 +40,14 @@ type scratch struct {
 	limit   int64  // of steps and the tracer's steps
 	spent   bool   // the limit was reached
 	dec     decodeScratch
+	recall  recall
 }
 
 func newScratch(d *detector) *scratch {
 	return &scratch{
 		cands:   make([][]candidate, len(d.rules)),
+		dropped: make([]int64, len(d.rules)),
+		touched: make([]uint64, (len(d.rules)+63)/64),
 		present: make([]uint64, (d.keyBits+63)/64),
 		pathOK:  make([]int8, len(d.rules)),
 		next:    make([]int64, len(d.rules)),
@@ -115,19 +120,23 @@ func (d *detector) scan(t *text, sc *scratch) {
 		sc.limit = sc.steps + sc.trace.steps + stepsBase + stepsPerByte*int64(len(t.b))
 	}
 	d.anchors(t, sc)
-	for _, id := range sc.touched {
-		r := d.rules[id]
-		if quiet := r.keyed && !d.hasKeyword(r, t.b, sc); !quiet || r.needed {
-			first := len(sc.hits)
-			if r.keyed {
-				d.filterKeyed(id, r, t, sc)
+	for i, word := range sc.touched {
+		sc.touched[i] = 0
+		for ; word != 0; word &= word - 1 {
+			id := int32(i<<6 | bits.TrailingZeros64(word))
+			r := d.rules[id]
+			if quiet := r.keyed && !d.hasKeyword(r, t.b, sc); !quiet || r.needed {
+				first := len(sc.hits)
+				if r.keyed {
+					d.filterKeyed(id, r, t, sc)
+				}
+				d.confirm(id, r, t, sc)
+				markQuiet(sc.hits[first:], quiet)
 			}
-			d.confirm(id, r, t, sc)
-			markQuiet(sc.hits[first:], quiet)
+			sc.cands[id] = sc.cands[id][:0]
+			sc.dropped[id] = 0
 		}
-		sc.cands[id] = sc.cands[id][:0]
 	}
-	sc.touched = sc.touched[:0]
 	for _, id := range d.whole {
 		r := d.rules[id]
 		quiet := r.keyed && !d.hasKeyword(r, t.b, sc)
@@ -156,72 +165,95 @@ func (sc *scratch) over() bool {
 
 // anchors passes over t once and gathers the candidates of each rule.
 func (d *detector) anchors(t *text, sc *scratch) {
-	b := t.b
-	d.pre.scan(b, func(n *needle, pos int) {
+	if sc.recall.memo != nil && t.view == nil {
+		d.recallAnchors(t, sc)
+		return
+	}
+	d.pre.scan(t.b, func(n *needle, pos int) {
 		for k := range n.targets {
-			g := &n.targets[k]
-			if g.group < 0 {
-				sc.present[g.bit>>6] |= 1 << (g.bit & 63)
-				continue
-			}
-			at := pos + int(g.off)
-			if sc.spent {
-				return
-			}
-			r := d.rules[g.rule]
-			list := sc.cands[g.rule]
-			if r.keyed {
-				// Without a keyword in the text the anchors do not matter.
-				if len(list) == 0 {
-					sc.touched = append(sc.touched, g.rule)
-				}
-				sc.cands[g.rule] = append(list, candidate{at, int(g.group)<<8 | int(g.len)})
-				continue
-			}
-			if !r.passes(&r.groups[g.group], b, at, int(g.len), sc) {
-				continue
-			}
-			if len(list) == 0 {
-				if !d.wantsPath(g.rule, r, t, sc) {
-					continue
-				}
-				sc.touched = append(sc.touched, g.rule)
-			}
-			run := &r.groups[g.group]
-			sc.cands[g.rule] = append(list, candidate{run.back(b, at, list), at - run.preMin})
-			if sc.over() {
-				return
-			}
+			d.anchor(t, &n.targets[k], pos, false, sc)
 		}
 	})
 }
 
+// anchor takes note of a needle at pos, which makes a candidate if the filter of
+// the rule, unless passed says that it was asked before, and the path agree.
+func (d *detector) anchor(t *text, g *needleTarget, pos int, passed bool, sc *scratch) {
+	if g.group < 0 {
+		sc.present[g.bit>>6] |= 1 << (g.bit & 63)
+		return
+	}
+	if sc.spent {
+		return
+	}
+	at := pos + int(g.off)
+	r := d.rules[g.rule]
+	list := sc.cands[g.rule]
+	if r.keyed {
+		// Without a keyword in the text the anchors do not matter.
+		c := candidate{at, int(g.group)<<8 | int(g.len)}
+		if passed {
+			c.hi |= keyedPassed
+		}
+		sc.touch(g.rule)
+		sc.cands[g.rule] = append(list, c)
+		return
+	}
+	run := &r.groups[g.group]
+	if !passed && !r.passes(run, t.b, at, int(g.len), sc) {
+		return
+	}
+	if len(list) == 0 {
+		if !d.wantsPath(g.rule, r, t, sc) {
+			return
+		}
+		sc.touch(g.rule)
+	}
+	sc.cands[g.rule] = append(list, candidate{run.back(t.b, at, list), at - run.preMin})
+	sc.over()
+}
+
+func (sc *scratch) touch(rule int32) { sc.touched[rule>>6] |= 1 << (rule & 63) }
+
 // passes asks the filter whether a match can go through the literal of n bytes at
 // at.
 func (r *rule) passes(run *anchorRun, b []byte, at, n int, sc *scratch) bool {
-	if run.lead != 0 {
-		after, _ := runeAt(b, at)
-		if run.lead&^holds(contextAt(b, at), after) != 0 {
-			return false
-		}
-	}
-	r.filters.Do(r.prepare)
-	at += n
-	v, end, _ := run.filter.run(b, at, filterReach)
-	sc.steps += int64(end - at)
+	v, end := r.ask(run, b, at, n)
+	sc.steps += int64(end - at - n)
 	return v != no
 }
 
+// ask is passes with the filter's own answer, and how far it read.
+func (r *rule) ask(run *anchorRun, b []byte, at, n int) (v verdict, end int) {
+	if run.lead != 0 {
+		after, _ := runeAt(b, at)
+		if run.lead&^holds(contextAt(b, at), after) != 0 {
+			return no, at + n
+		}
+	}
+	r.filters.Do(r.prepare)
+	if at += n; at < len(b) {
+		// Most are dismissed by the next byte: without a look at the DFA's states,
+		// which lie all over the memory.
+		if c := b[at]; c < utf8.RuneSelf && run.next[c>>6]>>(c&63)&1 == 0 {
+			return no, at + 1
+		}
+	}
+	v, end, _ = run.filter.run(b, at, filterReach)
+	return v, end
+}
+
 // A keyed rule's anchors wait in its candidates, as the literal's place, group and
-// length. filterKeyed turns the anchors of a rule whose keywords the text has into
-// candidates.
+// length, with keyedPassed where the filter was asked before. filterKeyed turns the
+// anchors of a rule whose keywords the text has into candidates.
 func (d *detector) filterKeyed(id int32, r *rule, t *text, sc *scratch) {
 	anchors := sc.cands[id]
 	list := anchors[:0]
 	if d.wantsPath(id, r, t, sc) {
+		sc.steps += sc.dropped[id]
 		for _, c := range anchors {
-			run := &r.groups[c.hi>>8]
-			if r.passes(run, t.b, c.lo, c.hi&0xFF, sc) {
+			run := &r.groups[c.hi&^keyedPassed>>8]
+			if c.hi&keyedPassed != 0 || r.passes(run, t.b, c.lo, c.hi&0xFF, sc) {
 				list = append(list, candidate{run.back(t.b, c.lo, list), c.lo - run.preMin})
 			}
 			if sc.over() {
@@ -231,6 +263,8 @@ func (d *detector) filterKeyed(id int32, r *rule, t *text, sc *scratch) {
 	}
 	sc.cands[id] = list
 }
+
+const keyedPassed = 1 << 30
 
 // prepare makes the filters of a rule's anchors, of what follows the literals.
 func (r *rule) prepare() {
@@ -250,6 +284,10 @@ func (r *rule) prepare() {
 		}
 		if run.filter == nil {
 			run.filter = filterOf(concat(run.rest))
+		}
+		run.next = [2]uint64{^uint64(0), ^uint64(0)}
+		if first, anything := run.filter.p.first(); !anything {
+			copy(run.next[:], first[:])
 		}
 	}
 	for i := range r.groups {

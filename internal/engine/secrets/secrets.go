@@ -18,6 +18,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"sync"
@@ -55,12 +56,18 @@ func rulesDigest() string {
 	sum := sha256.New()
 	names, err := fs.Glob(rules.Secrets, "secrets/*.toml") // sorted
 	for _, name := range names {
-		var b []byte
-		if b, err = fs.ReadFile(rules.Secrets, name); err != nil {
+		var f fs.File
+		if f, err = rules.Secrets.Open(name); err != nil {
 			break
 		}
-		fmt.Fprintf(sum, "%s %d\n", name, len(b))
-		sum.Write(b)
+		var info fs.FileInfo
+		if info, err = f.Stat(); err != nil {
+			break
+		}
+		fmt.Fprintf(sum, "%s %d\n", name, info.Size())
+		if _, err = io.Copy(sum, f); err != nil {
+			break
+		}
 	}
 	if err != nil {
 		panic(err) // embedded files can be read
@@ -96,7 +103,15 @@ func (e *engine) open(_ context.Context, setup penstock.Setup) (penstock.Pass, e
 		return nil, err
 	}
 	p := &pass{d: d, key: setup.Key, depth: max(0, min(setup.DecodeDepth, maxDepth))}
-	p.pool.New = func() any { return newScratch(d) }
+	var m *memo
+	if setup.Repeats {
+		m = newMemo(d)
+	}
+	p.pool.New = func() any {
+		sc := newScratch(d)
+		sc.recall.memo = m
+		return sc
+	}
 	return p, nil
 }
 
