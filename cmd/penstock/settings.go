@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"penstock"
 	"penstock/internal/gate"
@@ -148,8 +149,13 @@ func (o *option) name() string {
 	return "--" + o.flag
 }
 
-// options lists the leaves of Config in the order of its fields.
-func options() []option {
+// options lists the leaves of Config in the order of its fields. The list is
+// shared: nothing writes to it.
+func options() []option { return allOptions() }
+
+var allOptions = sync.OnceValue(listOptions)
+
+func listOptions() []option {
 	var list []option
 	var visit func(t reflect.Type, key string, index []int)
 	visit = func(t reflect.Type, key string, index []int) {

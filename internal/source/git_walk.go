@@ -422,15 +422,23 @@ func (g *Git) Entry(tree ObjectID, path string) (TreeEntry, error) {
 		if e.Kind() != IndexFolder {
 			return TreeEntry{}, fmt.Errorf("%.200q: %w", path, ErrNoRef)
 		}
-		entries, err := g.Tree(e.ID)
+		data, err := g.as(e.ID, ObjectTree)
 		if err != nil {
 			return TreeEntry{}, err
 		}
-		i := slices.IndexFunc(entries, func(e TreeEntry) bool { return e.Name == part })
-		if i < 0 {
-			return TreeEntry{}, fmt.Errorf("%.200q: %w", path, ErrNoRef)
+		for it := (treeIter{data, g.hash}); ; {
+			name, mode, id, ok, err := it.next()
+			if err != nil {
+				return TreeEntry{}, fmt.Errorf("object %s: %w", e.ID, err)
+			}
+			if !ok {
+				return TreeEntry{}, fmt.Errorf("%.200q: %w", path, ErrNoRef)
+			}
+			if string(name) == part {
+				e = TreeEntry{Name: part, Mode: mode, ID: idOf(id)}
+				break
+			}
 		}
-		e = entries[i]
 	}
 	return e, nil
 }

@@ -1,19 +1,24 @@
 package secrets
 
 import (
+	"crypto/sha256"
 	_ "embed"
 	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
 	"math"
-	"strings"
 
 	"penstock"
+	"penstock/rules"
 )
 
 // Reading half a megabyte of TOML and planning five hundred expressions takes a
 // tenth of a second, which a scan of two changed files would feel. So the result
-// is kept in builtin.bin, made by `go test -run TestBuiltinTable -update`. It
-// holds the digest of the rule files that it was made from; with another digest
-// it is not used.
+// is kept in builtin.bin, made by
+// `go test . -run TestBuiltinTable -update`. It
+// holds digests of the rule files that it was made from (tableHead); with others it
+// is not used.
 
 //go:embed builtin.bin
 var builtinTable string
@@ -302,13 +307,52 @@ func (c *coder) needles(needles *[]needle) {
 	})
 }
 
+// tableHead begins a table: the digest of the rule files that it was made of, in
+// hex, and a short one of their names and sizes. Hashing half a megabyte of rules
+// would cost every run of the program; a file that changed and kept its size is
+// caught by the test of the table.
+func tableHead(table string) (digest string, rest string, ok bool) {
+	files := filesDigest()
+	const length = 2 * sha256.Size
+	if len(table) < length+len(files) || table[length:length+len(files)] != files {
+		return "", "", false
+	}
+	return table[:length], table[length+len(files):], true
+}
+
+// filesDigest is a short digest of the names and sizes of the built-in rule files.
+func filesDigest() string {
+	sum := sha256.New()
+	names, err := fs.Glob(rules.Secrets, "secrets/*.toml") // sorted
+	for _, name := range names {
+		info, err := fs.Stat(rules.Secrets, name)
+		if err != nil {
+			panic(err) // embedded files can be read
+		}
+		fmt.Fprintf(sum, "%s %d\n", name, info.Size())
+	}
+	if err != nil {
+		panic(err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}
+
+// digest is rulesDigest as the table knows it.
+func digest() string {
+	if d, _, ok := tableHead(builtinTable); ok {
+		return d
+	}
+	return rulesDigest()
+}
+
 // fromTable reads the built-in rules from the table, if it is of these files.
-func (l *loader) fromTable(table, digest string) (*userFile, bool) {
-	if len(table) < len(digest) || !strings.HasPrefix(table, digest) {
+func (l *loader) fromTable(table string) (*userFile, bool) {
+	_, rest, ok := tableHead(table)
+	if !ok {
 		return nil, false
 	}
 	all := &userFile{path: "rules/secrets", set: new(ruleSet), own: true, added: true}
-	c := &coder{in: table[len(digest):]}
+	c := &coder{in: rest}
 	c.rules(all.set, &all.rules)
 	c.needles(&all.needles)
 	if c.bad || len(c.in) > 0 {
@@ -319,7 +363,7 @@ func (l *loader) fromTable(table, digest string) (*userFile, bool) {
 }
 
 // makeTable writes what fromTable reads.
-func makeTable(digest string) (string, error) {
+func makeTable() (string, error) {
 	l := new(loader)
 	own, err := l.parseBuiltin()
 	if err != nil {
@@ -327,7 +371,7 @@ func makeTable(digest string) (string, error) {
 	}
 	l.rules = own.rules
 	d := l.detector()
-	c := &coder{writing: true, out: []byte(digest)}
+	c := &coder{writing: true, out: []byte(rulesDigest() + filesDigest())}
 	c.rules(own.set, &own.rules)
 	c.needles(&d.pre.needles)
 	return string(c.out), nil

@@ -37,7 +37,7 @@ func Engine() penstock.Engine {
 		Name:    "secrets",
 		Doc:     "Credentials written down in files: tokens, keys, passwords, connection strings.",
 		Version: version,
-		Digest:  rulesDigest,
+		Digest:  digest,
 		PerFile: true,
 		Rules:   describe,
 		Lint:    lint,
