@@ -24,6 +24,7 @@ type ChangeConfig struct {
 	Since      string   `flag:"since" doc:"check what differs from REF: its merge base with HEAD against the work tree; auto finds it"`
 	Range      string   `flag:"range" doc:"check what differs between two commits, A..B or A...B (from their merge base), without the work tree"`
 	Staged     bool     `flag:"staged" doc:"check what is staged against HEAD"`
+	History    bool     `flag:"history" doc:"check all commits of all branches and tags, or with --range or --since those in between"`
 	Alternates []string `flag:"alternates" doc:"folder of git objects outside of the repository that it may borrow from"`
 }
 
@@ -81,6 +82,9 @@ func (a *app) loadChange(cmd *cobra.Command, targets []string) (*change, error) 
 		}
 	}
 	want := s.Change
+	if f := cmd.Flags().Lookup("history"); f.Changed && f.Value.Type() == "bool" {
+		want.History = f.Value.String() == "true"
+	}
 	asked := 0
 	for _, set := range []bool{want.Since != "", want.Range != "", want.Staged} {
 		if set {
@@ -88,10 +92,12 @@ func (a *app) loadChange(cmd *cobra.Command, targets []string) (*change, error) 
 		}
 	}
 	switch {
-	case asked == 0:
+	case asked == 0 && !want.History:
 		return nil, nil
 	case asked > 1:
 		return nil, usage("", "--since, --range and --staged exclude one another")
+	case want.Staged && want.History:
+		return nil, usage("", "what is staged has no history")
 	}
 	return a.findChange(want, targets)
 }
@@ -99,7 +105,7 @@ func (a *app) loadChange(cmd *cobra.Command, targets []string) (*change, error) 
 // isChange reports whether an option is one of ChangeConfig.
 func isChange(o *option) bool { return o.key == "" && slices.Contains(changeFlags, o.flag) }
 
-var changeFlags = []string{"since", "range", "staged", "alternates"}
+var changeFlags = []string{"since", "range", "staged", "history", "alternates"}
 
 // findChange opens the repository of the targets and resolves what is compared.
 func (a *app) findChange(want ChangeConfig, targets []string) (_ *change, err error) {
@@ -126,6 +132,9 @@ func (a *app) findChange(want ChangeConfig, targets []string) (_ *change, err er
 		}
 	}()
 	switch {
+	case want.History && want.Range == "" && want.Since == "":
+		c.view.Kind, c.label = scan.ViewHistory, "nothing: all of history is read"
+		return c, nil
 	case want.Staged:
 		err = c.staged()
 	case want.Range != "":
@@ -134,10 +143,21 @@ func (a *app) findChange(want ChangeConfig, targets []string) (_ *change, err er
 		var found bool
 		if found, err = a.auto(c); err == nil && !found {
 			c.close()
+			if want.History {
+				return a.findChange(ChangeConfig{History: true, Alternates: want.Alternates}, targets)
+			}
 			return nil, nil
 		}
 	default:
 		err = c.since(want.Since)
+	}
+	if err != nil {
+		return nil, a.changeError(c, err)
+	}
+	if err == nil && want.History && c.view.Head == "" && !c.bare {
+		var head source.ObjectID
+		head, err = c.commit("HEAD")
+		c.view.Kind, c.view.Head = scan.ViewRange, head.String()
 	}
 	if err != nil {
 		return nil, a.changeError(c, err)
@@ -153,8 +173,16 @@ func (a *app) findChange(want ChangeConfig, targets []string) (_ *change, err er
 			return nil, a.changeError(c, err)
 		}
 	}
+	if want.History {
+		v := &c.view
+		v.Kind, v.Tips, v.Stop, v.Base, v.Head = scan.ViewHistory, []string{v.Head}, []string{v.Base}, "", ""
+	}
 	return c, nil
 }
+
+// compares reports whether two versions are scanned, so that what is new can be
+// told from what was there.
+func (c *change) compares() bool { return c != nil && c.view.Kind != scan.ViewHistory }
 
 // at gives the project's files in a commit; none where there is no commit.
 func (c *change) at(commit string) (project, error) {
@@ -481,7 +509,7 @@ func changedRule() penstock.Rule {
 // changedConfig finds what a change does to the files that decide on its check.
 func (s *settings) changedConfig(targets []string) ([]*penstock.Finding, error) {
 	c := s.change
-	if c == nil || s.skips(changedRule()) {
+	if c == nil || c.before.git == nil || s.skips(changedRule()) {
 		return nil, nil
 	}
 	var findings []*penstock.Finding
@@ -552,7 +580,7 @@ func (s *settings) shown(path string) string {
 // now lists the files at a path, absolute, and below as the head has them.
 func (c *change) now(path string) (map[string]source.ObjectID, error) {
 	switch c.view.Kind {
-	case scan.ViewRange:
+	case scan.ViewRange, scan.ViewHistory:
 		return c.after.digests(path)
 	case scan.ViewStaged:
 		rel, err := c.before.in(path)

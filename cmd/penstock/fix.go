@@ -39,7 +39,7 @@ person must do, such as revoking a credential, is listed and comes first.
 With --history it prints how to rotate each secret in the history of git and then
 how to take it out, as commands; nothing is run and no value is shown. --from
 reads the stream of an earlier scan, "-" for standard input.`,
-		Example: "  penstock fix --write\n  penstock scan --history --output jsonl=history.jsonl\n  penstock fix --history --from history.jsonl",
+		Example: "  penstock fix --write\n  penstock scan --history --output jsonl=history.jsonl\n  penstock fix --history\n  penstock fix --history --from history.jsonl",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.history || o.from != "" {
@@ -50,7 +50,7 @@ reads the stream of an earlier scan, "-" for standard input.`,
 	}
 	for _, opt := range options() {
 		switch opt.flag {
-		case "", "format", "output", "all", "width", "quiet", "exit-zero":
+		case "", "format", "output", "all", "width", "quiet", "exit-zero", "history":
 		default:
 			addFlag(cmd, opt)
 		}
@@ -123,7 +123,7 @@ func (a *app) fix(cmd *cobra.Command, targets []string, o *fixOptions) error {
 
 // fixHistory prints what to do about secrets in history. It changes nothing.
 func (a *app) fixHistory(cmd *cobra.Command, targets []string, o *fixOptions) error {
-	read, err := a.historySource(targets, o)
+	read, err := a.historySource(cmd, targets, o)
 	if err != nil {
 		return err
 	}
@@ -150,16 +150,25 @@ func (a *app) fixHistory(cmd *cobra.Command, targets []string, o *fixOptions) er
 }
 
 // historySource is where the records of a run over history come from: a stream
-// that was kept. A scan made on the spot comes in here, as a function that gives
-// the records of its result to the sink.
-func (a *app) historySource(targets []string, o *fixOptions) (func(context.Context, report.Sink) error, error) {
+// that was kept, or a scan made on the spot.
+func (a *app) historySource(cmd *cobra.Command, targets []string, o *fixOptions) (func(context.Context, report.Sink) error, error) {
 	switch {
 	case !o.history:
 		return nil, usage("add --history", "--from is for --history")
 	case o.write || o.unsafe:
 		return nil, usage("leave out --write and --unsafe; run the commands yourself", "--history changes nothing")
 	case o.from == "":
-		return nil, usage("first: penstock scan --history --output jsonl=history.jsonl, then give --from history.jsonl", "--history needs --from FILE")
+		return func(ctx context.Context, sink report.Sink) error {
+			s, err := a.load(cmd, orHere(targets))
+			if err != nil {
+				return err
+			}
+			c, err := a.check(ctx, s, orHere(targets))
+			if err != nil {
+				return err
+			}
+			return c.records(sink.Record)
+		}, nil
 	case len(targets) > 0:
 		return nil, usage("leave out the paths", "with --from there is nothing to scan")
 	}

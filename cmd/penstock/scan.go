@@ -212,13 +212,13 @@ func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, k
 		}
 		in.Baseline = c.compared.gate
 	}
-	if s.change != nil {
+	if s.change.compares() {
 		if in.Base, err = a.compareBase(c, s, cfg.Roots); err != nil {
 			return nil, err
 		}
-		if err := s.addChanged(c.result, targets); err != nil {
-			return nil, err
-		}
+	}
+	if err := s.addChanged(c.result, targets); err != nil {
+		return nil, err
 	}
 
 	in.Rules, in.Findings, in.Totals, in.Notes = c.result.Rules, c.result.Findings, c.result.Totals, c.result.Notes
