@@ -205,9 +205,18 @@ func (w *worker) history(ctx context.Context, p *pass, root *openRoot, stop func
 	if h.git, err = source.OpenGit(h.dirs); err != nil {
 		return &penstock.Error{Message: "read the repository", Err: err}
 	}
-	defer h.git.Close()
+	defer func() { h.git.Close() }()
 	if err := h.gather(); err != nil {
 		return &penstock.Error{Message: "walk the history", Err: err}
+	}
+	// What the walk had in its caches is not needed to read blobs.
+	h.log = nil
+	for _, n := range h.git.Notes() {
+		h.note("git", false, "%s", n)
+	}
+	h.git.Close()
+	if h.git, err = source.OpenGit(h.dirs); err != nil {
+		return &penstock.Error{Message: "read the repository", Err: err}
 	}
 	if err := h.sieve(); err != nil || stop() {
 		return err
@@ -219,9 +228,6 @@ func (w *worker) history(ctx context.Context, p *pass, root *openRoot, stop func
 	var records []penstock.Record
 	for n := range h.notes {
 		records = append(records, &n)
-	}
-	for _, n := range h.git.Notes() {
-		records = append(records, &penstock.Note{Code: "git", Message: n})
 	}
 	if err := w.records(frameRecords, records); err != nil {
 		return err
@@ -459,6 +465,7 @@ func (h *history) label(at int32) string {
 
 // sieve reads all blobs.
 func (h *history) sieve() error {
+	debug.SetGCPercent(50)
 	read := make([]bool, len(h.blobs))
 	killed, alone := setOf(h.p.job.Done), setOf(h.p.job.Alone)
 	// What was in flight when an earlier worker died goes first, one at a time: if
