@@ -107,6 +107,9 @@ type FileInfo struct {
 	Executable bool
 	// Member is true inside a container.
 	Member bool
+	// Commit is the commit in full, in hex, that the file is said to have come with.
+	// In a history it is set only to ask what that commit is allowed.
+	Commit string
 	// Binary is true once the content is known not to be text. Only an engine
 	// whose Wants says yes to it is given such a file.
 	Binary bool

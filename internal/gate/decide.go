@@ -326,6 +326,8 @@ func (d *decider) suppression(f *penstock.Finding) (s *penstock.Suppression, los
 
 // covered looks for what covers the n-th place of a finding.
 func (d *decider) covered(f *penstock.Finding, l penstock.Location, n int) (s *penstock.Suppression, lost []suspend) {
+	var commit string
+	commit, l.Path = inCommit(f, l.Path)
 	at, w := d.fromRoot(l.Path), d.compare.was(f, n)
 	for i := range d.in.Exceptions {
 		e, u := &d.in.Exceptions[i], &d.exceptions[i]
@@ -354,6 +356,9 @@ func (d *decider) covered(f *penstock.Finding, l penstock.Location, n int) (s *p
 	}
 	for _, i := range d.entries(l.Path, at, w) {
 		ig := &d.in.Ignores[i]
+		if commit != "" && ig.Commit != "" && !strings.HasPrefix(ig.Commit, commit) {
+			continue
+		}
 		how := d.ignore(i, f, l, at, w)
 		if how == holdsNot {
 			continue
@@ -428,13 +433,25 @@ func (d *decider) fromRoot(p string) string {
 // policy that sets it.
 func (d *decider) threshold(f *penstock.Finding) (Threshold, string) {
 	engine, _, _ := strings.Cut(f.Rule, "/")
-	at, key := d.placeThreshold(engine, f.Location.Path)
+	_, path := inCommit(f, f.Location.Path)
+	at, key := d.placeThreshold(engine, path)
 	for _, l := range f.Places {
-		if t, k := d.placeThreshold(engine, l.Path); t < at {
+		_, path := inCommit(f, l.Path)
+		if t, k := d.placeThreshold(engine, path); t < at {
 			at, key = t, k
 		}
 	}
 	return at, key
+}
+
+// inCommit cuts the commit off the path of a place in history: what accepts or grades
+// files is about the path alone.
+func inCommit(f *penstock.Finding, path string) (commit, file string) {
+	if f.Commit == nil {
+		return "", path
+	}
+	commit, file, _ = strings.Cut(path, ":")
+	return commit, file
 }
 
 func (d *decider) placeThreshold(engine, path string) (Threshold, string) {

@@ -75,8 +75,8 @@ func (e *Exception) check() (message, hint string) {
 }
 
 // Ignore is one entry of a .gitleaksignore file. Commit is empty or the commit
-// that the entry is about; until history is scanned such an entry counts for the
-// same line of the tree.
+// that the entry is about. One with a commit counts for the same line of the tree,
+// too; one without for that line in every commit.
 type Ignore struct {
 	Commit, Path, Rule string
 	Line               int

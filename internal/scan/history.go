@@ -147,6 +147,7 @@ type history struct {
 	unread []unreadPair
 	notes  map[penstock.Note]bool
 	found  map[sightKey]*confirmed
+	lists  bool // a rule file may have an allow-list that names commits
 }
 
 // unreadPair is a pair that could not be read whole.
@@ -201,13 +202,23 @@ func (w *worker) history(ctx context.Context, p *pass, root *openRoot, stop func
 	}
 	h.totals.ByReason = make(map[penstock.Reason]int)
 	h.totals.ByEngine = make(map[string]int)
+	h.lists = slices.ContainsFunc(p.job.Setup.RuleFiles, func(f penstock.RuleFile) bool { return bytes.Contains(f.Data, []byte("commits")) })
 	var err error
 	if h.git, err = source.OpenGit(h.dirs); err != nil {
 		return &penstock.Error{Message: "read the repository", Err: err}
 	}
-	defer h.git.Close()
+	defer func() { h.git.Close() }()
 	if err := h.gather(); err != nil {
 		return &penstock.Error{Message: "walk the history", Err: err}
+	}
+	// What the walk had in its caches is not needed to read blobs.
+	h.log = nil
+	for _, n := range h.git.Notes() {
+		h.note("git", false, "%s", n)
+	}
+	h.git.Close()
+	if h.git, err = source.OpenGit(h.dirs); err != nil {
+		return &penstock.Error{Message: "read the repository", Err: err}
 	}
 	if err := h.sieve(); err != nil || stop() {
 		return err
@@ -219,9 +230,6 @@ func (w *worker) history(ctx context.Context, p *pass, root *openRoot, stop func
 	var records []penstock.Record
 	for n := range h.notes {
 		records = append(records, &n)
-	}
-	for _, n := range h.git.Notes() {
-		records = append(records, &penstock.Note{Code: "git", Message: n})
 	}
 	if err := w.records(frameRecords, records); err != nil {
 		return err
@@ -459,6 +467,7 @@ func (h *history) label(at int32) string {
 
 // sieve reads all blobs.
 func (h *history) sieve() error {
+	debug.SetGCPercent(50)
 	read := make([]bool, len(h.blobs))
 	killed, alone := setOf(h.p.job.Done), setOf(h.p.job.Alone)
 	// What was in flight when an earlier worker died goes first, one at a time: if
@@ -947,7 +956,8 @@ type sighted struct {
 	pair int32
 }
 
-// confirmed is a flaw at a path: its first commit, and the findings there.
+// confirmed is a flaw at a path: its first commit, and the findings there. It has none
+// where an allow-list exempts what that commit brought.
 type confirmed struct {
 	commit   int32
 	blob     source.ObjectID
@@ -987,12 +997,18 @@ func (h *history) report() (*historyEnd, error) {
 		open = slices.DeleteFunc(slices.Clone(open), func(key sightKey) bool { return found[key] })
 	}
 	h.search(slices.DeleteFunc(open, func(key sightKey) bool { return h.found[key] != nil }))
-	for key := range h.found {
+	for key, f := range h.found {
 		other := key
 		other.marked = false
-		if f := h.found[other]; key.marked && f != nil && f.commit == h.found[key].commit && h.found[key].findings[0].Suppressed == nil {
-			delete(h.found, key) // the marker counts for nothing: it is the same finding
+		g := h.found[other]
+		if !key.marked || g == nil || len(f.findings) > 0 && f.findings[0].Suppressed != nil {
+			continue
 		}
+		// The marker counts for nothing: it is the same finding.
+		if f.commit < g.commit {
+			h.found[other] = f
+		}
+		delete(h.found, key)
 	}
 	h.look()
 	return h.send()
@@ -1044,9 +1060,7 @@ func (h *history) recall() error {
 				c.findings = append(c.findings, f)
 			}
 		}
-		if len(c.findings) > 0 {
-			h.found[sightKey{f.flaw, path}] = c
-		}
+		h.found[sightKey{f.flaw, path}] = c
 	}
 	return nil
 }
@@ -1135,12 +1149,26 @@ func (h *history) closer(at int32) map[flaw][]*penstock.Finding {
 	}
 	h.w.flight.begin(0, h.label(at))
 	defer h.w.flight.end(0)
-	return h.flaws(h.root.Prefix+name, data, pr.run)
+	path, info := h.root.Prefix+name, penstock.FileInfo{Size: int64(len(data)), Executable: pr.run}
+	found := h.flaws(path, data, info)
+	if !h.lists || len(found) == 0 {
+		return found
+	}
+	// An allow-list that names the commit exempts what came with it. The secret does
+	// not then count as that of the commit after.
+	info.Commit = h.commits[pr.commit].id.String()
+	left := h.flaws(path, data, info)
+	for key := range found {
+		if left[key] == nil {
+			found[key] = []*penstock.Finding{}
+		}
+	}
+	return found
 }
 
 // flaws are those of a file.
-func (h *history) flaws(path string, data []byte, run bool) map[flaw][]*penstock.Finding {
-	u := h.analyse(path, data, penstock.FileInfo{Size: int64(len(data)), Executable: run})
+func (h *history) flaws(path string, data []byte, info penstock.FileInfo) map[flaw][]*penstock.Finding {
+	u := h.analyse(path, data, info)
 	records, err := decodeRecords(u.records)
 	if err != nil {
 		return nil
@@ -1150,11 +1178,13 @@ func (h *history) flaws(path string, data []byte, run bool) map[flaw][]*penstock
 		if f, ok := rec.(*penstock.Finding); ok && f.Group != "" {
 			key := flawOf(f.Rule, f.Group, f.Suppressed != nil)
 			found[key] = append(found[key], f)
-			if f.Suppressed == nil {
-				// A marker may stand there without a reason, and count for nothing.
-				key.marked = true
-				found[key] = append(found[key], f)
-			}
+		}
+	}
+	for key, list := range found {
+		other := flaw{key.what, true}
+		if !key.marked && found[other] == nil {
+			// A marker may stand there without a reason, and count for nothing.
+			found[other] = list
 		}
 	}
 	return found
@@ -1188,7 +1218,7 @@ func (h *history) look() {
 		default:
 			if flaws[key.path] == nil {
 				if _, data, err := h.git.Get(id); err == nil {
-					flaws[key.path] = h.flaws(h.root.Prefix+name, data, false)
+					flaws[key.path] = h.flaws(h.root.Prefix+name, data, penstock.FileInfo{Size: int64(len(data))})
 				}
 			}
 			has := flaws[key.path]
@@ -1222,6 +1252,9 @@ func (h *history) send() (*historyEnd, error) {
 		for len(keys) > 0 && keys[0].path == path && h.found[keys[0]].commit == commit {
 			records = append(records, h.found[keys[0]].records()...)
 			keys = keys[1:]
+		}
+		if len(records) == 0 {
+			continue
 		}
 		b, err := encodeRecords(records)
 		if err != nil {

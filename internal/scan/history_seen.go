@@ -216,10 +216,10 @@ func (h *history) remember() []byte {
 	}
 	s := &seenSet{tags: make(map[source.ObjectID]source.ObjectID), skew: make(map[source.ObjectID]int64), totals: h.totals}
 	times := make(map[source.ObjectID]int64)
-	for _, c := range h.log.Commits {
-		times[c.ID] = c.Time
-		if c.Time != c.Order {
-			s.skew[c.ID] = c.Order
+	for _, c := range h.commits {
+		times[c.id] = c.time
+		if c.time != c.order {
+			s.skew[c.id] = c.order
 		}
 	}
 	for _, id := range h.start {

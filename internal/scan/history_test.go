@@ -486,6 +486,31 @@ func packsOf(t *testing.T, dir string) []string {
 	return names
 }
 
+// TestHistoryAllowed: what an allow-list exempts for a commit does not turn up as
+// that of the next commit which has it, nor in a run that builds on this one.
+func TestHistoryAllowed(t *testing.T) {
+	changes := []change{
+		{files: map[string]string{"a": "SECRET-one\n"}},
+		{files: map[string]string{"a": "more\nSECRET-one\nSECRET-two\n"}},
+		{files: map[string]string{"b": "SECRET-one\n"}},
+		{files: map[string]string{"a": "and more\nSECRET-one\nSECRET-two\n"}},
+	}
+	dir, ids := makeHistory(t, changes[:3])
+	cfg := historyConfig(dir)
+	cfg.CacheDir = t.TempDir()
+	cfg.Setup.RuleFiles = []penstock.RuleFile{{Path: "r", Data: []byte("commits = " + ids[1])}}
+	want := []string{"2 present 2:a:3", "3 present 3:b:1"}
+	for range 2 {
+		if diff := cmp.Diff(want, told(mustRun(t, cfg), ids)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	addHistory(t, dir, changes, 3)
+	if diff := cmp.Diff(want, told(mustRun(t, cfg), ids)); diff != "" {
+		t.Errorf("one commit more (-want +got):\n%s", diff)
+	}
+}
+
 // TestHistoryText: what people wrote into commits is hostile, and may hold secrets.
 func TestHistoryText(t *testing.T) {
 	dir, _ := makeHistory(t, []change{{

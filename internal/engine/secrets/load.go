@@ -447,6 +447,12 @@ func (l *loader) allowlist(u *userFile, t *allowTOML, at []any) (*allowlist, err
 		return nil, fail("", "the allow-list allows nothing", "give it paths, regexes, stopwords or commits")
 	}
 	a.commits = len(t.Commits) > 0
+	for _, id := range t.Commits {
+		if a.ids == nil {
+			a.ids = make(map[string]bool)
+		}
+		a.ids[strings.ToLower(id)] = true
+	}
 	var err error
 	join := func(key string, list []string) *pattern {
 		if len(list) == 0 || err != nil {

@@ -193,6 +193,48 @@ func TestSemantics(t *testing.T) {
 	}
 }
 
+// TestCommits: an allow-list that names commits exempts what came with one of them,
+// alone or with its other conditions.
+func TestCommits(t *testing.T) {
+	const commit = "0123456789012345678901234567890123456789"
+	for name, tt := range map[string]struct {
+		list         string
+		commit, path string
+		want         bool // it is reported
+	}{
+		"the commit":         {"commits = ['" + commit + "']", commit, "a", false},
+		"another":            {"commits = ['" + commit + "']", commit[1:] + "0", "a", true},
+		"no history":         {"commits = ['" + commit + "']", "", "a", true},
+		"or the path":        {"commits = ['" + commit + "']\npaths = ['b']", "", "b", false},
+		"and the path":       {"condition = 'AND'\ncommits = ['" + commit + "']\npaths = ['b']", commit, "b", false},
+		"without the path":   {"condition = 'AND'\ncommits = ['" + commit + "']\npaths = ['b']", commit, "a", true},
+		"without the commit": {"condition = 'AND'\ncommits = ['" + commit + "']\npaths = ['b']", "", "b", true},
+		"and the word":       {"condition = 'AND'\ncommits = ['" + commit + "']\nstopwords = ['123']", commit, "a", false},
+		"without the word":   {"condition = 'AND'\ncommits = ['" + commit + "']\nstopwords = ['987']", commit, "a", true},
+	} {
+		for _, where := range []string{"[[rules.allowlists]]", "[[allowlists]]"} {
+			rules := "[[rules]]\nid = 'mine'\nregex = 'q[0-9]{4}'\nkeywords = ['q']\n" + where + "\n" + tt.list
+			p, err := open(t.Context(), penstock.Setup{RuleFiles: []penstock.RuleFile{file("r.toml", rules)}, SkipRules: []string{"secrets/*"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := []byte("x q1234 y\n")
+			f := penstock.NewFile(tt.path, penstock.FileInfo{Size: int64(len(text)), Commit: tt.commit}, func() ([]byte, error) { return text, nil }, nil)
+			var got reported
+			if err := p.File(t.Context(), f, &got); err != nil {
+				t.Fatal(err)
+			}
+			if len(got) > 0 != tt.want {
+				t.Errorf("%s, %s: reported is %v, want %v", name, where, len(got) > 0, tt.want)
+			}
+		}
+	}
+}
+
+type reported []penstock.Record
+
+func (r *reported) Report(rec penstock.Record) { *r = append(*r, rec) }
+
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(tokenRule))
 	f.Add([]byte("[extend]\nuseDefault = true\ndisabledRules = ['x']\n[[rules]]\nid='a'\nregex='''x'''\n[[rules.allowlists]]\ncondition='AND'\nregexes=[\n'a',\n \"b\\n\" ]\n[[rules.required]]\nid='a'\nwithinLines=3\n[allowlist]\npaths=['''(?i)x''']\n"))

@@ -106,7 +106,8 @@ func mustCompile(re *syntax.Regexp) *prog {
 // allowlist says what is no secret after all.
 type allowlist struct {
 	and     bool // all conditions, not any
-	commits bool // has commits, none of which is ever being scanned
+	commits bool // has commits
+	ids     map[string]bool
 	paths   *pattern
 	regexes *pattern
 	target  target
@@ -129,19 +130,17 @@ func joinPatterns(patterns []string) string {
 }
 
 // allowsPath reports whether the list exempts a whole file.
-func (a *allowlist) allowsPath(path []byte, t *tracer) bool {
-	if a.paths == nil {
-		return false
+func (a *allowlist) allowsPath(path []byte, commit string, t *tracer) bool {
+	if a.and {
+		return a.regexes == nil && a.stop == nil && (a.paths != nil || a.commits) &&
+			(!a.commits || a.ids[commit]) && (a.paths == nil || a.paths.get().matches(path, t))
 	}
-	if a.and && (a.commits || a.regexes != nil || a.stop != nil) {
-		return false
-	}
-	return a.paths.get().matches(path, t)
+	return a.ids[commit] || a.paths != nil && a.paths.get().matches(path, t)
 }
 
 // allows reports whether the list exempts a finding. line is asked for only if
 // it is looked at.
-func (a *allowlist) allows(secret, match []byte, line func() []byte, path []byte, t *tracer) bool {
+func (a *allowlist) allows(secret, match []byte, line func() []byte, path []byte, commit string, t *tracer) bool {
 	text := secret
 	switch a.target {
 	case targetMatch:
@@ -150,7 +149,7 @@ func (a *allowlist) allows(secret, match []byte, line func() []byte, path []byte
 		text = line()
 	}
 	if a.and {
-		return !a.commits &&
+		return (!a.commits || a.ids[commit]) &&
 			(a.paths == nil || a.paths.get().matches(path, t)) &&
 			(a.regexes == nil || len(text) > 0 && a.regexes.get().matches(text, t)) &&
 			(a.stop == nil || a.stop.in(secret))

@@ -36,6 +36,7 @@ type scratch struct {
 	next    []int64 // by rule: where the last match ended, in the file
 	moved   []int32
 	off     []bool // by rule set: its lists exempt this file
+	commit  string // that the file came with
 	steps   int64  // bytes that filters read
 	limit   int64  // of steps and the tracer's steps
 	spent   bool   // the limit was reached
@@ -56,7 +57,11 @@ func newScratch(d *detector) *scratch {
 }
 
 // begin prepares for the next file.
-func (d *detector) begin(path []byte, sc *scratch) {
+func (d *detector) begin(path []byte, sc *scratch) { d.beginIn(path, "", sc) }
+
+// beginIn is begin for a file that came with a commit, "" for none.
+func (d *detector) beginIn(path []byte, commit string, sc *scratch) {
+	sc.commit = commit
 	for _, r := range sc.asked {
 		sc.pathOK[r] = 0
 	}
@@ -70,7 +75,7 @@ func (d *detector) begin(path []byte, sc *scratch) {
 	sc.dec.trim()
 	sc.steps, sc.trace.steps, sc.spent = 0, 0, false
 	for i, s := range d.sets {
-		sc.off[i] = slices.ContainsFunc(s.global, func(a *allowlist) bool { return a.allowsPath(path, &sc.trace) })
+		sc.off[i] = slices.ContainsFunc(s.global, func(a *allowlist) bool { return a.allowsPath(path, commit, &sc.trace) })
 	}
 }
 
@@ -345,7 +350,7 @@ func (d *detector) wantsPath(id int32, r *rule, t *text, sc *scratch) bool {
 	ok := r.path == nil || r.path.get().matches(t.path, &sc.trace)
 	if ok {
 		for _, a := range r.allow {
-			if a.allowsPath(t.path, &sc.trace) {
+			if a.allowsPath(t.path, sc.commit, &sc.trace) {
 				ok = false
 				break
 			}
@@ -575,12 +580,12 @@ func exempt(r *rule, t *text, secret, match []byte, start, end int, sc *scratch)
 		return t.b[lo:hi]
 	}
 	for _, a := range r.set.global {
-		if a.allows(secret, match, line, t.path, &sc.trace) {
+		if a.allows(secret, match, line, t.path, sc.commit, &sc.trace) {
 			return true
 		}
 	}
 	for _, a := range r.allow {
-		if a.allows(secret, match, line, t.path, &sc.trace) {
+		if a.allows(secret, match, line, t.path, sc.commit, &sc.trace) {
 			return true
 		}
 	}

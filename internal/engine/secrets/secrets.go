@@ -158,7 +158,7 @@ func (p *pass) File(ctx context.Context, f *penstock.File, r penstock.Reporter) 
 	defer p.pool.Put(sc)
 	d := p.d
 	path := []byte(f.Path)
-	d.begin(path, sc)
+	d.beginIn(path, f.Info.Commit, sc)
 	if !slices.Contains(sc.off, false) {
 		return nil
 	}
