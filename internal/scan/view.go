@@ -70,7 +70,7 @@ func (v *View) GitOptions() source.GitOptions {
 			}
 			return false
 		},
-		Objects: v.Objects, Cache: 16 << 20, Pages: pages,
+		Objects: v.Objects, Cache: 16 << 20, Pages: pages, Scattered: !v.history(),
 	}
 }
 

@@ -328,8 +328,11 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 	phase := func(all func(offer func(task)) error) error {
 		tasks := make(chan task, 256)
 		var readers sync.WaitGroup
-		// A run that finds everything in the cache needs no readers.
-		start := sync.OnceFunc(func() {
+		// A run of few small files, or one that finds everything in the cache, needs
+		// no readers beside the walk: handing them over costs more than reading them.
+		few, started := make([]task, 0, fewTasks), false
+		start := func() {
+			started = true
 			for slot := range p.job.Jobs {
 				readers.Go(func() {
 					s := new(scratch)
@@ -340,7 +343,10 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 					}
 				})
 			}
-		})
+			for _, t := range few {
+				tasks <- t
+			}
+		}
 		err := all(func(t task) {
 			path := t.path()
 			if done[path] {
@@ -356,7 +362,6 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 				copied := *u
 				t.known = &copied
 			}
-			start()
 			if alone[path] {
 				later = append(later, t)
 				return
@@ -364,8 +369,23 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 			if offered++; offered == manyUnits {
 				debug.SetGCPercent(50)
 			}
+			if !started && len(few) < fewTasks && t.stat.Size <= fewSize {
+				few = append(few, t)
+				return
+			}
+			if !started {
+				start()
+			}
 			tasks <- t
 		})
+		if !started {
+			s := new(scratch)
+			for _, t := range few {
+				if !stop() {
+					one(0, t, s)
+				}
+			}
+		}
 		close(tasks)
 		readers.Wait()
 		return err
@@ -498,6 +518,13 @@ func (p *pass) openError() error {
 	}
 	return nil
 }
+
+// Below these a run is read where it is walked: a number of files, and the bytes of
+// each. The size of an object is not known beforehand and counts as none.
+const (
+	fewTasks = 32
+	fewSize  = 256 << 10
+)
 
 func setOf(list []string) map[string]bool {
 	set := make(map[string]bool, len(list))

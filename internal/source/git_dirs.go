@@ -48,6 +48,9 @@ type GitOptions struct {
 	MaxObject int64
 	// Cache bounds the objects kept as bases of deltas, in bytes; 0 is 32 MB.
 	Cache int64
+	// Scattered says that few objects will be read, and those far apart: then the
+	// objects between them and their bases are not kept.
+	Scattered bool
 	// Pages bounds the parts of pack indexes kept in memory, in bytes; 0 is 32 MB.
 	Pages int64
 }

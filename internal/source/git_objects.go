@@ -133,6 +133,7 @@ type Git struct {
 	inflate    inflater
 	stream     zlibStream
 	delta      []byte
+	passing    [2][]byte // objects on the way to the one that is wanted
 	sums       map[int]hash.Hash
 	work       int64
 }

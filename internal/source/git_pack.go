@@ -640,13 +640,24 @@ func (g *Git) packed(p *pack, off int64) (ObjectKind, []byte, error) {
 		at = e.base
 	}
 	done := int64(0)
-	for _, s := range slices.Backward(chain) {
-		made, err := g.patch(p, s.e, data)
+	for i, s := range slices.Backward(chain) {
+		// Of few objects that lie far apart, the other version of the one that is
+		// wanted may be the next base; those further down are made and forgotten.
+		passing := g.dirs.opts.Scattered && i >= 2
+		var room []byte
+		if passing {
+			room = g.passing[i%2]
+		}
+		made, err := g.patch(p, s.e, data, room)
 		if err != nil {
 			return 0, nil, err
 		}
 		data = made
-		g.bases.put(p.number, s.off, kind, data)
+		if passing {
+			g.passing[i%2] = made
+		} else {
+			g.bases.put(p.number, s.off, kind, data)
+		}
 		if done += int64(len(data)) + s.e.size; done > maxDeltaWork {
 			return 0, nil, fmt.Errorf("%s at %d: deltas of more than %d bytes: %w", p.name, off, int64(maxDeltaWork), ErrLimit)
 		}
@@ -654,13 +665,18 @@ func (g *Git) packed(p *pack, off int64) (ObjectKind, []byte, error) {
 	return kind, data, nil
 }
 
-// patch makes the object that a delta makes of its base.
-func (g *Git) patch(p *pack, e packEntry, base []byte) ([]byte, error) {
+// patch makes the object that a delta makes of its base, in room if it fits.
+func (g *Git) patch(p *pack, e packEntry, base, room []byte) ([]byte, error) {
 	ops, size, err := g.readDelta(p, e, int64(len(base)))
 	if err != nil {
 		return nil, err
 	}
-	made := make([]byte, size)
+	made := room[:0]
+	if int64(cap(room)) >= size && room != nil {
+		made = room[:size]
+	} else {
+		made = make([]byte, size, size+size/8)
+	}
 	if err := applyDelta(made, base, ops); err != nil {
 		return nil, fmt.Errorf("%s at %d: %w", p.name, e.data, err)
 	}
