@@ -377,14 +377,10 @@ func decodeSeen(text string) (*seenSet, error) {
 		v := r.uvarint()
 		return int64(v>>1) ^ -int64(v&1)
 	}
-	// Each of n takes a byte at least.
-	count := func() int {
-		n := number()
-		if n < 0 || n > int64(len(r.s)) {
-			r.err, r.s = errFrame, ""
-			return 0
+	each := func(do func()) {
+		for n := number(); n > 0 && r.err == nil; n-- {
+			do()
 		}
-		return int(n)
 	}
 	id := func() source.ObjectID {
 		raw := r.string()
@@ -402,25 +398,25 @@ func decodeSeen(text string) (*seenSet, error) {
 		tags: make(map[source.ObjectID]source.ObjectID), skew: make(map[source.ObjectID]int64), isTip: make(map[source.ObjectID]bool),
 		totals: historyTotals{ByReason: make(map[penstock.Reason]int), ByEngine: make(map[string]int)},
 	}
-	for range count() {
+	each(func() {
 		t := source.LogStop{ID: id(), Time: number()}
 		s.tips = append(s.tips, t)
 		s.isTip[t.ID] = true
-	}
-	for range count() {
+	})
+	each(func() {
 		tag := id()
 		s.tags[tag] = id()
-	}
-	for range count() {
+	})
+	each(func() {
 		c := id()
 		s.skew[c] = number()
-	}
-	for range count() {
+	})
+	each(func() {
 		if p := r.take(8); len(p) == 8 {
 			s.pairs = append(s.pairs, binary.LittleEndian.Uint64([]byte(p)))
 		}
-	}
-	for range count() {
+	})
+	each(func() {
 		var f seenFlaw
 		copy(f.what[:], r.take(16))
 		f.marked = number() != 0
@@ -430,19 +426,19 @@ func decodeSeen(text string) (*seenSet, error) {
 		f.head = id()
 		f.present = number() != 0
 		s.flaws = append(s.flaws, f)
-	}
-	for range count() {
+	})
+	each(func() {
 		s.unread = append(s.unread, seenUnread{ref(), r.string(), id(), number() != 0})
-	}
+	})
 	t := &s.totals
 	t.Commits, t.Files, t.Scanned, t.Excluded, t.Bytes = int(number()), int(number()), int(number()), int(number()), number()
-	for range count() {
+	each(func() {
 		reason := penstock.Reason(r.string())
 		t.ByReason[reason] = int(number())
-	}
-	for range count() {
+	})
+	each(func() {
 		name := r.string()
 		t.ByEngine[name] = int(number())
-	}
+	})
 	return s, r.err
 }

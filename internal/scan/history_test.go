@@ -528,6 +528,86 @@ func TestHistoryText(t *testing.T) {
 	}
 }
 
+// TestHistoryFrames: the parent believes nothing that does not fit together.
+func TestHistoryFrames(t *testing.T) {
+	id := strings.Repeat("ab", 20)
+	for name, end := range map[string]historyEnd{
+		"negative":    {Totals: historyTotals{Files: -1}},
+		"bytes":       {Totals: historyTotals{Bytes: -1}},
+		"a reason":    {Totals: historyTotals{ByReason: map[penstock.Reason]int{"x": -1}}},
+		"long reason": {Totals: historyTotals{ByReason: map[penstock.Reason]int{penstock.Reason(strings.Repeat("x", 200)): 1}}},
+		"engine":      {Totals: historyTotals{ByEngine: map[string]int{"x": -1}}},
+		"root":        {Root: 1},
+		"no root":     {Root: -1},
+		"commit":      {Order: []string{"abc"}},
+		"no hex":      {Order: []string{strings.Repeat("x", 40)}},
+	} {
+		if end.valid(1) {
+			t.Errorf("%s is believed", name)
+		}
+	}
+	good := historyEnd{Totals: historyTotals{Files: 1, ByReason: map[penstock.Reason]int{"x": 1}}, Order: []string{id}}
+	if !good.valid(1) {
+		t.Error("nothing is believed")
+	}
+	r := &run{cfg: &Config{View: &View{Kind: ViewHistory}}, job: job{Roots: []jobRoot{{Prefix: "p/"}}}}
+	at := func(path, commit string) *penstock.Finding {
+		return &penstock.Finding{Rule: "words/word", Location: penstock.Location{Path: path}, Commit: &penstock.Commit{ID: commit}}
+	}
+	long := at(id[:12]+":p/f", id)
+	long.Commit.Summary = strings.Repeat("x", 5000)
+	bare := at(id[:12]+":p/f", id)
+	bare.Commit = nil
+	for name, f := range map[string]*penstock.Finding{
+		"another commit": at(strings.Repeat("0", 12)+":p/f", id), "no commit in the path": at("p/f", id), "another root": at(id[:12]+":q/f", id),
+		"half an id": at(id[:12]+":p/f", id[:12]), "capitals": at(strings.ToUpper(id[:12])+":p/f", id), "long": long, "no commit": bare,
+	} {
+		var res Result
+		r.take(&res, []penstock.Record{f})
+		if len(res.Findings) > 0 {
+			t.Errorf("%s is believed", name)
+		}
+	}
+	var res Result
+	if r.take(&res, []penstock.Record{at(id[:12]+":p/f", id)}); len(res.Findings) != 1 {
+		t.Error("no finding is believed")
+	}
+}
+
+// FuzzSeen: whatever stands in a file of what was seen is read or refused, and what is
+// read is written the same.
+func FuzzSeen(f *testing.F) {
+	id := func(n string) source.ObjectID {
+		x, err := source.ParseObjectID(strings.Repeat(n, 40))
+		if err != nil {
+			f.Fatal(err)
+		}
+		return x
+	}
+	ref := commitRef{id("c"), 7, 5}
+	s := &seenSet{
+		tips: []source.LogStop{{ID: id("a"), Time: 3}}, tags: map[source.ObjectID]source.ObjectID{id("b"): id("a")},
+		skew: map[source.ObjectID]int64{id("c"): 7}, pairs: []uint64{1, 1 << 60},
+		flaws:  []seenFlaw{{flaw{[16]byte{1}, true}, "p", ref, []byte("[]"), id("d"), true}, {commit: ref}},
+		unread: []seenUnread{{ref, "q", id("e"), true}},
+		totals: historyTotals{Commits: 1, Files: 2, Scanned: 3, Excluded: 4, Bytes: 5, ByReason: map[penstock.Reason]int{"x": 6}, ByEngine: map[string]int{"y": 7}},
+	}
+	f.Add(string(s.append(nil)))
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := decodeSeen(text)
+		if err != nil {
+			return
+		}
+		again, err := decodeSeen(string(s.append(nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := string(s.append(nil)), string(again.append(nil)); a != b {
+			t.Errorf("written differently: %q, %q", a, b)
+		}
+	})
+}
+
 // TestExcerptCarries: what an excerpt says of a text is what the whole says, for texts
 // that are made of parts of another.
 func TestExcerptCarries(t *testing.T) {
@@ -538,6 +618,7 @@ func TestExcerptCarries(t *testing.T) {
 		}
 		return list
 	}
+	tried := 0
 	for name, edit := range map[string]func() []byte{
 		"nothing":  func() []byte { return base },
 		"inserted": func() []byte { return slices.Concat(base[:50], []byte("SECRET-new\n"), base[50:]) },
@@ -561,8 +642,9 @@ func TestExcerptCarries(t *testing.T) {
 		text := edit()
 		o := deltaObject(t, base, text)
 		if o == nil {
-			continue
+			continue // git made the base of it
 		}
+		tried++
 		var x excerpt
 		x.reset()
 		known := &sieved{size: len(base), flaws: flaws(base)}
@@ -583,6 +665,9 @@ func TestExcerptCarries(t *testing.T) {
 		if diff := cmp.Diff(fmt.Sprint(want), fmt.Sprint(got.flaws)); diff != "" {
 			t.Errorf("%s (-whole +excerpt):\n%s", name, diff)
 		}
+	}
+	if tried < 5 {
+		t.Errorf("only %d texts were deltas", tried)
 	}
 }
 
