@@ -263,23 +263,6 @@ func displayPath(path string) string {
 // fromRoot turns a path of a finding, relative to the current folder, into one
 // relative to the project's root.
 func (s *settings) fromRoot() func(string) string {
-	plain := s.fromFolder()
-	if s.change == nil || s.change.compares() {
-		return plain
-	}
-	return func(path string) string {
-		// A place in history: what counts is the file, not the commit before it.
-		if commit, file, ok := strings.Cut(path, ":"); ok && isHex(commit) {
-			path = file
-		}
-		if plain != nil {
-			path = plain(path)
-		}
-		return path
-	}
-}
-
-func (s *settings) fromFolder() func(string) string {
 	cwd, err := os.Getwd()
 	if err != nil || cwd == s.root {
 		return nil
@@ -299,8 +282,6 @@ func (s *settings) fromFolder() func(string) string {
 		return filepath.ToSlash(rel)
 	}
 }
-
-func isHex(s string) bool { return s != "" && strings.Trim(s, "0123456789abcdef") == "" }
 
 var (
 	errNotRegular = errors.New("not a regular file")

@@ -202,13 +202,6 @@ func (d *decider) ownException(i int) bool {
 // ignore says what an entry of an ignore list is to a place of the finding.
 func (d *decider) ignore(i int, f *penstock.Finding, l penstock.Location, at string, w was) holding {
 	ig := &d.in.Ignores[i]
-	if f.Commit != nil && ig.Commit != "" {
-		// A place in history, "commit:path"; an entry without a commit is about all.
-		commit, _, _ := strings.Cut(l.Path, ":")
-		if !strings.HasPrefix(ig.Commit, commit) {
-			return holdsNot
-		}
-	}
 	direct := ig.Line == l.Line && (ig.names(l.Path) || ig.names(at)) && d.sameRule(ig.Rule, f.Rule)
 	carried := w.old != nil && ig.Line == w.old.Line && ig.names(w.old.Path) && d.sameRule(ig.Rule, w.old.Rule)
 	if !direct && !carried {
