@@ -25,6 +25,8 @@ const (
 	lineMost = 1 << 10
 	// longFlaw bounds a flaw that is looked at again because a change lies in it.
 	longFlaw = 64 << 10
+	// maxCutWork bounds flaws times copies: a delta of single bytes is no gain.
+	maxCutWork = 1 << 20
 )
 
 type excerpt struct {
@@ -54,6 +56,9 @@ func (x *excerpt) cut(o *source.Object, base *sieved, path int32, size int) bool
 		joined = append(joined, c)
 	}
 	x.copies = joined
+	if len(joined)*len(base.flaws) > maxCutWork {
+		return false
+	}
 	at, from := 0, 0
 	for _, c := range joined {
 		if c.At != at || c.From != from || at != 0 {

@@ -141,6 +141,7 @@ type history struct {
 	have    map[uint64]int32 // blob and path to pair
 	size    int              // bytes of paths
 
+	steps  atomic.Int64 // blobs that were looked at
 	mu     sync.Mutex
 	totals historyTotals
 	sights map[sightKey]*sight
@@ -659,6 +660,11 @@ var wasScanned = outcome{state: penstock.Scanned}
 func (r *reader) object(blob int32, o *source.Object) {
 	h := r.h
 	self := &sieved{blob: blob, size: len(o.Data)}
+	const step = 1 << 10
+	if n := h.steps.Add(1); n%step == 0 {
+		h.w.frame(frameStep, binary.AppendUvarint(nil, uint64(n)))
+		h.w.flush()
+	}
 	for at := h.first[blob]; at >= 0; at = h.pairs[at].next {
 		pr := &h.pairs[at]
 		if pr.commit < 0 {

@@ -717,3 +717,47 @@ func deltaObject(t *testing.T, base, text []byte) *source.Object {
 	}
 	return found
 }
+
+// TestHistoryParts: of a history only what lies below the root counts, and nothing that
+// is excluded; links are no files, large texts and other encodings are read.
+func TestHistoryParts(t *testing.T) {
+	wide := func(s string) string {
+		var b strings.Builder
+		b.WriteString("\xff\xfe")
+		for _, c := range []byte(s) {
+			b.Write([]byte{c, 0})
+		}
+		return b.String()
+	}
+	changes := []change{{message: "SECRET-said", files: map[string]string{
+		"top": "SECRET-top\n", "sub/in": "SECRET-in\n", "sub/deep/in": "SECRET-deep\n", "sub/out.gen": "SECRET-out\n", "sub/binary": "\x00\x01\x02SECRET-binary",
+		"sub/wide": wide("line\nSECRET-wide\n"), "sub/large": strings.Repeat("0123456789abcde\n", 20_000) + "SECRET-large\n", "sub/empty": "",
+	}}}
+	work, ids := t.TempDir(), []string(nil)
+	git(t, work, "init", "-q", "-b", "main")
+	ids = addHistory(t, work, changes, 0)
+	git(t, work, "reset", "-q", "--hard", "main")
+	if err := os.Symlink("in", filepath.Join(work, "sub/link")); err != nil {
+		t.Fatal(err)
+	}
+	git(t, work, "add", "-A")
+	git(t, work, "rm", "-q", "--cached", "marks")
+	git(t, work, "commit", "-qm", "a link")
+	cfg := Config{
+		Roots: []string{filepath.Join(work, "sub")}, Dir: work, View: &View{Kind: ViewHistory, Repository: work}, Worker: testWorker, Select: []string{"words"},
+		Exclude: []string{"*.gen"}, Limits: Limits{WholeSize: 100 << 10},
+	}
+	r := mustRun(t, cfg)
+	want := []string{"1 present 1:sub/deep/in:1", "1 present 1:sub/in:1", "1 present 1:sub/large:20001", "1 present 1:sub/wide:2"}
+	if diff := cmp.Diff(want, told(r, ids)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	reasons := map[penstock.Reason]int{penstock.ReasonExclude: 1, penstock.ReasonBinary: 1, penstock.ReasonSymlink: 1}
+	if diff := cmp.Diff(reasons, r.Totals.ByReason); diff != "" || r.Totals.Files != 8 || r.Totals.Scanned != 5 {
+		t.Errorf("totals %+v (-want +got):\n%s", r.Totals, diff)
+	}
+	cfg.Roots = []string{filepath.Join(work, "sub/in")}
+	if diff := cmp.Diff(want[1:2], told(mustRun(t, cfg), ids)); diff != "" {
+		t.Errorf("a file (-want +got):\n%s", diff)
+	}
+}

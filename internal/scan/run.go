@@ -14,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -475,6 +476,14 @@ func (r *run) read(out io.Reader) error {
 				return errFrame
 			}
 			r.seen[int(root)] = bytes.Clone(payload[size:])
+		case frameStep:
+			n, size := binary.Uvarint(payload)
+			if size <= 0 || n > math.MaxInt32 {
+				return errFrame
+			}
+			if r.cfg.Progress != nil {
+				r.cfg.Progress(int(n))
+			}
 		case frameFatal:
 			var f fatal
 			if err := json.Unmarshal(payload, &f); err != nil {

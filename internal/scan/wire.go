@@ -26,6 +26,7 @@ const (
 	frameRenames = 'm' // worker: files that moved as they are, JSON from old to new
 	frameHistory = 'y' // worker: the end of a history, JSON historyEnd
 	frameSeen    = 's' // worker: what the next scan of a history may build on
+	frameStep    = 'p' // worker: how many versions of files a history has so far
 	frameFatal   = 'x' // worker: the run as a whole cannot be done, JSON fatal
 	frameEnd     = 'e' // worker: all is done
 )
