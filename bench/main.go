@@ -6,6 +6,8 @@
 //	go run ./bench secrets      against gitleaks; PENSTOCK_CORPUS=dir:dir...
 //	go run ./bench warm         a rescan of an unchanged tree of 50,000 files
 //	go run ./bench determinism  the same bytes from 1, 2 and 8 workers
+//	go run ./bench change       a commit of ten files against git diff --stat
+//	go run ./bench history      all commits against gitleaks; PENSTOCK_REPOS=bare.git:bare.git...
 //	go run ./bench all
 package main
 
@@ -24,6 +26,7 @@ import (
 type config struct {
 	penstock string   // path of the program under test
 	corpus   []string // folders of public source
+	repos    []string // bare repositories, known to be harmless
 	runs     int      // per program, alternating; medians are reported
 	out      string   // folder for lists that are too long for the terminal
 }
@@ -37,6 +40,7 @@ func main() {
 	for _, dir := range filepath.SplitList(os.Getenv("PENSTOCK_CORPUS")) {
 		c.corpus = append(c.corpus, strings.TrimRight(dir, "/"))
 	}
+	c.repos = filepath.SplitList(os.Getenv("PENSTOCK_REPOS"))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, c, flag.Args()); err != nil {
@@ -50,7 +54,7 @@ func run(ctx context.Context, c config, args []string) error {
 		return walk(args[1])
 	}
 	if len(args) != 1 {
-		return errors.New("usage: bench [flags] secrets|warm|determinism|all")
+		return errors.New("usage: bench [flags] secrets|warm|determinism|change|history|all")
 	}
 	var err error
 	if c.penstock, err = filepath.Abs(c.penstock); err != nil {
@@ -65,24 +69,27 @@ func run(ctx context.Context, c config, args []string) error {
 	all := args[0] == "all"
 	ran := false
 	for _, b := range []struct {
-		name   string
-		corpus bool
-		run    func(context.Context, config) error
+		name  string
+		needs string // the variable that names its input
+		given []string
+		run   func(context.Context, config) error
 	}{
-		{"secrets", true, secrets},
-		{"warm", false, warm},
-		{"determinism", false, determinism},
+		{"secrets", "PENSTOCK_CORPUS", c.corpus, secrets},
+		{"warm", "", nil, warm},
+		{"determinism", "", nil, determinism},
+		{"change", "", nil, change},
+		{"history", "PENSTOCK_REPOS", c.repos, history},
 	} {
 		if !all && args[0] != b.name {
 			continue
 		}
 		ran = true
 		fmt.Printf("## %s\n\n", b.name)
-		if b.corpus && len(c.corpus) == 0 {
+		if b.needs != "" && len(b.given) == 0 {
 			if !all {
-				return errors.New("PENSTOCK_CORPUS names no folder: set it to a list of folders of source, separated by colons")
+				return fmt.Errorf("%s names nothing: set it to a list of folders, separated by colons", b.needs)
 			}
-			fmt.Print("SKIPPED: PENSTOCK_CORPUS names no folder.\n\n")
+			fmt.Printf("SKIPPED: %s names nothing.\n\n", b.needs)
 			continue
 		}
 		if err := b.run(ctx, c); err != nil {

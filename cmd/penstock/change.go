@@ -136,7 +136,7 @@ func (a *app) findChange(want ChangeConfig, targets []string) (_ *change, err er
 		c.view.Kind, c.label = scan.ViewHistory, "nothing: all of history is read"
 		return c, nil
 	case want.Staged:
-		err = c.staged()
+		err = a.staged(c)
 	case want.Range != "":
 		err = c.between(want.Range)
 	case want.Since == sinceAuto:
@@ -242,9 +242,20 @@ func (c *change) commit(name string) (source.ObjectID, error) {
 	return id, err
 }
 
-// staged compares HEAD, if there is a commit yet, with the index.
-func (c *change) staged() error {
-	c.view.Kind, c.label = scan.ViewStaged, "what is staged with HEAD"
+// staged compares HEAD, if there is a commit yet, with the index. In a hook of a
+// commit of chosen files that is another one than usual.
+func (a *app) staged(c *change) error {
+	c.view.Kind, c.label, c.view.Index = scan.ViewStaged, "what is staged with HEAD", "index"
+	if name := a.env("GIT_INDEX_FILE"); name != "" {
+		abs, err := filepath.Abs(name)
+		if err != nil {
+			return err
+		}
+		if real, err := filepath.EvalSymlinks(filepath.Dir(abs)); err != nil || real != c.dirs.Dir {
+			return &penstock.Error{Message: "GIT_INDEX_FILE names an index outside of the repository's folder", Hint: "unset it, or use --since"}
+		}
+		c.view.Index = filepath.Base(abs)
+	}
 	head, err := c.commit("HEAD")
 	if errors.Is(err, source.ErrNoRef) {
 		return nil
@@ -438,7 +449,7 @@ func (a *app) preCommit(c *change) (bool, error) {
 	if from != "" && to != "" {
 		return true, c.between(from + ".." + to)
 	}
-	if err := c.staged(); err != nil {
+	if err := a.staged(c); err != nil {
 		return false, err
 	}
 	before, err := c.at(c.view.Base)
@@ -635,7 +646,7 @@ func (c *change) now(path string) (map[string]source.ObjectID, error) {
 }
 
 func (c *change) index() ([]source.IndexEntry, error) {
-	staged, _, err := c.dirs.Index()
+	staged, _, err := c.dirs.Index(cmp.Or(c.view.Index, "index"))
 	if err != nil {
 		return nil, &penstock.Error{Message: "read git's index", Err: err}
 	}

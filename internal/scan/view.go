@@ -44,6 +44,9 @@ type View struct {
 	// has a Head.
 	Base string `json:"base,omitempty"`
 	Head string `json:"head,omitempty"`
+	// Index is the name of git's index in the repository's own folder, for
+	// ViewStaged: "index" but for the hooks of some commits.
+	Index string `json:"index,omitempty"`
 	// Tips and Stop are commits, in full, for ViewHistory: what is reachable from
 	// Tips and not from Stop is read. No Tips are all refs and HEAD.
 	Tips []string `json:"tips,omitempty"`
@@ -150,7 +153,7 @@ func (s *sides) open() error {
 			return fmt.Errorf("the head %s: %w", s.view.Head, err)
 		}
 	case ViewStaged:
-		if s.staged, _, err = s.dirs.Index(); err != nil {
+		if s.staged, _, err = s.dirs.Index(s.view.Index); err != nil {
 			return fmt.Errorf("git's index: %w", err)
 		}
 	}
@@ -319,7 +322,7 @@ func (root *openRoot) listOld() error {
 	}); err != nil {
 		return err
 	}
-	staged, written, err := s.dirs.Index()
+	staged, written, err := s.dirs.Index("index")
 	if err != nil {
 		return nil // every file is read then
 	}

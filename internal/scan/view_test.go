@@ -115,8 +115,8 @@ func TestView(t *testing.T) {
 			head: wantHead[:2], base: wantBase[:1]},
 		{name: "work tree", view: View{Kind: ViewWorkTree, Repository: dir, Base: base}, root: dir,
 			head: append(slices.Clone(wantHead), "untracked.txt:1 words/word"), base: wantBase, renames: rename},
-		{name: "staged, nothing", view: View{Kind: ViewStaged, Repository: dir, Base: head}, root: dir},
-		{name: "staged", view: View{Kind: ViewStaged, Repository: dir, Base: base}, root: dir, head: wantHead, base: wantBase, renames: rename},
+		{name: "staged, nothing", view: View{Kind: ViewStaged, Repository: dir, Base: head, Index: "index"}, root: dir},
+		{name: "staged", view: View{Kind: ViewStaged, Repository: dir, Base: base, Index: "index"}, root: dir, head: wantHead, base: wantBase, renames: rename},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			view := c.view
@@ -146,7 +146,7 @@ func TestViewStaged(t *testing.T) {
 	write(t, dir, "changes.txt", "SECRET-later, not staged\nSECRET-too\n")
 	write(t, dir, "intent.txt", "SECRET-intent\n")
 	git(t, dir, "add", "-N", "intent.txt")
-	r := mustRun(t, Config{Roots: []string{dir}, Worker: testWorker, Select: []string{"words"}, View: &View{Kind: ViewStaged, Repository: dir, Base: head}})
+	r := mustRun(t, Config{Roots: []string{dir}, Worker: testWorker, Select: []string{"words"}, View: &View{Kind: ViewStaged, Repository: dir, Base: head, Index: "index"}})
 	got, _ := places(r, dir)
 	if diff := cmp.Diff([]string{"changes.txt:1 words/word"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -205,7 +205,7 @@ func TestViewPoses(t *testing.T) {
 	dir, _, head := changed(t)
 	write(t, dir, "base/x.txt", "SECRET-poses\n")
 	write(t, dir, "a:b/base/x.txt", "SECRET-other\n")
-	for _, view := range []View{{Kind: ViewWorkTree, Base: head}, {Kind: ViewStaged, Base: head}} {
+	for _, view := range []View{{Kind: ViewWorkTree, Base: head}, {Kind: ViewStaged, Base: head, Index: "index"}} {
 		if view.Kind == ViewStaged {
 			git(t, dir, "add", "-A")
 		}

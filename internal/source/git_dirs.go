@@ -168,8 +168,11 @@ func (d *GitDirs) Own(name string, limit int64) ([]byte, error) { return d.dir.r
 // path, and when it was written, in nanoseconds since 1970 (see Clean; 0 for a
 // split one, whose parts are of different times). A repository without an index
 // has staged nothing. Errors are those of the bytes.
-func (d *GitDirs) Index() (entries []IndexEntry, written int64, err error) {
-	index, shared, written, err := d.index()
+//
+// The name is "index", or that of a file beside it: a commit of chosen files has
+// one of its own while its hooks run (GIT_INDEX_FILE).
+func (d *GitDirs) Index(name string) (entries []IndexEntry, written int64, err error) {
+	index, shared, written, err := d.index(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, nil
 	}
@@ -184,13 +187,13 @@ func (d *GitDirs) Index() (entries []IndexEntry, written int64, err error) {
 }
 
 // index reads the files of the index, unparsed.
-func (d *GitDirs) index() (index []byte, shared map[string][]byte, written int64, err error) {
-	f, st, err := d.dir.open("index")
+func (d *GitDirs) index(name string) (index []byte, shared map[string][]byte, written int64, err error) {
+	f, st, err := d.dir.open(name)
 	if err != nil {
 		return nil, nil, 0, err
 	}
 	f.Close()
-	if index, err = d.dir.readSmall("index", maxIndex); err != nil {
+	if index, err = d.dir.readSmall(name, maxIndex); err != nil {
 		return nil, nil, 0, err
 	}
 	const most = 16

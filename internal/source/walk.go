@@ -32,7 +32,7 @@ type Repository struct {
 func ReadRepository(dirs *GitDirs, top *Root, sub string) *Repository {
 	g := &Repository{shared: make(map[string][]byte), above: make(map[string][]byte)}
 	var err error
-	if g.index, g.shared, _, err = dirs.index(); err != nil {
+	if g.index, g.shared, _, err = dirs.index("index"); err != nil {
 		return nil
 	}
 	add := func(dir string, b []byte, err error) {

@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"penstock"
 )
@@ -109,20 +110,26 @@ func fixEscaped(text string) bool {
 // literal is the range of the value with its quotes.
 func (f *fixSite) literal() (start, end int) { return f.start - 1, f.end + 1 }
 
+// lazyPattern compiles an expression when it is first needed: most runs find
+// nothing to repair.
+func lazyPattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 // fixKeyPattern finds the identifier before a value: key = "…, "key": "…, key=…,
 // key => '…, --key …, .key("…
-var fixKeyPattern = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.-]*)["'\]]?\s*(?::=|=>|[:=(,]|\s)\s*[$@bru]?["'` + "`" + `]?$`)
+var fixKeyPattern = lazyPattern(`([A-Za-z_][A-Za-z0-9_.-]*)["'\]]?\s*(?::=|=>|[:=(,]|\s)\s*[$@bru]?["'` + "`" + `]?$`)
 
 // fixTypedPattern is the same with a type between: key: string = "…
-var fixTypedPattern = regexp.MustCompile(`([A-Za-z_]\w*)\s*:\s*[A-Za-z&][\w<>|&' ]{0,30}=\s*["'` + "`" + `]$`)
+var fixTypedPattern = lazyPattern(`([A-Za-z_]\w*)\s*:\s*[A-Za-z&][\w<>|&' ]{0,30}=\s*["'` + "`" + `]$`)
 
 func fixKey(before string) string {
 	if len(before) > 200 {
 		before = before[len(before)-200:]
 	}
-	m := fixTypedPattern.FindStringSubmatch(before)
+	m := fixTypedPattern().FindStringSubmatch(before)
 	if m == nil {
-		m = fixKeyPattern.FindStringSubmatch(before)
+		m = fixKeyPattern().FindStringSubmatch(before)
 	}
 	if m == nil {
 		return ""
@@ -133,7 +140,7 @@ func fixKey(before string) string {
 
 // fixKeyWord is what a name must hold to be taken for one: next to a secret may
 // stand another one, which must not become a name.
-var fixKeyWord = regexp.MustCompile(`(?i)key|token|secret|pass|pwd|auth|cred|api|dsn|ur[il]|conn|priv|sign|hook|salt|access|client|account|database|db`)
+var fixKeyWord = lazyPattern(`(?i)key|token|secret|pass|pwd|auth|cred|api|dsn|ur[il]|conn|priv|sign|hook|salt|access|client|account|database|db`)
 
 // fixIsName reports whether an identifier is one that a person chose.
 func fixIsName(key string) bool {
@@ -144,18 +151,18 @@ func fixIsName(key string) bool {
 			n++
 		}
 	}
-	return len(key) >= 2 && len(key) <= longest && n <= digits && fixKeyWord.MatchString(key)
+	return len(key) >= 2 && len(key) <= longest && n <= digits && fixKeyWord().MatchString(key)
 }
 
 var (
-	fixCamel   = regexp.MustCompile(`([a-z0-9])([A-Z])`)
-	fixNotName = regexp.MustCompile(`[^A-Z0-9]+`)
+	fixCamel   = lazyPattern(`([a-z0-9])([A-Z])`)
+	fixNotName = lazyPattern(`[^A-Z0-9]+`)
 )
 
 // fixEnvName turns an identifier or rule's name into the name of a variable.
 func fixEnvName(name string) string {
-	name = strings.ToUpper(fixCamel.ReplaceAllString(name, "${1}_$2"))
-	name = strings.Trim(fixNotName.ReplaceAllString(name, "_"), "_")
+	name = strings.ToUpper(fixCamel().ReplaceAllString(name, "${1}_$2"))
+	name = strings.Trim(fixNotName().ReplaceAllString(name, "_"), "_")
 	if name == "" || name[0] >= '0' && name[0] <= '9' {
 		return "SECRET_VALUE"
 	}
@@ -261,12 +268,12 @@ func (f *fixSite) expression(expr string, safe bool, steps ...string) *fixEdit {
 }
 
 var (
-	fixGoConst = regexp.MustCompile(`^\s*const\b`)
-	fixGoBlock = regexp.MustCompile(`^(?:(const|var|type|import)\s*\(|func\b|\))`)
+	fixGoConst = lazyPattern(`^\s*const\b`)
+	fixGoBlock = lazyPattern(`^(?:(const|var|type|import)\s*\(|func\b|\))`)
 )
 
 func fixGo(f *fixSite) *fixEdit {
-	if f.quote != '"' && f.quote != '`' || f.isKey() || f.has(fixGoConst) || fixGoInConst(f) {
+	if f.quote != '"' && f.quote != '`' || f.isKey() || f.has(fixGoConst()) || fixGoInConst(f) {
 		return nil
 	}
 	if b := strings.TrimRight(f.before[:len(f.before)-1], " \t"); !strings.HasSuffix(b, "=") && !strings.HasSuffix(b, "(") && !strings.HasSuffix(b, ",") && !strings.HasSuffix(b, ":") && !strings.HasSuffix(b, "return") {
@@ -287,7 +294,7 @@ func fixGoInConst(f *fixSite) bool {
 	for end := len(text); end >= 0; {
 		line := bytes.LastIndexByte(text[:end], '\n') + 1
 		if line < len(text) && strings.IndexByte("cvtif)", text[line]) >= 0 {
-			if m := fixGoBlock.FindSubmatch(text[line:]); m != nil {
+			if m := fixGoBlock().FindSubmatch(text[line:]); m != nil {
 				return string(m[1]) == "const"
 			}
 		}
@@ -324,7 +331,7 @@ func fixGoImportsOS(text []byte) bool {
 	}
 }
 
-var fixPyImportOS = regexp.MustCompile(`(?m)^\s*import\s+(?:[\w., ]+,\s*)?os\s*(?:,|$|#)`)
+var fixPyImportOS = lazyPattern(`(?m)^\s*import\s+(?:[\w., ]+,\s*)?os\s*(?:,|$|#)`)
 
 func fixPython(f *fixSite) *fixEdit {
 	if f.quote != '"' && f.quote != '\'' || f.isKey() || fixTripled(f) {
@@ -336,7 +343,7 @@ func fixPython(f *fixSite) *fixEdit {
 	}
 	e := f.expression("os.environ["+string(f.quote)+f.env+string(f.quote)+"]", true)
 	e.start -= len(prefix)
-	if !fixPyImportOS.Match(f.text) {
+	if !fixPyImportOS().Match(f.text) {
 		e.safe = false
 		e.steps = append(e.steps, "add: import os")
 	}
@@ -349,9 +356,9 @@ func fixTripled(f *fixSite) bool {
 }
 
 var (
-	fixJsNode   = regexp.MustCompile(`\bprocess\.|\brequire\(|from ["']node:`)
-	fixJsxAttr  = regexp.MustCompile(`<[A-Za-z][^>]*=$`)
-	fixJsModule = regexp.MustCompile(`\b(?:import|from|require\()\s*$`)
+	fixJsNode   = lazyPattern(`\bprocess\.|\brequire\(|from ["']node:`)
+	fixJsxAttr  = lazyPattern(`<[A-Za-z][^>]*=$`)
+	fixJsModule = lazyPattern(`\b(?:import|from|require\()\s*$`)
 )
 
 func fixJS(f *fixSite) *fixEdit {
@@ -359,10 +366,10 @@ func fixJS(f *fixSite) *fixEdit {
 		return nil
 	}
 	open := f.before[:len(f.before)-1]
-	if fixJsxAttr.MatchString(open) || fixJsModule.MatchString(open) || f.prefixed() != "" {
+	if fixJsxAttr().MatchString(open) || fixJsModule().MatchString(open) || f.prefixed() != "" {
 		return nil
 	}
-	expr, node := "process.env."+f.env, fixJsNode.Match(f.text)
+	expr, node := "process.env."+f.env, fixJsNode().Match(f.text)
 	if fixKindOf(f.path) == "ts" {
 		// The type of process.env's members is string | undefined.
 		return f.expression(expr+"!", false, "check that the file runs in Node, and that an unset variable is noticed")
@@ -374,16 +381,16 @@ func fixJS(f *fixSite) *fixEdit {
 }
 
 var (
-	fixJavaConst = regexp.MustCompile(`@|\bconst\b|\bcase\b|^\s*package\b`)
-	fixJavaFinal = regexp.MustCompile(`\bfinal\b`)
+	fixJavaConst = lazyPattern(`@|\bconst\b|\bcase\b|^\s*package\b`)
+	fixJavaFinal = lazyPattern(`\bfinal\b`)
 )
 
 func fixJava(f *fixSite) *fixEdit {
-	if f.quote != '"' || fixTripled(f) || f.has(fixJavaConst) {
+	if f.quote != '"' || fixTripled(f) || f.has(fixJavaConst()) {
 		return nil
 	}
 	// A final field may be used where only a constant can stand.
-	safe := !f.has(fixJavaFinal)
+	safe := !f.has(fixJavaFinal())
 	expr := `System.getenv("` + f.env + `")`
 	if safe {
 		return f.expression(expr, true)
@@ -399,20 +406,20 @@ func fixRuby(f *fixSite) *fixEdit {
 	return f.expression("ENV.fetch("+q+f.env+q+")", true)
 }
 
-var fixPhpConst = regexp.MustCompile(`\b(?:const|public|private|protected|static|var|case)\b`)
+var fixPhpConst = lazyPattern(`\b(?:const|public|private|protected|static|var|case)\b`)
 
 func fixPHP(f *fixSite) *fixEdit {
-	if f.quote != '"' && f.quote != '\'' || f.isKey() || f.has(fixPhpConst) {
+	if f.quote != '"' && f.quote != '\'' || f.isKey() || f.has(fixPhpConst()) {
 		return nil
 	}
 	q := string(f.quote)
 	return f.expression("getenv("+q+f.env+q+")", true)
 }
 
-var fixCsConst = regexp.MustCompile(`\bconst\b|\bcase\b|^\s*\[`)
+var fixCsConst = lazyPattern(`\bconst\b|\bcase\b|^\s*\[`)
 
 func fixCSharp(f *fixSite) *fixEdit {
-	if f.quote != '"' || f.isKey() || fixTripled(f) || f.has(fixCsConst) {
+	if f.quote != '"' || f.isKey() || fixTripled(f) || f.has(fixCsConst()) {
 		return nil
 	}
 	prefix := f.prefixed()
@@ -426,10 +433,10 @@ func fixCSharp(f *fixSite) *fixEdit {
 	return e
 }
 
-var fixRustConst = regexp.MustCompile(`\b(?:const|static)\b|^\s*#!?\[`)
+var fixRustConst = lazyPattern(`\b(?:const|static)\b|^\s*#!?\[`)
 
 func fixRust(f *fixSite) *fixEdit {
-	if f.quote != '"' || f.has(fixRustConst) || f.prefixed() != "" {
+	if f.quote != '"' || f.has(fixRustConst()) || f.prefixed() != "" {
 		return nil
 	}
 	return f.expression(`std::env::var("`+f.env+`").expect("`+f.env+` is not set")`, false, "check the type: the value is a String, not a &str")
@@ -551,12 +558,12 @@ func fixCompose(f *fixSite) *fixEdit {
 	return nil
 }
 
-var fixTfDefault = regexp.MustCompile(`^\s*default\s*=`)
+var fixTfDefault = lazyPattern(`^\s*default\s*=`)
 
 func fixTerraform(f *fixSite) *fixEdit {
 	name := strings.ToLower(f.env)
 	set := "set the value by TF_VAR_" + name + " or read it from a secret store by a data source"
-	if f.has(fixTfDefault) {
+	if f.has(fixTfDefault()) {
 		return &fixEdit{advice: "remove the default, add sensitive = true, and " + set}
 	}
 	if f.quote != '"' || !strings.HasSuffix(strings.TrimRight(f.before[:len(f.before)-1], " \t"), "=") {
