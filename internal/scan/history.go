@@ -195,7 +195,7 @@ type historyEnd struct {
 
 // history scans the history of a root's repository.
 func (w *worker) history(ctx context.Context, p *pass, root *openRoot, stop func() bool) error {
-	debug.SetGCPercent(100)
+	debug.SetGCPercent(50)
 	h := &history{
 		w: w, p: p, root: root, ctx: ctx, stop: stop, dirs: root.dirs,
 		pathAt: make(map[string]int32), blobAt: make(map[source.ObjectID]int32), have: make(map[uint64]int32),
@@ -468,7 +468,6 @@ func (h *history) label(at int32) string {
 
 // sieve reads all blobs.
 func (h *history) sieve() error {
-	debug.SetGCPercent(50)
 	read := make([]bool, len(h.blobs))
 	killed, alone := setOf(h.p.job.Done), setOf(h.p.job.Alone)
 	// What was in flight when an earlier worker died goes first, one at a time: if
