@@ -761,3 +761,19 @@ func TestHistoryParts(t *testing.T) {
 		t.Errorf("a file (-want +got):\n%s", diff)
 	}
 }
+
+// TestHistoryHopeless: a worker that dies before it comes to any file is not started
+// again and again.
+func TestHistoryHopeless(t *testing.T) {
+	dir, _ := makeHistory(t, []change{{files: map[string]string{"a": "SECRET-one\n"}}})
+	cfg := historyConfig(dir)
+	started := 0
+	cfg.Worker = func() (*exec.Cmd, error) {
+		started++
+		return exec.Command("/bin/false"), nil
+	}
+	r := mustRun(t, cfg)
+	if started != 2 || !slices.ContainsFunc(r.Notes, func(n *penstock.Note) bool { return n.Code == "worker-lost" && n.Incomplete }) {
+		t.Errorf("%d workers, notes %v", started, r.Notes)
+	}
+}

@@ -30,6 +30,10 @@ import (
 // matter more than the time that collecting it takes.
 const manyUnits = 256
 
+// historyMemory is the worker's limit for a history, in bytes: a million commits and
+// three million versions of files take more than a tree ever does.
+const historyMemory = 3 << 30
+
 // maxRestarts bounds how many workers one run may lose. Each loss costs two
 // restarts at most: one to find the culprit, one to go on.
 const maxRestarts = 24
@@ -54,8 +58,8 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		if !errors.As(err, &died) {
 			return nil, err
 		}
-		if try >= maxRestarts {
-			r.giveUp(died)
+		if try >= maxRestarts || r.hopeless(died) {
+			r.giveUp(died, try+1)
 			break
 		}
 		r.afterDeath(died)
@@ -85,6 +89,7 @@ type run struct {
 	renames   map[string]string // files that moved as they are, from old to new
 	histories []*historyEnd     // of this attempt
 	seen      map[int][]byte    // of each root, what the next run may build on
+	blind     int               // workers that died with nothing in flight
 	fresh     bool              // something is not as the cache has it
 }
 
@@ -118,7 +123,12 @@ func newRun(cfg *Config) (*run, error) {
 		Engines: selected, Setup: cfg.Setup, Exclude: cfg.Exclude, Jobs: min(jobs, flightSlots), Limits: cfg.Limits.withDefaults(),
 		NoIgnores: cfg.NoIgnores, NoGit: cfg.NoGit, Sandbox: cfg.Sandbox, Hash: cfg.CacheDir != "" && !cfg.CacheReadOnly, Now: now.UnixNano(),
 	}
-	r.job.Setup.Repeats = r.job.Setup.Repeats || cfg.View.history()
+	if cfg.View.history() {
+		r.job.Setup.Repeats = true
+		if cfg.Limits.Memory == 0 {
+			r.job.Limits.Memory = historyMemory
+		}
+	}
 	if len(r.job.Setup.Key) == 0 {
 		r.job.Setup.Key = make([]byte, 32)
 		if _, err := rand.Read(r.job.Setup.Key); err != nil {
@@ -620,14 +630,24 @@ func (r *run) kill(path, how string) {
 	r.done = append(r.done, &unit{path: path, state: penstock.Unread, reason: penstock.ReasonKilled, detail: how})
 }
 
+// hopeless reports whether another worker would come no further: it died twice while
+// it walked a history, before any version of a file, and each walk takes long.
+func (r *run) hopeless(died *diedError) bool {
+	if !r.cfg.View.history() || len(died.flight) > 0 {
+		return false
+	}
+	r.blind++
+	return r.blind > 1
+}
+
 // giveUp ends a run whose workers keep dying.
-func (r *run) giveUp(died *diedError) {
+func (r *run) giveUp(died *diedError, times int) {
 	for _, path := range slices.Sorted(maps.Keys(r.alone)) {
 		r.kill(path, died.how)
 	}
 	r.notes = append(r.notes, &penstock.Note{
 		Code: "worker-lost", Incomplete: true,
-		Message: fmt.Sprintf("the worker died %d times, the last time because %s; what was left is not read", maxRestarts+1, died.how),
+		Message: fmt.Sprintf("the worker died %d times, the last time because %s; what was left is not read", times, died.how),
 	})
 }
 
