@@ -26,9 +26,12 @@ import (
 // The scan of a history has three steps. First the commits are walked, the oldest
 // first, and what each of them brought in is gathered: pairs of a blob and a path.
 // Then each pair is sieved: the engines say which flaws it holds, by their Group and
-// without snippets; of a blob that is stored as a delta they see only what is new in
-// it. Last, of each flaw at each path the oldest commit is analysed like any file,
-// which confirms it and gives the finding that is reported.
+// without snippets. Last, of each flaw at each path the oldest commit is analysed like
+// any file, which gives the finding that is reported.
+//
+// Looking only at what is new in a version, by the copies of its delta, was tried: with
+// an engine that remembers (Setup.Repeats) it saves no time, and it misses what depends
+// on text further away.
 
 // Bounds of one history, so that a hostile one cannot take all memory. A run that
 // meets one says so and is incomplete.
@@ -44,11 +47,6 @@ const (
 	// planFrom is how many blobs must be wanted for reading the packs in their own
 	// order to pay.
 	planFrom = 2000
-	// firstsKept is how many of the oldest commits that have a flaw at a path are
-	// remembered, in case the first does not stand up to a closer look.
-	firstsKept = 4
-	// maxLooks bounds the closer looks that one path takes beyond those.
-	maxLooks = 200
 )
 
 // Paths of texts that no file holds. No file of a tree can be named like that: git
@@ -104,13 +102,6 @@ type sightKey struct {
 	path int32
 }
 
-// sight are the pairs of the oldest commits that seem to have a flaw at a path, by
-// commit.
-type sight struct {
-	pairs [firstsKept]int32
-	n     int
-}
-
 // history is the scan of one repository's history, in the worker.
 type history struct {
 	w    *worker
@@ -144,7 +135,7 @@ type history struct {
 	steps  atomic.Int64 // blobs that were looked at
 	mu     sync.Mutex
 	totals historyTotals
-	sights map[sightKey]*sight
+	sights map[sightKey]int32 // the pair of the oldest commit that has it
 	unread []unreadPair
 	notes  map[penstock.Note]bool
 	found  map[sightKey]*confirmed
@@ -199,7 +190,7 @@ func (w *worker) history(ctx context.Context, p *pass, root *openRoot, stop func
 	h := &history{
 		w: w, p: p, root: root, ctx: ctx, stop: stop, dirs: root.dirs,
 		pathAt: make(map[string]int32), blobAt: make(map[source.ObjectID]int32), have: make(map[uint64]int32),
-		sights: make(map[sightKey]*sight), notes: make(map[penstock.Note]bool),
+		sights: make(map[sightKey]int32), notes: make(map[penstock.Note]bool),
 	}
 	h.totals.ByReason = make(map[penstock.Reason]int)
 	h.totals.ByEngine = make(map[string]int)
@@ -533,8 +524,6 @@ func (h *history) planned(read []bool) error {
 				r := h.reader(git, slot)
 				defer r.done()
 				for chunk := next.Add(1) - 1; int(chunk) < plan.Chunks() && err == nil && !h.stop(); chunk = next.Add(1) - 1 {
-					clear(r.known)
-					r.held = 0
 					err = git.Visit(plan, int(chunk), func(o *source.Object) error {
 						blob := h.blobAt[o.ID]
 						read[blob] = true // each belongs to one chunk
@@ -562,39 +551,15 @@ type reader struct {
 	git    *source.Git
 	slot   int
 	totals historyTotals
-	sights map[sightKey]*sight
-	// known are the blobs of this chunk that were sieved as text.
-	known map[source.ObjectID]*sieved
-	held  int // flaws in known
-	seen  sifter
-	parts excerpt
-	none  *tree
+	sights map[sightKey]int32
+	seen   sifter
+	none   *tree
 	// counts is whether the pair at hand is part of the totals.
 	counts bool
 }
 
-// sieved is what is known of a text: at which paths it was sieved, and where flaws
-// stand in it.
-type sieved struct {
-	blob  int32
-	size  int
-	text  bool // it is plain text, at one path at least
-	bad   bool // it was not sieved at all of its paths
-	flaws []standing
-}
-
-// standing is a flaw in a text, at one of its paths.
-type standing struct {
-	flaw
-	path       int32
-	start, end int
-}
-
-// maxHeld bounds the standings that are kept for one chunk.
-const maxHeld = 200_000
-
 func (h *history) reader(git *source.Git, slot int) *reader {
-	r := &reader{h: h, git: git, slot: slot, sights: make(map[sightKey]*sight), known: make(map[source.ObjectID]*sieved)}
+	r := &reader{h: h, git: git, slot: slot, sights: make(map[sightKey]int32)}
 	r.totals.ByReason = make(map[penstock.Reason]int)
 	r.totals.ByEngine = make(map[string]int)
 	r.none = &tree{p: h.p, root: h.root, read: func(string) ([]byte, error) { return nil, fs.ErrNotExist }}
@@ -607,37 +572,25 @@ func (r *reader) done() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.totals.add(&r.totals)
-	for key, s := range r.sights {
-		for _, at := range s.pairs[:s.n] {
-			h.see(h.sights, key, at)
+	for key, at := range r.sights {
+		if !h.see(h.sights, key, at) {
+			h.notes[penstock.Note{Code: "history-limit", Message: tooManySights, Incomplete: true}] = true
 		}
 	}
 }
 
-// see notes that a pair has a flaw.
-func (h *history) see(sights map[sightKey]*sight, key sightKey, at int32) {
-	s := sights[key]
-	if s == nil {
-		if len(sights) >= maxSights {
-			h.notes[penstock.Note{Code: "history-limit", Message: fmt.Sprintf("more than %d flaws were found; the rest is left out", maxSights), Incomplete: true}] = true
-			return
-		}
-		s = new(sight)
-		sights[key] = s
+var tooManySights = fmt.Sprintf("more than %d flaws were found; the rest is left out", maxSights)
+
+// see notes that a pair has a flaw. It reports false where there is no more room.
+func (h *history) see(sights map[sightKey]int32, key sightKey, at int32) bool {
+	old, known := sights[key]
+	if !known && len(sights) >= maxSights {
+		return false
 	}
-	commit := h.pairs[at].commit
-	i := s.n
-	for i > 0 && h.pairs[s.pairs[i-1]].commit > commit {
-		i--
+	if !known || h.pairs[at].commit < h.pairs[old].commit {
+		sights[key] = at
 	}
-	if i > 0 && s.pairs[i-1] == at || i == firstsKept {
-		return
-	}
-	if s.n < firstsKept {
-		s.n++
-	}
-	copy(s.pairs[i+1:s.n], s.pairs[i:])
-	s.pairs[i] = at
+	return true
 }
 
 // get reads one blob by itself.
@@ -658,7 +611,6 @@ var wasScanned = outcome{state: penstock.Scanned}
 // object sieves a blob, or the text of a commit or tag, at each of its paths.
 func (r *reader) object(blob int32, o *source.Object) {
 	h := r.h
-	self := &sieved{blob: blob, size: len(o.Data)}
 	const step = 1 << 10
 	if n := h.steps.Add(1); n%step == 0 {
 		h.w.frame(frameStep, binary.AppendUvarint(nil, uint64(n)))
@@ -668,7 +620,6 @@ func (r *reader) object(blob int32, o *source.Object) {
 		pr := &h.pairs[at]
 		if pr.commit < 0 {
 			pr.commit = -1 - pr.commit // it killed a worker, and has its unit
-			self.bad = true
 			continue
 		}
 		name := h.paths[pr.path]
@@ -687,7 +638,7 @@ func (r *reader) object(blob int32, o *source.Object) {
 		}
 		r.counts = !text && (h.old == nil || !h.old.counted(pairHash(o.ID, name)))
 		h.w.flight.begin(r.slot, h.label(at))
-		end := r.pair(at, o, data, self)
+		end := r.pair(at, data)
 		h.w.flight.end(r.slot)
 		t := &r.totals
 		switch {
@@ -701,10 +652,6 @@ func (r *reader) object(blob int32, o *source.Object) {
 			t.Excluded++
 			t.ByReason[end.reason]++
 		}
-	}
-	if self.text && !self.bad && r.held+len(self.flaws) <= maxHeld {
-		r.known[o.ID] = self
-		r.held += len(self.flaws)
 	}
 }
 
@@ -734,7 +681,7 @@ func (h *history) trimUnread() {
 }
 
 // pair sieves one text at one path.
-func (r *reader) pair(at int32, o *source.Object, data []byte, self *sieved) outcome {
+func (r *reader) pair(at int32, data []byte) outcome {
 	h, p := r.h, r.h.p
 	pr := &h.pairs[at]
 	path := h.root.Prefix + h.paths[pr.path]
@@ -747,22 +694,10 @@ func (r *reader) pair(at int32, o *source.Object, data []byte, self *sieved) out
 	if size > p.limits.WholeSize || source.Detect(path, head) != source.KindNone || source.Text(head) != source.UTF8 {
 		return r.special(at, path, data, info)
 	}
-	self.text = true
-	first := len(self.flaws)
-	look := data
-	r.parts.reset()
-	if base := r.known[o.Base]; base != nil && h.hasPair(base.blob, pr.path) {
-		// All that stands in copied parts was looked at there, at this very path.
-		if r.parts.cut(o, base, pr.path, len(data)) {
-			look = r.parts.text(data)
-			self.flaws = append(self.flaws, r.parts.carried...)
-		}
-	}
-	f := penstock.NewFile(path, info, func() ([]byte, error) { return look, nil }, nil)
+	f := penstock.NewFile(path, info, func() ([]byte, error) { return data, nil }, nil)
 	f.Tree = r.none
 	read, err := r.engines(f, info)
 	if err != nil {
-		self.bad = true
 		reason := penstock.ReasonParse
 		var broke *crashError
 		if errors.As(err, &broke) {
@@ -771,19 +706,10 @@ func (r *reader) pair(at int32, o *source.Object, data []byte, self *sieved) out
 		return r.unread(at, "", reason, detail(err))
 	}
 	for _, x := range r.seen.found {
-		s := standing{flaw: flawOf(x.rule, x.group, marked(look, x.start, x.end)), path: pr.path}
-		if x.end > x.start { // else it is about the path alone
-			s.start, s.end = r.parts.at(x.start), r.parts.at(x.end-1)+1
-		}
-		self.flaws = append(self.flaws, s)
-	}
-	self.tidy(first)
-	for _, s := range self.flaws[first:] {
-		r.saw(sightKey{s.flaw, pr.path}, at)
+		r.saw(sightKey{flawOf(x.rule, x.group, marked(data, x.start, x.end)), pr.path}, at)
 	}
 	switch why := r.seen.unread; {
 	case why != nil:
-		self.bad = true
 		return r.unread(at, "", why.Reason, why.Detail)
 	case read:
 		return wasScanned
@@ -794,11 +720,9 @@ func (r *reader) pair(at int32, o *source.Object, data []byte, self *sieved) out
 }
 
 func (r *reader) saw(key sightKey, at int32) {
-	if len(r.sights) < maxSights || r.sights[key] != nil {
-		r.h.see(r.sights, key, at)
-		return
+	if !r.h.see(r.sights, key, at) {
+		r.h.note("history-limit", true, "%s", tooManySights)
 	}
-	r.h.note("history-limit", true, "more than %d flaws were found; the rest is left out", maxSights)
 }
 
 // engines runs the engines on a text and gathers in r.seen what they find.
@@ -880,21 +804,6 @@ func (h *history) analyse(path string, data []byte, info penstock.FileInfo) unit
 		c.reopen = func() (io.Reader, error) { return bytes.NewReader(data), nil }
 	}
 	return h.p.analyse(h.ctx, unit{path: path, size: info.Size}, c)
-}
-
-func (h *history) hasPair(blob, path int32) bool {
-	_, ok := h.have[uint64(blob)<<32|uint64(path)]
-	return ok
-}
-
-// tidy drops what stands there twice among the flaws from first on.
-func (s *sieved) tidy(first int) {
-	list := s.flaws[first:]
-	slices.SortFunc(list, func(a, b standing) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end), bytes.Compare(a.what[:], b.what[:]))
-	})
-	list = slices.Compact(list)
-	s.flaws = s.flaws[:first+len(list)]
 }
 
 // marked reports whether an inline ignore may cover what stands at [start, end): a
@@ -985,23 +894,13 @@ func (h *history) report() (*historyEnd, error) {
 	if err := h.recall(); err != nil {
 		return nil, err
 	}
-	keys := make([]sightKey, 0, len(h.sights))
-	for key := range h.sights {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, sightKey.compare)
-	open := keys
-	for round := range firstsKept {
-		var tasks []sighted
-		for _, key := range open {
-			if s := h.sights[key]; round < s.n && h.earlier(key, s.pairs[round]) {
-				tasks = append(tasks, sighted{key, s.pairs[round]})
-			}
+	tasks := make([]sighted, 0, len(h.sights))
+	for key, at := range h.sights {
+		if f := h.found[key]; f == nil || h.pairs[at].commit < f.commit {
+			tasks = append(tasks, sighted{key, at})
 		}
-		found := h.confirm(tasks)
-		open = slices.DeleteFunc(slices.Clone(open), func(key sightKey) bool { return found[key] })
 	}
-	h.search(slices.DeleteFunc(open, func(key sightKey) bool { return h.found[key] != nil }))
+	h.confirm(tasks)
 	for key, f := range h.found {
 		other := key
 		other.marked = false
@@ -1031,13 +930,6 @@ func boolCompare(a, b bool) int {
 		return -1
 	}
 	return 1
-}
-
-// earlier reports whether a pair's commit comes before the one that is known to have
-// the flaw.
-func (h *history) earlier(key sightKey, at int32) bool {
-	f := h.found[key]
-	return f == nil || h.pairs[at].commit < f.commit
 }
 
 // recall takes what an earlier run found.
@@ -1071,9 +963,8 @@ func (h *history) recall() error {
 }
 
 // confirm looks closer at pairs, each once, and keeps what is found of the flaws.
-func (h *history) confirm(tasks []sighted) map[sightKey]bool {
-	done := make(map[sightKey]bool)
-	slices.SortStableFunc(tasks, func(a, b sighted) int { return cmp.Compare(a.pair, b.pair) })
+func (h *history) confirm(tasks []sighted) {
+	slices.SortFunc(tasks, func(a, b sighted) int { return cmp.Compare(a.pair, b.pair) })
 	for len(tasks) > 0 && !h.stop() {
 		n := 1
 		for n < len(tasks) && tasks[n].pair == tasks[0].pair {
@@ -1084,12 +975,12 @@ func (h *history) confirm(tasks []sighted) map[sightKey]bool {
 		for _, t := range tasks[:n] {
 			if list := found[t.key.flaw]; list != nil {
 				h.keep(t.key, at, list)
-				done[t.key] = true
+				continue
 			}
+			h.note("history-unconfirmed", true, "a second look at %s does not find all that the first one did", h.label(at))
 		}
 		tasks = tasks[n:]
 	}
-	return done
 }
 
 // keep notes that a pair has a flaw indeed.
@@ -1106,48 +997,13 @@ func (h *history) keep(key sightKey, at int32, findings []*penstock.Finding) {
 	h.found[key] = c
 }
 
-// search is for flaws that the oldest pairs do not have after all: it goes through
-// all versions of their paths, the oldest first.
-func (h *history) search(open []sightKey) {
-	paths := make(map[int32][]sightKey)
-	for _, key := range open {
-		paths[key.path] = append(paths[key.path], key)
-	}
-	if len(paths) == 0 {
-		return
-	}
-	versions := make(map[int32][]int32)
-	for at, pr := range h.pairs {
-		if paths[pr.path] != nil {
-			versions[pr.path] = append(versions[pr.path], int32(at))
-		}
-	}
-	for _, path := range sortedKeys(paths) {
-		keys, list := paths[path], versions[path]
-		slices.SortFunc(list, func(a, b int32) int { return cmp.Compare(h.pairs[a].commit, h.pairs[b].commit) })
-		for _, at := range list[:min(len(list), maxLooks)] {
-			if len(keys) == 0 || h.stop() {
-				break
-			}
-			found := h.closer(at)
-			keys = slices.DeleteFunc(keys, func(key sightKey) bool {
-				list := found[key.flaw]
-				if list != nil {
-					h.keep(key, at, list)
-				}
-				return list != nil
-			})
-		}
-	}
-}
-
 // closer analyses a pair and sorts what it has by flaw.
 func (h *history) closer(at int32) map[flaw][]*penstock.Finding {
 	pr := &h.pairs[at]
 	name := h.paths[pr.path]
 	_, data, err := h.git.Get(h.blobs[pr.blob])
 	if err != nil {
-		return nil // it was read before; the flaw is looked for elsewhere
+		return nil // it was read before; confirm says that something changed
 	}
 	if name == messageName || name == tagName {
 		data = source.TextOf(data)
