@@ -671,7 +671,7 @@ func (g *Git) patch(p *pack, e packEntry, base, room []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := room[:0]
+	var made []byte
 	if int64(cap(room)) >= size && room != nil {
 		made = room[:size]
 	} else {

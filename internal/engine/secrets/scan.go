@@ -544,6 +544,9 @@ func (d *detector) accept(r *rule, t *text, start, end int, sc *scratch) {
 			checked = true
 		}
 	}
+	if r.own && !checked && t.view == nil && insideBlob(t.b[:from]) {
+		return
+	}
 	allowed := exempt(r, t, secret, match, start, end, sc)
 	if allowed && !t.all {
 		return
@@ -560,6 +563,25 @@ func (d *detector) accept(r *rule, t *text, start, end int, sc *scratch) {
 		h.decoded = slices.Clone(v.kind[:v.n])
 	}
 	sc.hits = append(sc.hits, h)
+}
+
+// insideBlob reports whether what follows before is part of a longer base64 text,
+// such as a picture in a data: URI. In so many random characters every short prefix
+// of a token comes up sooner or later, and a slash or plus before it looks like a
+// border. A text that is a secret as a whole begins where its run begins.
+func insideBlob(before []byte) bool {
+	const long = 128 // characters of a run; paths and hashes in hex are shorter
+	if len(before) < long {
+		return false
+	}
+	for i := len(before) - 1; i >= len(before)-long; i-- {
+		switch c := before[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '+', c == '/':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // exempt reports whether an allow-list exempts a finding.

@@ -3,8 +3,10 @@ package secrets
 import (
 	"bytes"
 	"cmp"
+	"encoding/base64"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +17,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"penstock/rules"
+
+	"penstock"
 )
 
 // naked is the built-in rules without what sorts matches out, so that every match
@@ -218,4 +222,42 @@ func TestWindowedOnTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Printf("%d bytes, %d matches\n", total, found)
+}
+
+// TestInsideBlob: a token's prefix in the middle of a picture is no token, however
+// well its neighbours look like borders; behind a border of a text it is.
+func TestInsideBlob(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	random := make([]byte, 3000)
+	for i := range random {
+		random[i] = byte(r.Uint32())
+	}
+	blob := []byte(base64.StdEncoding.EncodeToString(random))
+	token := []byte("EAA" + "G")
+	for len(token) < 160 {
+		token = append(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"[r.IntN(62)])
+	}
+	inside := slices.Concat([]byte(`<image href="data:image/png;base64,`), blob[:400], []byte("/"), token, []byte("/"), blob[400:], []byte(`"/>`))
+	p, err := open(t.Context(), penstock.Setup{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		text []byte
+		want int
+	}{
+		"picture": {inside, 0},
+		"url":     {slices.Concat([]byte("https://graph.example.com/v19.0/messages/"), token), 1},
+		"value":   {slices.Concat([]byte("META_TOKEN="), token), 1},
+	} {
+		got := 0
+		for _, f := range scanText(t, p, "src/a.svg", string(c.text)) {
+			if f.Rule == "secrets/whatsapp-or-facebook-token" {
+				got++
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %d findings, want %d", name, got, c.want)
+		}
+	}
 }
