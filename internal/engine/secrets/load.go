@@ -36,9 +36,18 @@ type loader struct {
 	needles []needle
 }
 
-// load reads the built-in rules and those of files and leaves out those that
-// match skip.
+// load reads the built-in rules and those of files, leaves out those that match
+// skip, and makes them ready to run.
 func load(files []penstock.RuleFile, skip []string) (*detector, error) {
+	l, err := read(files, skip)
+	if err != nil {
+		return nil, err
+	}
+	return l.detector(), nil
+}
+
+// read is load for who only wants to know the rules.
+func read(files []penstock.RuleFile, skip []string) (*loader, error) {
 	l := new(loader)
 	user := map[string]*userFile{}
 	// Without need the built-in rules are not even read.
@@ -85,7 +94,7 @@ func load(files []penstock.RuleFile, skip []string) (*detector, error) {
 			}
 		}
 	}
-	return l.detector(), nil
+	return l, nil
 }
 
 // skipped reports whether a glob or name of skip means the rule.

@@ -77,12 +77,12 @@ func rulesDigest() string {
 
 // describe lists the rules of the engine and of the files.
 func describe(files []penstock.RuleFile) ([]penstock.Rule, error) {
-	d, err := load(files, nil)
+	l, err := read(files, nil)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]penstock.Rule, 0, len(d.rules))
-	for _, r := range d.rules {
+	out := make([]penstock.Rule, 0, len(l.rules))
+	for _, r := range l.rules {
 		if !r.silent {
 			out = append(out, r.info)
 		}
