@@ -335,6 +335,10 @@ func reasonText(r penstock.Reason) string {
 		return "gone before they were read"
 	case penstock.ReasonChanged:
 		return "changed while they were read"
+	case penstock.ReasonMissing:
+		return "not in the repository, which is partial or damaged"
+	case penstock.ReasonDamaged:
+		return "damaged in the repository"
 	case penstock.ReasonIO:
 		return "input or output error"
 	case penstock.ReasonArchive:
@@ -342,7 +346,7 @@ func reasonText(r penstock.Reason) string {
 	case penstock.ReasonArchiveCap:
 		return "container over a cap"
 	case penstock.ReasonUnsafeName:
-		return "member that names a place outside its container"
+		return "a name that leads outside of its container or tree"
 	case penstock.ReasonParse:
 		return "not parsable"
 	case penstock.ReasonBudget:
