@@ -32,25 +32,34 @@ func change(ctx context.Context, c config) error {
 		return err
 	}
 	const span = "HEAD~1..HEAD"
-	var ours, theirs []sample
-	for range max(9, c.runs) {
-		cmd := exec.CommandContext(ctx, c.penstock, "scan", "--no-cache", "--quiet", "--range", span)
+	programs := [2][]string{
+		{c.penstock, "scan", "--no-cache", "--quiet", "--range", span},
+		{"git", "diff", "--stat", span},
+	}
+	var samples [2][]sample
+	for range max(15, c.runs) {
+		for i, p := range programs {
+			cmd := exec.CommandContext(ctx, p[0], p[1:]...)
+			cmd.Dir = repo
+			s, err := timeOnly(cmd)
+			if err != nil {
+				return err
+			}
+			samples[i] = append(samples[i], s)
+		}
+	}
+	for i, p := range programs {
+		cmd := exec.CommandContext(ctx, p[0], p[1:]...)
 		cmd.Dir = repo
 		s, err := measure(ctx, cmd)
 		if err != nil {
 			return err
 		}
-		if s.code != 0 {
-			return fmt.Errorf("penstock: exit code %d", s.code)
+		for k := range samples[i] {
+			samples[i][k].peak = s.peak
 		}
-		ours = append(ours, s)
-		cmd = exec.CommandContext(ctx, "git", "diff", "--stat", span)
-		cmd.Dir = repo
-		if s, err = measure(ctx, cmd); err != nil {
-			return err
-		}
-		theirs = append(theirs, s)
 	}
+	ours, theirs := samples[0], samples[1]
 	fmt.Printf("%d files, %d commits, the last of which changes %d files.\n\n%s%s%s", changeFiles, changeCommits+1, changeTouched, tableHead,
 		row("penstock scan --range "+span, ours), row("git diff --stat "+span, theirs))
 	fmt.Printf("\n%.1f ms against %.1f ms: %.2f times the CPU.\n", median(ours, cpu).Seconds()*1e3, median(theirs, cpu).Seconds()*1e3,

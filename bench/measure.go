@@ -72,6 +72,16 @@ func measure(ctx context.Context, cmd *exec.Cmd) (sample, error) {
 	return s, nil
 }
 
+// timeOnly is measure for programs that end within milliseconds, whose time the
+// sampling of their memory would disturb. Here an exit code is an error.
+func timeOnly(cmd *exec.Cmd) (sample, error) {
+	begin := time.Now()
+	if err := cmd.Run(); err != nil {
+		return sample{}, fmt.Errorf("%s: %w", filepath.Base(cmd.Path), err)
+	}
+	return sample{wall: time.Since(begin), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, nil
+}
+
 // highWater notes VmHWM of pid and its descendants in bytes.
 func highWater(pid int, marks map[int]int64) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
