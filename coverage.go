@@ -53,6 +53,7 @@ const (
 	ReasonVCS        Reason = "vcs"         // the version control system's own folder
 	ReasonEmpty      Reason = "empty"       // zero bytes
 	ReasonSubmodule  Reason = "submodule"   // another repository, not checked out
+	ReasonLFS        Reason = "lfs"         // a pointer; the content lies in Git LFS
 	ReasonOtherMount Reason = "other-mount" // a different file system, e.g. /proc
 	// Unread.
 	ReasonPermission Reason = "permission"

@@ -327,6 +327,8 @@ func reasonText(r penstock.Reason) string {
 		return "empty"
 	case penstock.ReasonSubmodule:
 		return "submodules, not checked out"
+	case penstock.ReasonLFS:
+		return "kept in Git LFS, of which only pointers are here"
 	case penstock.ReasonOtherMount:
 		return "on another file system"
 	case penstock.ReasonPermission:

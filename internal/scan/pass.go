@@ -311,6 +311,9 @@ func (p *pass) look(ctx context.Context, c *content, col *collector, budget *sou
 		}
 		return p.expand(ctx, c, kind, col, budget)
 	}
+	if source.LFSPointer(head, c.size) {
+		return penstock.Excluded, penstock.ReasonLFS, "", 0
+	}
 	enc := source.Text(head)
 	c.info.Binary = enc == source.Binary
 	if !c.info.Binary && c.bytes != nil && enc != source.UTF8 {

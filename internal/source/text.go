@@ -32,6 +32,22 @@ func (e Encoding) String() string {
 	return encodingNames[e]
 }
 
+// LFSPointer reports whether a file of the size, which begins with head, is a
+// pointer of Git LFS and nothing beside (git-lfs, docs/spec.md): three lines, with
+// no room for anything else that could be hidden from a scan.
+func LFSPointer(head []byte, size int64) bool {
+	if size != int64(len(head)) {
+		return false
+	}
+	rest, ok := bytes.CutPrefix(head, []byte("version https://git-lfs.github.com/spec/v1\noid sha256:"))
+	const digits = 64
+	if !ok || len(rest) < digits || len(bytes.Trim(rest[:digits], "0123456789abcdef")) > 0 {
+		return false
+	}
+	number, ok := bytes.CutPrefix(rest[digits:], []byte("\nsize "))
+	return ok && len(number) > 1 && len(number) <= 20 && number[len(number)-1] == '\n' && len(bytes.Trim(number[:len(number)-1], "0123456789")) == 0
+}
+
 // TextHead is how many bytes at the start of a file decide whether it is text.
 // git looks at 8,000 bytes (buffer_is_binary in its xdiff-interface.c).
 const TextHead = 8192

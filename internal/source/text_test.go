@@ -205,3 +205,26 @@ func BenchmarkToUTF8(b *testing.B) {
 		dst = ToUTF8(dst[:0], src, UTF16LE)
 	}
 }
+
+// TestLFSPointer: what holds more than a pointer is scanned like any other file.
+func TestLFSPointer(t *testing.T) {
+	pointer := "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("0a", 32) + "\nsize 12345\n"
+	for text, want := range map[string]bool{
+		pointer:                                                  true,
+		pointer + "token = x\n":                                  false,
+		"token = x\n" + pointer:                                  false,
+		pointer[:len(pointer)-1]:                                 false,
+		strings.Replace(pointer, "0a0a", "0g0g", 1):              false,
+		strings.Replace(pointer, "12345", "", 1):                 false,
+		strings.Replace(pointer, "12345", "12 token=x", 1):       false,
+		strings.Replace(pointer, "\noid", "\next-0-x y\noid", 1): false,
+		"": false,
+	} {
+		if got := LFSPointer([]byte(text), int64(len(text))); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	if LFSPointer([]byte(pointer), int64(len(pointer))+1) {
+		t.Error("a file of which only the head is known is a pointer")
+	}
+}
