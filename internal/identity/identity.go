@@ -119,8 +119,12 @@ const (
 	nearPlace = 20
 	// nearWeight prefers, of pairs with enough evidence, the one that lies near to
 	// where it is expected: it decides among look-alikes and admits nobody.
-	nearWeight  = 0.25
-	movedFloor  = 0.45 // (b): context + scopeMoved + baseMoved for equal file name
+	nearWeight = 0.25
+	// orderWeight prefers, likewise, those that keep the order of the file.
+	orderWeight = 0.3
+	worthOne    = 1 << 21 // more than any distance
+	worthJoined = 1000    // thousandths, as a candidate's score
+	movedFloor  = 0.45    // (b): context + scopeMoved + baseMoved for equal file name
 	scopeMoved  = 0.3
 	baseMoved   = 0.2
 	movedStrong = 1.0
@@ -166,6 +170,7 @@ func Match(old, fresh []Observation, opts Options) Result {
 type one struct {
 	*Observation
 	index int    // in the caller's list
+	rank  int    // in the matcher's list: rises with path and line
 	home  string // its path in the new version, as far as the caller knows
 	path  string // where it is looked for: home, or where its neighbours went
 	class string
@@ -188,8 +193,11 @@ type matcher struct {
 	oldHas, freshHas map[string]bool
 }
 
-// shift is how far a finding known for certain moved within its file.
-type shift struct{ line, by int }
+// shift is how far a finding that was joined moved within its file.
+type shift struct {
+	line, by   int
+	old, fresh int // ranks
+}
 
 func side(list []Observation) []*one {
 	out := make([]*one, 0, len(list))
@@ -201,6 +209,9 @@ func side(list []Observation) []*one {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Class, b.Class),
 			cmp.Compare(a.Code, b.Code), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Key, b.Key), cmp.Compare(a.index, b.index))
 	})
+	for i, o := range out {
+		o.rank = i
+	}
 	return out
 }
 
@@ -340,12 +351,14 @@ func (m *matcher) anchor() {
 	touched := make(map[[2]string]bool)
 	for _, j := range m.joined {
 		k := [2]string{j[0].Path, j[1].Path}
-		m.shifts[k] = append(m.shifts[k], shift{j[0].Line, j[1].Line - j[0].Line})
+		m.shifts[k] = append(m.shifts[k], shift{j[0].Line, j[1].Line - j[0].Line, j[0].rank, j[1].rank})
 		touched[k] = true
 	}
 	m.joined = m.joined[:0]
 	for k := range touched {
-		slices.SortFunc(m.shifts[k], func(a, b shift) int { return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.by, b.by)) })
+		slices.SortFunc(m.shifts[k], func(a, b shift) int {
+			return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.by, b.by), cmp.Compare(a.old, b.old))
+		})
 	}
 }
 
@@ -403,28 +416,68 @@ type candidate struct {
 
 // run makes the pairs of one pass.
 func (m *matcher) run(p Pass, floor float64) {
-	for _, g := range m.group(p) {
+	groups := m.group(p)
+	lists := make([][]candidate, len(groups))
+	for k, g := range groups {
 		if len(g[0]) > bucketMost || len(g[1]) > bucketMost {
 			b, _ := g[0][0].bucket(p)
 			m.skipped = append(m.skipped, Skip{Pass: p, Class: b.class, Path: b.path, Old: len(g[0]), Fresh: len(g[1])})
 			continue
 		}
-		var list []candidate
 		for i, o := range g[0] {
 			for j, n := range g[1] {
 				d := m.distance(o, n)
 				s := score(p, o, n, d)
 				if s >= m.floor(p, floor, o, n, d, len(g[0]) == 1 && len(g[1]) == 1) {
 					s += nearWeight / (1 + float64(d)/nearPlace)
-					list = append(list, candidate{i, j, int(s*1000 + 0.5), d})
+					lists[k] = append(lists[k], candidate{i, j, int(s*1000 + 0.5), d})
 				}
 			}
 		}
-		for _, c := range choose(list, len(g[0]), len(g[1])) {
+	}
+	m.inOrder(groups, lists)
+	for k, g := range groups {
+		for _, c := range choose(lists[k], len(g[0]), len(g[1])) {
 			m.join(g[0][c.old], g[1][c.fresh], p)
 		}
 	}
 	m.anchor()
+}
+
+// inOrder raises the candidates that keep the order of a file: of each pair of
+// files the chain with the most evidence, together with the pairs made before.
+func (m *matcher) inOrder(groups [][2][]*one, lists [][]candidate) {
+	type at struct {
+		step
+		c *candidate
+	}
+	files := make(map[[2]string][]at)
+	for k, g := range groups {
+		for i := range lists[k] {
+			c := &lists[k][i]
+			o, n := g[0][c.old], g[1][c.fresh]
+			key := [2]string{o.Path, n.Path}
+			files[key] = append(files[key], at{step{o.rank, n.rank, int64(c.score)*worthOne - int64(c.distance)}, c})
+		}
+	}
+	var steps []step
+	for key, list := range files {
+		for _, s := range m.shifts[key] {
+			list = append(list, at{step: step{s.old, s.fresh, worthJoined * worthOne}})
+		}
+		slices.SortFunc(list, func(a, b at) int { return a.step.compare(b.step) })
+		steps = steps[:0]
+		for _, a := range list {
+			steps = append(steps, a.step)
+		}
+		chain := heaviest(steps)
+		bonus := int(1000 * orderWeight * (1 - 1/float64(len(chain))))
+		for _, i := range chain {
+			if list[i].c != nil {
+				list[i].c.score += bonus
+			}
+		}
+	}
 }
 
 // floor is the evidence that a pass asks of a pair.
