@@ -150,6 +150,7 @@ const (
 func Match(old, fresh []Observation, opts Options) Result {
 	m := &matcher{opts: opts, old: side(old), fresh: side(fresh), shifts: make(map[[2]string][]shift)}
 	m.keys()
+	m.successors()
 	m.same()
 	// Strong evidence first, so that a weak look-alike in the same file does not
 	// take what has moved to another.
