@@ -165,6 +165,14 @@ func (m *measured) report(t *testing.T, name string, months int, sample io.Write
 			o, f := m.Old[p.Old], m.Fresh[p.New]
 			fmt.Fprintf(sample, "%s %s %s %s exact=%v ctx=%.2f sim=%.2f scope=%v %s\n  - %s:%d: %s\n  + %s:%d: %s\n", name, by, kind, p.Pass, p.Exact, p.Context, p.Similar, p.Scope, o.F.Class,
 				o.F.Path, o.F.Line, o.Text, f.F.Path, f.F.Line, f.Text)
+			if known {
+				f := m.Fresh[n]
+				fmt.Fprintf(sample, "  = %s:%d: %s\n", f.F.Path, f.F.Line, f.Text)
+			}
+			if before, ok := tr.from[p.New]; ok {
+				o := m.Old[before]
+				fmt.Fprintf(sample, "  ~ %s:%d: %s\n", o.F.Path, o.F.Line, o.Text)
+			}
 		}
 		for _, o := range slices.Sorted(maps.Keys(tr.to)) {
 			if o, f := m.Old[o], m.Fresh[tr.to[o]]; !got[slices.IndexFunc(m.Old, func(s seen) bool { return s.F == o.F })] {

@@ -429,7 +429,8 @@ func (m *matcher) run(p Pass, floor float64) {
 			for j, n := range g[1] {
 				d := m.distance(o, n)
 				s := score(p, o, n, d)
-				if s >= m.floor(p, floor, o, n, d, len(g[0]) == 1 && len(g[1]) == 1) {
+				same := len(g[0]) == len(g[1]) && i == j
+				if s >= m.floor(p, floor, o, n, d, same && len(g[0]) == 1) || same && p == PassPlace && floor == placeFloor && d <= nearPlace && (len(g[0]) > 1 || len(o.Tokens) > 3) {
 					s += nearWeight / (1 + float64(d)/nearPlace)
 					lists[k] = append(lists[k], candidate{i, j, int(s*1000 + 0.5), d})
 				}
