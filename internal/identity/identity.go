@@ -122,6 +122,8 @@ const (
 	nearWeight = 0.25
 	// orderWeight prefers, likewise, those that keep the order of the file.
 	orderWeight = 0.3
+	// outerWeight prefers those that are enclosed by the same lines.
+	outerWeight = 0.5
 	worthOne    = 1 << 21 // more than any distance
 	worthJoined = 1000    // thousandths, as a candidate's score
 	movedFloor  = 0.45    // (b): context + scopeMoved + baseMoved for equal file name
@@ -190,6 +192,10 @@ type matcher struct {
 	joined     [][2]*one // pairs that anchor has not seen
 	skipped    []Skip
 	shifts     map[[2]string][]shift
+	// lines counts the findings that a line encloses, of both sides.
+	lines map[uint32]int
+	// enclosed is true if the old side knows Features.Outer at all.
+	enclosed bool
 	// has are the paths that have observations, of both sides.
 	oldHas, freshHas map[string]bool
 }
@@ -229,6 +235,15 @@ func (m *matcher) keys() {
 	}
 	for _, o := range m.fresh {
 		m.freshHas[o.Path] = true
+	}
+	m.enclosed = slices.ContainsFunc(m.old, func(o *one) bool { return len(o.Outer) > 0 })
+	m.lines = make(map[uint32]int)
+	for _, list := range [][]*one{m.old, m.fresh} {
+		for _, o := range list {
+			for _, l := range o.Outer {
+				m.lines[l]++
+			}
+		}
 	}
 	// A baseline knows the short hash of a value only; then that must do for both.
 	full := true
@@ -316,11 +331,15 @@ func (m *matcher) group(p Pass) [][2][]*one {
 func (m *matcher) same() {
 	type twin struct {
 		before, after [penstock.MaxContext]uint32
+		outer         [penstock.MaxOuter]uint32
 		scope         uint32
 	}
 	twinOf := func(o *one) (t twin) {
 		copy(t.before[:], o.Before)
 		copy(t.after[:], o.After)
+		if m.enclosed {
+			copy(t.outer[:], o.Outer)
+		}
 		t.scope = o.Scope
 		return t
 	}
@@ -431,7 +450,7 @@ func (m *matcher) run(p Pass, floor float64) {
 				s := score(p, o, n, d)
 				same := len(g[0]) == len(g[1]) && i == j
 				if s >= m.floor(p, floor, o, n, d, same && len(g[0]) == 1) || same && p == PassPlace && floor == placeFloor && d <= nearPlace && (len(g[0]) > 1 || len(o.Tokens) > 3) {
-					s += nearWeight / (1 + float64(d)/nearPlace)
+					s += nearWeight/(1+float64(d)/nearPlace) + outerWeight*m.outer(o.Outer, n.Outer)
 					lists[k] = append(lists[k], candidate{i, j, int(s*1000 + 0.5), d})
 				}
 			}
@@ -536,6 +555,9 @@ func b2f(b bool) float64 {
 // join makes a pair.
 func (m *matcher) join(o, n *one, p Pass) {
 	o.taken, n.taken = true, true
+	if p <= PassPlace && o.home != n.path {
+		p = PassMoved // the file is another, though it was expected there
+	}
 	pair := Pair{Old: o.index, New: n.index, Pass: p, Context: context(o.Features, n.Features), Similar: jaccard(o.Tokens, n.Tokens), Scope: o.Scope == n.Scope}
 	// An exception leaves its file only together with the lines around it: a line
 	// that stands in many files must not take it from one to another.
@@ -577,6 +599,34 @@ func likeness(a, b []uint32) float64 {
 	}
 	return float64(both) / float64(len(a)+len(b)-both)
 }
+
+// outer is the likeness of what encloses two findings. A line that encloses few
+// tells more than one that stands everywhere.
+func (m *matcher) outer(a, b []uint32) float64 {
+	both, all := 0.0, 0.0
+	var used [penstock.MaxOuter]bool
+	for _, x := range a {
+		w := m.weight(x)
+		all += w
+		for j, y := range b {
+			if j < len(used) && !used[j] && x == y {
+				used[j] = true
+				both += w
+				all -= w // counted again below
+				break
+			}
+		}
+	}
+	for _, y := range b {
+		all += m.weight(y)
+	}
+	if all == 0 {
+		return 0
+	}
+	return both / all
+}
+
+func (m *matcher) weight(l uint32) float64 { return 1 / float64(m.lines[l]) }
 
 // jaccard is the multiset Jaccard of two sorted lists.
 func jaccard(a, b []uint32) float64 {

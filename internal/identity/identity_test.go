@@ -44,6 +44,14 @@ func scope(n uint32) func(*identity.Observation) {
 	return func(o *identity.Observation) { o.Scope = n }
 }
 
+func outer(lines string) func(*identity.Observation) {
+	return func(o *identity.Observation) {
+		for _, c := range lines {
+			o.Outer = append(o.Outer, uint32(c))
+		}
+	}
+}
+
 func secret(group string, value penstock.Hash) func(*identity.Observation) {
 	return func(o *identity.Observation) { o.Class, o.Group, o.Value = "secrets", group, value }
 }
@@ -88,6 +96,35 @@ func TestMatch(t *testing.T) {
 		{"one of three twins gone, anchored", []identity.Observation{ob("a", 5, "x y z", "q", "r"), ob("a", 10, call, "abcd", "efgh"), ob("a", 20, call, "abcd", "efgh"), ob("a", 30, call, "abcd", "efgh"), ob("a", 40, "p q r", "s", "t")},
 			[]identity.Observation{ob("a", 5, "x y z", "q", "r"), ob("a", 10, call, "abcd", "efgh"), ob("a", 25, call, "abcd", "efgh"), ob("a", 35, "p q r", "s", "t")}, identity.Options{},
 			"0=0 same exact 1=1 place exact 3=2 place exact 4=3 same exact -2"},
+		// By nearness alone the second would be taken for the first, and the first
+		// for what is left.
+		{"look-alikes pushed down, in a file that has moved", []identity.Observation{ob("a", 10, call, "abcd", "efgh"), ob("a", 40, call, "abcd", "efgh")},
+			[]identity.Observation{ob("b/a", 40, call, "abcx", "efgx"), ob("b/a", 70, call, "abcx", "efgx")}, identity.Options{}, "0=0 moved exact 1=1 moved exact"},
+		// The neighbours show the order though the look-alikes are fewer than before.
+		{"look-alikes between neighbours", []identity.Observation{ob("a", 10, call, "abcd", "efgh"), ob("a", 20, "x y z", "q", "r"), ob("a", 30, call, "abcd", "efgh")},
+			[]identity.Observation{ob("a", 29, "x y z", "q", "s"), ob("a", 33, call, "abcd", "efgx")}, identity.Options{}, "1=0 place exact 2=1 place exact -0"},
+		// What encloses them tells twins apart, against order and nearness.
+		{"twins in blocks that changed places", []identity.Observation{ob("a", 10, call, "abcd", "efgh", outer("st")), ob("a", 20, call, "abcd", "efgh", outer("ut"))},
+			[]identity.Observation{ob("a", 10, call, "abcd", "efgh", outer("ut")), ob("a", 20, call, "abcd", "efgh", outer("st"))}, identity.Options{}, "1=0 same exact 0=1 same exact"},
+		{"twins, one gone, by what encloses them", []identity.Observation{ob("a", 10, call, "abcd", "efgh", outer("st")), ob("a", 20, call, "abcd", "efgh", outer("ut"))},
+			[]identity.Observation{ob("a", 11, call, "abcd", "efgx", outer("ut"))}, identity.Options{}, "1=0 place exact -0"},
+		{"a baseline that does not know what encloses", []identity.Observation{ob("a", 10, call, "abcd", "efgh"), ob("a", 20, call, "abcd", "efgh")},
+			[]identity.Observation{ob("a", 10, call, "abcd", "efgh", outer("st")), ob("a", 20, call, "abcd", "efgh", outer("ut"))}, identity.Options{}, "0=0 same exact 1=1 same exact"},
+		// As many as before, all around them rewritten.
+		{"as many look-alikes as before", []identity.Observation{ob("a", 10, "k : v", "abcd", "efgh"), ob("a", 20, "k : v", "abcd", "efgh", scope(3))},
+			[]identity.Observation{ob("a", 12, "k : v", "ijkl", "mnop", scope(4)), ob("a", 22, "k : v", "ijkl", "mnop", scope(5))}, identity.Options{}, "0=0 place 1=1 place"},
+		{"fewer look-alikes than before", []identity.Observation{ob("a", 10, "k : v", "abcd", "efgh"), ob("a", 20, "k : v", "abcd", "efgh", scope(3))},
+			[]identity.Observation{ob("a", 12, "k : v", "ijkl", "mnop", scope(4))}, identity.Options{}, "-0 -1 +0"},
+		// Of two copies each goes with its folder, whatever their order.
+		{"copies in two folders, moved", []identity.Observation{ob("t/one/x", 9, call, "abcd", "efgh"), ob("t/two/x", 9, call, "abcd", "efgh")},
+			[]identity.Observation{ob("p/t/two/x", 9, call, "abcd", "efgh"), ob("p/t/one/x", 9, call, "abcd", "efgh")}, identity.Options{}, "1=0 moved exact 0=1 moved exact"},
+		// Most of a file's findings went to a file of another name; the one whose
+		// surroundings are new is looked for there.
+		{"file renamed, by what stands in both", []identity.Observation{ob("a.js", 9, "p q r s t u", "abcd", "efgh"), ob("a.js", 30, "o p q r s t", "ijkl", "mnop"), ob("a.js", 60, "k : v", "abcd", "efgh")},
+			[]identity.Observation{ob("z/b.ts", 9, "p q r s t u", "abcd", "efgh"), ob("z/b.ts", 30, "o p q r s t", "ijkl", "mnop"), ob("z/b.ts", 60, "k : v", "qrst", "uvwx")}, identity.Options{},
+			"0=0 moved exact 1=1 moved exact 2=2 moved"},
+		{"two files, one of another content", []identity.Observation{ob("a.js", 9, "p q r s t u", "abcd", "efgh"), ob("a.js", 60, "k : v", "abcd", "efgh")},
+			[]identity.Observation{ob("z/b.ts", 60, "k : v", "qrst", "uvwx", scope(9)), ob("z/b.ts", 70, "m n", "qrst", "uvwx")}, identity.Options{}, "-0 -1 +0 +1"},
 		// The best context wins, not the first or the nearest.
 		{"copy above", []identity.Observation{ob("a", 10, call, "abcd", "efgh")}, []identity.Observation{ob("a", 10, call, "abxx", "efxx"), ob("a", 60, call, "abcd", "efgx")}, identity.Options{}, "0=1 place exact +0"},
 	} {
