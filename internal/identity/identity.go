@@ -121,9 +121,9 @@ const (
 	// where it is expected: it decides among look-alikes and admits nobody.
 	nearWeight = 0.25
 	// orderWeight prefers, likewise, those that keep the order of the file.
-	orderWeight = 0.3
+	orderWeight = 0.5
 	// outerWeight prefers those that are enclosed by the same lines.
-	outerWeight = 0.5
+	outerWeight = 1.0
 	worthOne    = 1 << 21 // more than any distance
 	worthJoined = 1000    // thousandths, as a candidate's score
 	movedFloor  = 0.45    // (b): context + scopeMoved + baseMoved for equal file name
@@ -133,8 +133,9 @@ const (
 	exactMoved  = 0.4  // context alone, for an exception to follow into another file
 	movedOnly   = 0.20 // for code that stands once in the tree, from a file that is gone
 	// Code of fewer tokens tells little: "@GetMapping(" stands everywhere.
-	poorTokens = 6
-	poorMoved  = 0.25
+	poorTokens  = 6
+	scantTokens = 4 // near to where it is expected
+	poorMoved   = 0.25
 	// (c): each alone, and similarity + context + scopeEdited
 	editedSimilar = 0.6
 	editedContext = 0.4
@@ -448,8 +449,7 @@ func (m *matcher) run(p Pass, floor float64) {
 			for j, n := range g[1] {
 				d := m.distance(o, n)
 				s := score(p, o, n, d)
-				same := len(g[0]) == len(g[1]) && i == j
-				if s >= m.floor(p, floor, o, n, d, same && len(g[0]) == 1) || same && p == PassPlace && floor == placeFloor && d <= nearPlace && (len(g[0]) > 1 || len(o.Tokens) > 3) {
+				if s >= m.floor(p, floor, o, n, d, len(g[0]) == 1 && len(g[1]) == 1) {
 					s += nearWeight/(1+float64(d)/nearPlace) + outerWeight*m.outer(o.Outer, n.Outer)
 					lists[k] = append(lists[k], candidate{i, j, int(s*1000 + 0.5), d})
 				}
@@ -507,6 +507,9 @@ func (m *matcher) floor(p Pass, floor float64, o, n *one, distance int, only boo
 	case PassPlace:
 		if only && distance <= nearPlace && len(o.Tokens) >= poorTokens {
 			return 0 // all around it was rewritten
+		}
+		if floor == placeFloor && distance <= nearPlace && len(o.Tokens) >= scantTokens {
+			return 0 // likewise, and what else could be it has been joined by now
 		}
 	case PassMoved:
 		if m.freshHas[o.path] && m.oldHas[n.path] {

@@ -111,10 +111,10 @@ func TestMatch(t *testing.T) {
 		{"a baseline that does not know what encloses", []identity.Observation{ob("a", 10, call, "abcd", "efgh"), ob("a", 20, call, "abcd", "efgh")},
 			[]identity.Observation{ob("a", 10, call, "abcd", "efgh", outer("st")), ob("a", 20, call, "abcd", "efgh", outer("ut"))}, identity.Options{}, "0=0 same exact 1=1 same exact"},
 		// As many as before, all around them rewritten.
-		{"as many look-alikes as before", []identity.Observation{ob("a", 10, "k : v", "abcd", "efgh"), ob("a", 20, "k : v", "abcd", "efgh", scope(3))},
-			[]identity.Observation{ob("a", 12, "k : v", "ijkl", "mnop", scope(4)), ob("a", 22, "k : v", "ijkl", "mnop", scope(5))}, identity.Options{}, "0=0 place 1=1 place"},
-		{"fewer look-alikes than before", []identity.Observation{ob("a", 10, "k : v", "abcd", "efgh"), ob("a", 20, "k : v", "abcd", "efgh", scope(3))},
-			[]identity.Observation{ob("a", 12, "k : v", "ijkl", "mnop", scope(4))}, identity.Options{}, "-0 -1 +0"},
+		{"as many look-alikes as before", []identity.Observation{ob("a", 10, "k : v / w", "abcd", "efgh"), ob("a", 20, "k : v / w", "abcd", "efgh", scope(3))},
+			[]identity.Observation{ob("a", 12, "k : v / w", "ijkl", "mnop", scope(4)), ob("a", 22, "k : v / w", "ijkl", "mnop", scope(5))}, identity.Options{}, "0=0 place 1=1 place"},
+		{"fewer look-alikes than before", []identity.Observation{ob("a", 10, "k : v / w", "abcd", "efgh"), ob("a", 20, "k : v / w", "abcd", "efgh", scope(3))},
+			[]identity.Observation{ob("a", 12, "k : v / w", "ijkl", "mnop", scope(4))}, identity.Options{}, "-0 -1 +0"},
 		// Of two copies each goes with its folder, whatever their order.
 		{"copies in two folders, moved", []identity.Observation{ob("t/one/x", 9, call, "abcd", "efgh"), ob("t/two/x", 9, call, "abcd", "efgh")},
 			[]identity.Observation{ob("p/t/two/x", 9, call, "abcd", "efgh"), ob("p/t/one/x", 9, call, "abcd", "efgh")}, identity.Options{}, "1=0 moved exact 0=1 moved exact"},

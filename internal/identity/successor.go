@@ -9,7 +9,7 @@ import (
 
 // The thresholds of successors, tuned as those of the passes.
 const (
-	successorFloor = 0.35 // likeness of two files, of at most 1
+	successorFloor = 0.4 // likeness of two files, of at most 1
 	// nameWeight is what a like path adds. It decides between copies of one file.
 	nameWeight = 0.25
 	// filesMost is the largest number of new files that are weighed for code that
