@@ -133,9 +133,10 @@ const (
 	exactMoved  = 0.4  // context alone, for an exception to follow into another file
 	movedOnly   = 0.20 // for code that stands once in the tree, from a file that is gone
 	// Code of fewer tokens tells little: "@GetMapping(" stands everywhere.
-	poorTokens  = 6
-	scantTokens = 4 // near to where it is expected
-	poorMoved   = 0.25
+	poorTokens    = 6
+	scantTokens   = 3 // near to where it is expected
+	poorMoved     = 0.25
+	togetherLeast = 3 // codes that stand once in the tree went together, in order
 	// (c): each alone, and similarity + context + scopeEdited
 	editedSimilar = 0.6
 	editedContext = 0.4
@@ -157,16 +158,16 @@ func Match(old, fresh []Observation, opts Options) Result {
 	m.same()
 	// Strong evidence first, so that a weak look-alike in the same file does not
 	// take what has moved to another.
-	m.run(PassPlace, placeSure)
-	m.run(PassPlace, placeStrong)
-	m.run(PassMoved, movedStrong)
+	m.run(PassPlace, placeSure, placeFloor)
+	m.run(PassPlace, placeStrong, placeFloor)
+	m.run(PassMoved, movedStrong, movedFloor)
 	m.follow()
-	m.run(PassPlace, placeFloor)
-	m.run(PassMoved, movedFloor)
+	m.run(PassPlace, placeFloor, placeFloor)
+	m.run(PassMoved, movedFloor, movedFloor)
 	m.follow()
-	m.run(PassPlace, placeFloor)
-	m.run(PassKey, 0)
-	m.run(PassEdited, editedFloor)
+	m.run(PassPlace, placeFloor, placeFloor)
+	m.run(PassKey, 0, 0)
+	m.run(PassEdited, editedFloor, editedFloor)
 	return m.result()
 }
 
@@ -433,10 +434,14 @@ type candidate struct {
 	old, fresh int // in the group
 	score      int // thousandths
 	distance   int
+	// weak is one that a later pass may make: it counts in the order of the file.
+	weak bool
+	// only is true where no other observation has this code.
+	only bool
 }
 
-// run makes the pairs of one pass.
-func (m *matcher) run(p Pass, floor float64) {
+// run makes the pairs of one pass. Least is the floor of the last run of this pass.
+func (m *matcher) run(p Pass, floor, least float64) {
 	groups := m.group(p)
 	lists := make([][]candidate, len(groups))
 	for k, g := range groups {
@@ -449,16 +454,20 @@ func (m *matcher) run(p Pass, floor float64) {
 			for j, n := range g[1] {
 				d := m.distance(o, n)
 				s := score(p, o, n, d)
-				if s >= m.floor(p, floor, o, n, d, len(g[0]) == 1 && len(g[1]) == 1) {
-					s += nearWeight/(1+float64(d)/nearPlace) + outerWeight*m.outer(o.Outer, n.Outer)
-					lists[k] = append(lists[k], candidate{i, j, int(s*1000 + 0.5), d})
+				only := len(g[0]) == 1 && len(g[1]) == 1
+				weak := s < m.floor(p, floor, o, n, d, only)
+				if weak && s < m.floor(p, least, o, n, d, only) && !(p == PassMoved && only && len(o.Tokens) >= poorTokens) {
+					continue
 				}
+				s += nearWeight/(1+float64(d)/nearPlace) + outerWeight*m.outer(o.Outer, n.Outer)
+				lists[k] = append(lists[k], candidate{i, j, int(s*1000 + 0.5), d, weak, only})
 			}
 		}
 	}
 	m.inOrder(groups, lists)
 	for k, g := range groups {
-		for _, c := range choose(lists[k], len(g[0]), len(g[1])) {
+		strong := slices.DeleteFunc(lists[k], func(c candidate) bool { return c.weak })
+		for _, c := range choose(strong, len(g[0]), len(g[1])) {
 			m.join(g[0][c.old], g[1][c.fresh], p)
 		}
 	}
@@ -492,10 +501,19 @@ func (m *matcher) inOrder(groups [][2][]*one, lists [][]candidate) {
 			steps = append(steps, a.step)
 		}
 		chain := heaviest(steps)
+		together := 0
+		for _, i := range chain {
+			if list[i].c != nil && list[i].c.only {
+				together++
+			}
+		}
 		bonus := int(1000 * orderWeight * (1 - 1/float64(len(chain))))
 		for _, i := range chain {
 			if list[i].c != nil {
 				list[i].c.score += bonus
+				if list[i].c.only && together >= togetherLeast {
+					list[i].c.weak = false
+				}
 			}
 		}
 	}

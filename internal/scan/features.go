@@ -393,15 +393,30 @@ func (x *features) outer(first int) (list []uint32) {
 			continue
 		}
 		indent = depth
-		if h, ok := x.line(start, end); ok {
+		if h, ok := x.opener(start, end); ok {
 			list = append(list, h)
 		} else if below[0] != first {
-			if h, ok := x.line(below[0], below[1]); ok {
+			if h, ok := x.opener(below[0], below[1]); ok {
 				list = append(list, h)
 			}
 		}
 	}
 	return list
+}
+
+// opener hashes a line that opens something: by the title that people gave it, if
+// it has one, since the code around a title changes more often. A title is the
+// last string of several words.
+func (x *features) opener(start, end int) (h uint32, ok bool) {
+	h, ok = x.line(start, end)
+	for _, t := range slices.Backward(x.toks) {
+		if t.kind == 's' && bytes.IndexByte(x.text[t.start:t.end], ' ') >= 0 {
+			x.begin('u')
+			x.buf = t.append(x.buf, x.text)
+			return short(x.hash()), true
+		}
+	}
+	return h, ok
 }
 
 // leading is the number of blanks that a text begins with.
