@@ -65,7 +65,7 @@ type Pass uint8
 
 const (
 	PassUnset  Pass = iota
-	PassSame        // same file, code, scope and surroundings
+	PassSame        // same file, code, scope, surroundings and what encloses it
 	PassPlace       // (a) same file and code
 	PassMoved       // (b) same code in any file
 	PassKey         // the same name or secret value, wherever it stands
@@ -107,8 +107,9 @@ type Result struct {
 	Skipped []Skip
 }
 
-// The thresholds. Tuned on histories of juice-shop, wrongsecrets, NodeGoat and on
-// synthetic refactorings; what other histories give stands in docs/measured.md.
+// The thresholds. Tuned on histories of juice-shop, wrongsecrets, NodeGoat, then
+// feathers, sequelize, typeorm, dependency-track, traefik, and on synthetic
+// refactorings; what other histories give stands in docs/measured.md.
 const (
 	placeFloor  = 0.20 // (a): context + scopePlace for equal scope
 	scopePlace  = 0.5
@@ -120,23 +121,26 @@ const (
 	// nearWeight prefers, of pairs with enough evidence, the one that lies near to
 	// where it is expected: it decides among look-alikes and admits nobody.
 	nearWeight = 0.25
-	// orderWeight prefers, likewise, those that keep the order of the file.
+	// orderWeight prefers, likewise, those that keep the order of the file, the more
+	// of them there are; outerWeight those that are enclosed by the same lines.
 	orderWeight = 0.5
-	// outerWeight prefers those that are enclosed by the same lines.
 	outerWeight = 1.0
-	worthOne    = 1 << 21 // more than any distance
-	worthJoined = 1000    // thousandths, as a candidate's score
-	movedFloor  = 0.45    // (b): context + scopeMoved + baseMoved for equal file name
+	worthJoined = 1000 // what a pair counts in the order, in thousandths as a score
+	movedFloor  = 0.45 // (b): context + scopeMoved + baseMoved for equal file name
 	scopeMoved  = 0.3
 	baseMoved   = 0.2
 	movedStrong = 1.0
 	exactMoved  = 0.4  // context alone, for an exception to follow into another file
 	movedOnly   = 0.20 // for code that stands once in the tree, from a file that is gone
 	// Code of fewer tokens tells little: "@GetMapping(" stands everywhere.
-	poorTokens    = 6
-	scantTokens   = 3 // near to where it is expected
-	poorMoved     = 0.25
-	togetherLeast = 3 // codes that stand once in the tree went together, in order
+	poorTokens = 6
+	poorMoved  = 0.25
+	// What is left at the end within nearPlace needs no more evidence either, if it
+	// says as much as "key: value".
+	scantTokens = 3
+	// So many codes that stand once in the tree and went to one file in their order
+	// are a block that was moved.
+	togetherLeast = 3
 	// (c): each alone, and similarity + context + scopeEdited
 	editedSimilar = 0.6
 	editedContext = 0.4
@@ -150,7 +154,8 @@ const (
 
 // Match joins the observations of two versions. Each is used once. The cost is
 // near-linear: only look-alikes in one file, or with the same code, are compared
-// pair by pair, at most bucketMost x bucketMost at a time.
+// pair by pair, at most bucketMost x bucketMost at a time, and the order within a
+// pair of files costs O(k log k) for k such comparisons.
 func Match(old, fresh []Observation, opts Options) Result {
 	m := &matcher{opts: opts, old: side(old), fresh: side(fresh), shifts: make(map[[2]string][]shift)}
 	m.keys()
@@ -476,7 +481,10 @@ func (m *matcher) run(p Pass, floor, least float64) {
 
 // inOrder raises the candidates that keep the order of a file: of each pair of
 // files the chain with the most evidence, together with the pairs made before.
+//
+// A pair alone in its files keeps any order, so it gains nothing.
 func (m *matcher) inOrder(groups [][2][]*one, lists [][]candidate) {
+	const worthOne = 1 << 21 // more than any distance
 	type at struct {
 		step
 		c *candidate

@@ -44,6 +44,11 @@ func scope(n uint32) func(*identity.Observation) {
 	return func(o *identity.Observation) { o.Scope = n }
 }
 
+// threeOf are three codes that stand nowhere else.
+func threeOf(path string, line int, around string) []identity.Observation {
+	return []identity.Observation{ob(path, line, call+" 1", around, "e"+around), ob(path, line+9, call+" 2", around, "e"+around), ob(path, line+18, call+" 3", around, "e"+around)}
+}
+
 func outer(lines string) func(*identity.Observation) {
 	return func(o *identity.Observation) {
 		for _, c := range lines {
@@ -114,10 +119,20 @@ func TestMatch(t *testing.T) {
 		{"as many look-alikes as before", []identity.Observation{ob("a", 10, "k : v / w", "abcd", "efgh"), ob("a", 20, "k : v / w", "abcd", "efgh", scope(3))},
 			[]identity.Observation{ob("a", 12, "k : v / w", "ijkl", "mnop", scope(4)), ob("a", 22, "k : v / w", "ijkl", "mnop", scope(5))}, identity.Options{}, "0=0 place 1=1 place"},
 		{"fewer look-alikes than before", []identity.Observation{ob("a", 10, "k : v / w", "abcd", "efgh"), ob("a", 20, "k : v / w", "abcd", "efgh", scope(3))},
-			[]identity.Observation{ob("a", 12, "k : v / w", "ijkl", "mnop", scope(4))}, identity.Options{}, "-0 -1 +0"},
+			[]identity.Observation{ob("a", 12, "k : v / w", "ijkl", "mnop", scope(4))}, identity.Options{}, "0=0 place -1"},
+		{"look-alikes far from where they were", []identity.Observation{ob("a", 10, "k : v / w", "abcd", "efgh"), ob("a", 20, "k : v / w", "abcd", "efgh", scope(3))},
+			[]identity.Observation{ob("a", 62, "k : v / w", "ijkl", "mnop", scope(4))}, identity.Options{}, "-0 -1 +0"},
+		// The third has little evidence, but where it must be shows which the others are.
+		{"one of the look-alikes edited around", []identity.Observation{ob("a", 58, call, "abcd", "efgh"), ob("a", 78, call, "abcd", "efgh"), ob("a", 95, call, "abcd", "efgh", scope(3))},
+			[]identity.Observation{ob("a", 40, call, "abxy", "efgh"), ob("a", 60, call, "abxy", "efgh"), ob("a", 80, call, "abxy", "efgh")}, identity.Options{}, "0=0 place exact 1=1 place exact 2=2 place"},
+		// A block went from one file that stays to another. One alone would be chance.
+		{"block moved into a file that was there", append(threeOf("a", 10, "abcd"), ob("a", 90, "x", "", ""), ob("b", 1, "y", "", "")),
+			append(threeOf("b", 40, "abxy"), ob("a", 50, "x", "", ""), ob("b", 1, "y", "", "")), identity.Options{}, "0=0 moved 1=1 moved 2=2 moved 3=3 same exact 4=4 same exact"},
+		{"two codes in a file that was there", append(threeOf("a", 10, "abcd")[:2], ob("a", 90, "x", "", ""), ob("b", 1, "y", "", "")),
+			append(threeOf("b", 40, "abxy")[:2], ob("a", 50, "x", "", ""), ob("b", 1, "y", "", "")), identity.Options{}, "2=2 same exact 3=3 same exact -0 -1 +0 +1"},
 		// Of two copies each goes with its folder, whatever their order.
-		{"copies in two folders, moved", []identity.Observation{ob("t/one/x", 9, call, "abcd", "efgh"), ob("t/two/x", 9, call, "abcd", "efgh")},
-			[]identity.Observation{ob("p/t/two/x", 9, call, "abcd", "efgh"), ob("p/t/one/x", 9, call, "abcd", "efgh")}, identity.Options{}, "1=0 moved exact 0=1 moved exact"},
+		{"copies in two folders, moved", []identity.Observation{ob("m/one/x", 9, call, "abcd", "efgh"), ob("n/two/x", 9, call, "abcd", "efgh")},
+			[]identity.Observation{ob("y/two/x", 9, call, "abcd", "efgh"), ob("z/one/x", 9, call, "abcd", "efgh")}, identity.Options{}, "1=0 moved exact 0=1 moved exact"},
 		// Most of a file's findings went to a file of another name; the one whose
 		// surroundings are new is looked for there.
 		{"file renamed, by what stands in both", []identity.Observation{ob("a.js", 9, "p q r s t u", "abcd", "efgh"), ob("a.js", 30, "o p q r s t", "ijkl", "mnop"), ob("a.js", 60, "k : v", "abcd", "efgh")},

@@ -9,18 +9,17 @@ import (
 
 // The thresholds of successors, tuned as those of the passes.
 const (
-	successorFloor = 0.4 // likeness of two files, of at most 1
+	successorFloor = 0.4 // likeness and nameWeight, of at most 1.25
 	// nameWeight is what a like path adds. It decides between copies of one file.
 	nameWeight = 0.25
-	// filesMost is the largest number of new files that are weighed for code that
-	// stands in many: a line of every file says nothing of any.
-	filesMost = 50
 )
 
 // successors looks for old files that are gone among those that are new, as git
 // does for renames: by what stands in both. Their findings are then looked for
 // there first. The likeness of two files is the share of findings with equal code
-// in like surroundings; each file is used once, the most alike first.
+// in like surroundings; each file is used once, the most alike first. A way found
+// here is an expectation: the passes still ask for evidence of each pair, and an
+// exception follows under the same rule as into any other file.
 func (m *matcher) successors() {
 	gone, came := make(map[string]int), make(map[string]int) // findings of each
 	for _, o := range m.old {

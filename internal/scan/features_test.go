@@ -159,6 +159,11 @@ describe("orders", () => {
 			t.Errorf("%s: another one does not show", name)
 		}
 	}
+	titled := strings.ReplaceAll(text, "orders", "orders of a day")
+	rewritten := strings.ReplaceAll(titled, `describe("orders of a day", () => {`, `only("x")("orders of a day", async () => {`)
+	if d := cmp.Diff(featuresAt(t, titled, "url", false, "s").Outer, featuresAt(t, rewritten, "url", false, "s").Outer); d != "" {
+		t.Errorf("the code around a title (-want +got):\n%s", d)
+	}
 	for name, text := range map[string]string{
 		"beside":   strings.ReplaceAll(text, "first: 1", "zeroth: 0"),
 		"indented": strings.ReplaceAll(text, "\t", "   "),
