@@ -27,7 +27,7 @@ const (
 
 	baselineMost = 64 << 20 // bytes of a file
 	entriesMost  = 500_000
-	lineMost     = 16 << 10 // bytes; 64 tokens and 8 lines take under 1 KB, a path up to 4 KB
+	lineMost     = 16 << 10 // bytes; 64 tokens and 16 lines take under 1 KB, a path up to 4 KB
 	textMost     = 200      // bytes of a rule id, a version, a commit
 )
 

@@ -471,9 +471,11 @@ func (m *matcher) run(p Pass, floor, least float64) {
 	}
 	m.inOrder(groups, lists)
 	for k, g := range groups {
-		strong := slices.DeleteFunc(lists[k], func(c candidate) bool { return c.weak })
-		for _, c := range choose(strong, len(g[0]), len(g[1])) {
-			m.join(g[0][c.old], g[1][c.fresh], p)
+		for _, c := range choose(lists[k], len(g[0]), len(g[1])) {
+			// A weak one that is the best of its two is left to a later run.
+			if !c.weak {
+				m.join(g[0][c.old], g[1][c.fresh], p)
+			}
 		}
 	}
 	m.anchor()
