@@ -180,7 +180,8 @@ func many(r *rand.Rand, n int) (old, fresh []identity.Observation) {
 		ctx := func() string { return string(rune('a'+r.IntN(26))) + string(rune('a'+r.IntN(26))) + "cd" }
 		before, after := ctx(), ctx()
 		path := fmt.Sprintf("f%d", r.IntN(1+n/20))
-		old = append(old, ob(path, i, code, before, after, scope(uint32(r.IntN(3)))))
+		around := outer(string(rune('a' + r.IntN(3))))
+		old = append(old, ob(path, i, code, before, after, scope(uint32(r.IntN(3))), around))
 		switch r.IntN(6) {
 		case 0:
 			path = fmt.Sprintf("f%d", r.IntN(1+n/20))
@@ -191,7 +192,7 @@ func many(r *rand.Rand, n int) (old, fresh []identity.Observation) {
 		case 3:
 			continue
 		}
-		fresh = append(fresh, ob(path, i+r.IntN(4), code, before, after, scope(uint32(r.IntN(3)))))
+		fresh = append(fresh, ob(path, i+r.IntN(4), code, before, after, scope(uint32(r.IntN(3))), around))
 	}
 	return old, fresh
 }
