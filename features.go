@@ -41,6 +41,10 @@ type Features struct {
 	After  []uint32 `json:"after,omitempty"`
 	// Scope is a hash of what encloses the finding, zero for nothing.
 	Scope uint32 `json:"scope,omitempty"`
+	// Outer are the lines that open what encloses the finding, the nearest first,
+	// at most MaxOuter. Where such a line has no word, it is the first one inside.
+	// A test's title and an entry's name stand there, too far for Before.
+	Outer []uint32 `json:"outer,omitempty"`
 	// Flow is a hash of the ends of the trace, zero for no trace.
 	Flow uint32 `json:"flow,omitempty"`
 	// Ordinal counts from 0 the findings of one class and Code in one file.
@@ -54,9 +58,10 @@ const (
 	// eight lines apart well enough (a chance of 0.0002 that any of 4 x 4 differing
 	// lines look equal) and leave a guesser with too many candidates.
 	FeatureBits = 16
-	// MaxTokens and MaxContext bound the lists of Features.
+	// MaxTokens, MaxContext and MaxOuter bound the lists of Features.
 	MaxTokens  = 64
 	MaxContext = 4
+	MaxOuter   = 8
 )
 
 // Hash is a keyed 64-bit hash, written as 16 hexadecimal digits since readers of
@@ -95,7 +100,7 @@ func (f *Features) Valid() bool {
 		return len(list) <= most && !slices.ContainsFunc(list, func(v uint32) bool { return v>>FeatureBits != 0 })
 	}
 	return f != nil && len(f.Path) <= longest && len(f.Class) <= 200 && f.Class != "" && f.Line >= 0 && f.Ordinal >= 0 &&
-		short(f.Tokens, MaxTokens) && slices.IsSorted(f.Tokens) && short(f.Before, MaxContext) && short(f.After, MaxContext)
+		short(f.Tokens, MaxTokens) && slices.IsSorted(f.Tokens) && short(f.Before, MaxContext) && short(f.After, MaxContext) && short(f.Outer, MaxOuter)
 }
 
 // GroupOf makes the Group of a finding that its domain names, from the parts of

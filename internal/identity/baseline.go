@@ -19,14 +19,15 @@ import (
 // finding, in order, so that two branches that change it merge. It holds hashes,
 // paths and rule ids, and no text of any finding.
 const (
-	// BaselineVersion is the version of the file; another one is refused.
-	BaselineVersion = 1
+	// BaselineVersion is the version of the file that is written. Older ones are
+	// read: version 1 lacks Features.Outer. A newer one is refused.
+	BaselineVersion = 2
 	// SaltSize is the length of a salt in bytes.
 	SaltSize = 16
 
 	baselineMost = 64 << 20 // bytes of a file
 	entriesMost  = 500_000
-	lineMost     = 16 << 10 // bytes; 64 tokens and 8 lines take under 1 KB, a path up to 4 KB
+	lineMost     = 16 << 10 // bytes; 64 tokens and 16 lines take under 1 KB, a path up to 4 KB
 	textMost     = 200      // bytes of a rule id, a version, a commit
 )
 
@@ -200,8 +201,8 @@ func ReadBaseline(r io.Reader) (*Baseline, error) {
 			if h.Version == 0 {
 				return nil, fail(errors.New("this is no baseline"))
 			}
-			if h.Version != BaselineVersion {
-				return nil, fail(fmt.Errorf("version %d, this program reads version %d", h.Version, BaselineVersion))
+			if h.Version < 1 || h.Version > BaselineVersion {
+				return nil, fail(fmt.Errorf("version %d, this program reads versions up to %d", h.Version, BaselineVersion))
 			}
 			salt, err := hex.DecodeString(h.Salt)
 			if err != nil || len(salt) != SaltSize {

@@ -55,12 +55,12 @@ func TestBaselineRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"nothing", "", "the file is empty"},
 		{"no header", "{}\n", "line 1: this is no baseline"},
-		{"newer", strings.Replace(good, `"baseline":1`, `"baseline":2,"x":1`, 1), "version 2, this program reads version 1"},
+		{"newer", strings.Replace(good, `"baseline":2`, `"baseline":3,"x":1`, 1), "version 3, this program reads versions up to 2"},
 		{"salt", strings.Replace(good, `"salt":"`, `"salt":"zz`, 1), "the salt is not 16 bytes"},
-		{"unknown field", strings.Replace(good, `"since"`, `"sinse"`, 1), "line 2: it does not read as one of version 1"},
+		{"unknown field", strings.Replace(good, `"since"`, `"sinse"`, 1), "line 2: it does not read as one of version 2"},
 		{"features", strings.Replace(good, `"class":"code/x"`, `"class":""`, 1), "line 2: features out of bounds"},
 		{"rule", strings.Replace(good, `"rule":"code/x"`, `"rule":"x"`, 1), "line 2: no rule id"},
-		{"a secret as a number", strings.Replace(good, `"line":`, `"line":12345678901234567890`, 1), "line 2: it does not read as one of version 1"},
+		{"a secret as a number", strings.Replace(good, `"line":`, `"line":12345678901234567890`, 1), "line 2: it does not read as one of version 2"},
 		{"hash", strings.Replace(good, `"code":"`, `"code":"0`, 1), "line 2"},
 		{"two on a line", strings.Replace(good, "\n{\"rule\"", "\n{}{\"rule\"", 1), "line 2"},
 		{"half a line", good[:len(good)-20], "unexpected EOF"},
@@ -70,6 +70,10 @@ func TestBaselineRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
+	}
+	// Version 1 is that of before Features.Outer, which is optional.
+	if _, err := identity.ReadBaseline(strings.NewReader(strings.Replace(good, `"baseline":2`, `"baseline":1`, 1))); err != nil {
+		t.Errorf("version 1: %v", err)
 	}
 	b := someBaseline()
 	b.Salt = nil

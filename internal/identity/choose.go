@@ -23,6 +23,7 @@ func choose(list []candidate, olds, freshs int) []candidate {
 		}
 	}
 	var tied []candidate
+	var steps []step
 	for start := 0; start < len(list); {
 		end := start
 		tied = tied[:0]
@@ -32,8 +33,13 @@ func choose(list []candidate, olds, freshs int) []candidate {
 			}
 		}
 		start = end
-		for _, c := range inOrder(tied, freshs) {
-			take(c)
+		steps = steps[:0]
+		for _, c := range tied {
+			const link = 1 << 40 // one more link outweighs any distance
+			steps = append(steps, step{c.old, c.fresh, link - int64(c.distance)})
+		}
+		for _, i := range heaviest(steps) {
+			take(tied[i])
 		}
 		slices.SortStableFunc(tied, func(a, b candidate) int {
 			return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.old, b.old), cmp.Compare(a.fresh, b.fresh))
@@ -45,36 +51,52 @@ func choose(list []candidate, olds, freshs int) []candidate {
 	return chosen
 }
 
-// inOrder returns the longest chain of candidates in which old and fresh both
-// rise, of several the one with the least total distance. The candidates come
-// with old rising and, for one old, fresh falling, so that a chain takes at most
-// one of each old.
-func inOrder(tied []candidate, freshs int) []candidate {
-	if len(tied) < 2 {
-		return tied
+// step is a pair that may be a link of a chain, and what it is worth there.
+type step struct {
+	old, fresh int
+	worth      int64
+}
+
+// compare puts steps in the order that heaviest asks for.
+func (s step) compare(t step) int {
+	return cmp.Or(cmp.Compare(s.old, t.old), -cmp.Compare(s.fresh, t.fresh))
+}
+
+// heaviest returns the chain of steps, by index, in which old and fresh both rise
+// and that is worth most. The steps come with old rising and, for one old, fresh
+// falling, so that a chain takes at most one of each old.
+func heaviest(steps []step) []int {
+	if len(steps) < 2 {
+		return make([]int, len(steps))
 	}
-	const link = 1 << 40 // one more link outweighs any distance
+	freshs := make([]int, len(steps))
+	for i, s := range steps {
+		freshs[i] = s.fresh
+	}
+	slices.Sort(freshs)
+	freshs = slices.Compact(freshs)
 	type best struct {
 		worth int64
-		last  int // index in tied, -1 for none
+		last  int // index of a step, -1 for none
 	}
 	// tree is a Fenwick tree of prefix maxima over fresh.
-	tree := make([]best, freshs+1)
+	tree := make([]best, len(freshs)+1)
 	for i := range tree {
 		tree[i].last = -1
 	}
-	before := make([]int, len(tied))
+	before := make([]int, len(steps))
 	top := best{last: -1}
-	for i, c := range tied {
+	for i, s := range steps {
+		at, _ := slices.BinarySearch(freshs, s.fresh)
 		b := best{last: -1}
-		for k := c.fresh; k > 0; k -= k & -k {
+		for k := at; k > 0; k -= k & -k {
 			if tree[k].worth > b.worth {
 				b = tree[k]
 			}
 		}
 		before[i] = b.last
-		b = best{b.worth + link - int64(c.distance), i}
-		for k := c.fresh + 1; k <= freshs; k += k & -k {
+		b = best{b.worth + s.worth, i}
+		for k := at + 1; k < len(tree); k += k & -k {
 			if b.worth > tree[k].worth {
 				tree[k] = b
 			}
@@ -83,9 +105,9 @@ func inOrder(tied []candidate, freshs int) []candidate {
 			top = b
 		}
 	}
-	var chain []candidate
+	var chain []int
 	for i := top.last; i >= 0; i = before[i] {
-		chain = append(chain, tied[i])
+		chain = append(chain, i)
 	}
 	slices.Reverse(chain)
 	return chain

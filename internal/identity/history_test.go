@@ -27,7 +27,8 @@ import (
 // The truth is a line map: "git diff -w -M40%" between the two ends, and "git
 // blame -w -M -C" of the new one. Lines that were edited are outside of it, so
 // joins of findings on such lines count as unknown; PENSTOCK_SAMPLE names a file
-// for them, to be judged by eye.
+// for them, to be judged by eye. "Both" is what either says and the other does not
+// deny, "apart" the same without files that were renamed and have a copy.
 func TestHistories(t *testing.T) {
 	list := os.Getenv("PENSTOCK_HISTORIES")
 	if list == "" {
@@ -50,7 +51,9 @@ func TestHistories(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := loadMeasured(t, os.Getenv("PENSTOCK_SAVE"), name, rest[:k], months)
-		m.report(t, name, months, sample)
+		g := history{t, rest[:k]}
+		fresh := g.git("rev-parse", "HEAD")
+		m.report(t, name, months, g.copies(g.before(fresh, months), fresh), sample)
 	}
 }
 
@@ -114,7 +117,7 @@ func loadMeasured(t *testing.T, saved, name, dir string, months int) *measured {
 	return m
 }
 
-func (m *measured) report(t *testing.T, name string, months int, sample io.Writer) {
+func (m *measured) report(t *testing.T, name string, months int, copied func(old, fresh string) bool, sample io.Writer) {
 	side := func(list []seen) (out []identity.Observation) {
 		for _, s := range list {
 			out = append(out, identity.Observation{Features: s.F, Finding: s.N, Group: s.Group})
@@ -126,7 +129,7 @@ func (m *measured) report(t *testing.T, name string, months int, sample io.Write
 	if d := wrongExact(a, b, r); d != "" {
 		t.Error(d)
 	}
-	for _, by := range []string{"diff", "blame", "both"} {
+	for _, by := range []string{"diff", "blame", "both", "apart"} {
 		tr := newTruth()
 		switch by {
 		case "diff":
@@ -138,6 +141,9 @@ func (m *measured) report(t *testing.T, name string, months int, sample io.Write
 			// move, and diff takes one of two equal lines for the other.
 			diff, blame := asTruth(m.Diff), asTruth(m.Blame)
 			for _, p := range append(slices.Clone(m.Diff), m.Blame...) {
+				if by == "apart" && copied(m.Old[p[0]].F.Path, m.Fresh[p[1]].F.Path) {
+					continue
+				}
 				if diff.allows(p) && blame.allows(p) {
 					tr.to[p[0]], tr.from[p[1]] = p[1], p[0]
 				}
@@ -165,6 +171,14 @@ func (m *measured) report(t *testing.T, name string, months int, sample io.Write
 			o, f := m.Old[p.Old], m.Fresh[p.New]
 			fmt.Fprintf(sample, "%s %s %s %s exact=%v ctx=%.2f sim=%.2f scope=%v %s\n  - %s:%d: %s\n  + %s:%d: %s\n", name, by, kind, p.Pass, p.Exact, p.Context, p.Similar, p.Scope, o.F.Class,
 				o.F.Path, o.F.Line, o.Text, f.F.Path, f.F.Line, f.Text)
+			if known {
+				f := m.Fresh[n]
+				fmt.Fprintf(sample, "  = %s:%d: %s\n", f.F.Path, f.F.Line, f.Text)
+			}
+			if before, ok := tr.from[p.New]; ok {
+				o := m.Old[before]
+				fmt.Fprintf(sample, "  ~ %s:%d: %s\n", o.F.Path, o.F.Line, o.Text)
+			}
 		}
 		for _, o := range slices.Sorted(maps.Keys(tr.to)) {
 			if o, f := m.Old[o], m.Fresh[tr.to[o]]; !got[slices.IndexFunc(m.Old, func(s seen) bool { return s.F == o.F })] {
@@ -281,6 +295,32 @@ func (g history) files(commit string) []file {
 		have = append(have, f)
 	}
 	return have
+}
+
+// copies reports of a file that was renamed whether git chose among copies: one of
+// equal content has gone, or come, as well. Then nobody knows which became which.
+func (g history) copies(old, fresh string) func(old, fresh string) bool {
+	list := func(commit string) map[string]string {
+		blobs := map[string]string{}
+		for _, l := range strings.Split(string(g.raw("ls-tree", "-r", "-z", commit)), "\x00") {
+			if meta, path, ok := strings.Cut(l, "\t"); ok {
+				blobs[path] = strings.Fields(meta)[2]
+			}
+		}
+		return blobs
+	}
+	was, is := list(old), list(fresh)
+	count := func(these, others map[string]string) map[string]int {
+		n := map[string]int{}
+		for path, blob := range these {
+			if _, ok := others[path]; !ok {
+				n[blob]++
+			}
+		}
+		return n
+	}
+	gone, came := count(was, is), count(is, was)
+	return func(o, n string) bool { return o != n && (gone[was[o]] > 1 || came[is[n]] > 1) }
 }
 
 // pair makes a repository of two commits out of two folders, in which git can

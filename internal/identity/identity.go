@@ -65,7 +65,7 @@ type Pass uint8
 
 const (
 	PassUnset  Pass = iota
-	PassSame        // same file, code, scope and surroundings
+	PassSame        // same file, code, scope, surroundings and what encloses it
 	PassPlace       // (a) same file and code
 	PassMoved       // (b) same code in any file
 	PassKey         // the same name or secret value, wherever it stands
@@ -107,8 +107,9 @@ type Result struct {
 	Skipped []Skip
 }
 
-// The thresholds. Tuned on histories of juice-shop, wrongsecrets, NodeGoat and on
-// synthetic refactorings; what other histories give stands in docs/measured.md.
+// The thresholds. Tuned on histories of juice-shop, wrongsecrets, NodeGoat, then
+// feathers, sequelize, typeorm, dependency-track, traefik, and on synthetic
+// refactorings; what other histories give stands in docs/measured.md.
 const (
 	placeFloor  = 0.20 // (a): context + scopePlace for equal scope
 	scopePlace  = 0.5
@@ -119,7 +120,12 @@ const (
 	nearPlace = 20
 	// nearWeight prefers, of pairs with enough evidence, the one that lies near to
 	// where it is expected: it decides among look-alikes and admits nobody.
-	nearWeight  = 0.25
+	nearWeight = 0.25
+	// orderWeight prefers, likewise, those that keep the order of the file, the more
+	// of them there are; outerWeight those that are enclosed by the same lines.
+	orderWeight = 0.5
+	outerWeight = 1.0
+	worthJoined = 1000 // what a pair counts in the order, in thousandths as a score
 	movedFloor  = 0.45 // (b): context + scopeMoved + baseMoved for equal file name
 	scopeMoved  = 0.3
 	baseMoved   = 0.2
@@ -129,6 +135,12 @@ const (
 	// Code of fewer tokens tells little: "@GetMapping(" stands everywhere.
 	poorTokens = 6
 	poorMoved  = 0.25
+	// What is left at the end within nearPlace needs no more evidence either, if it
+	// says as much as "key: value".
+	scantTokens = 3
+	// So many codes that stand once in the tree and went to one file in their order
+	// are a block that was moved.
+	togetherLeast = 3
 	// (c): each alone, and similarity + context + scopeEdited
 	editedSimilar = 0.6
 	editedContext = 0.4
@@ -142,23 +154,25 @@ const (
 
 // Match joins the observations of two versions. Each is used once. The cost is
 // near-linear: only look-alikes in one file, or with the same code, are compared
-// pair by pair, at most bucketMost x bucketMost at a time.
+// pair by pair, at most bucketMost x bucketMost at a time, and the order within a
+// pair of files costs O(k log k) for k such comparisons.
 func Match(old, fresh []Observation, opts Options) Result {
 	m := &matcher{opts: opts, old: side(old), fresh: side(fresh), shifts: make(map[[2]string][]shift)}
 	m.keys()
+	m.successors()
 	m.same()
 	// Strong evidence first, so that a weak look-alike in the same file does not
 	// take what has moved to another.
-	m.run(PassPlace, placeSure)
-	m.run(PassPlace, placeStrong)
-	m.run(PassMoved, movedStrong)
+	m.run(PassPlace, placeSure, placeFloor)
+	m.run(PassPlace, placeStrong, placeFloor)
+	m.run(PassMoved, movedStrong, movedFloor)
 	m.follow()
-	m.run(PassPlace, placeFloor)
-	m.run(PassMoved, movedFloor)
+	m.run(PassPlace, placeFloor, placeFloor)
+	m.run(PassMoved, movedFloor, movedFloor)
 	m.follow()
-	m.run(PassPlace, placeFloor)
-	m.run(PassKey, 0)
-	m.run(PassEdited, editedFloor)
+	m.run(PassPlace, placeFloor, placeFloor)
+	m.run(PassKey, 0, 0)
+	m.run(PassEdited, editedFloor, editedFloor)
 	return m.result()
 }
 
@@ -166,6 +180,7 @@ func Match(old, fresh []Observation, opts Options) Result {
 type one struct {
 	*Observation
 	index int    // in the caller's list
+	rank  int    // in the matcher's list: rises with path and line
 	home  string // its path in the new version, as far as the caller knows
 	path  string // where it is looked for: home, or where its neighbours went
 	class string
@@ -184,12 +199,19 @@ type matcher struct {
 	joined     [][2]*one // pairs that anchor has not seen
 	skipped    []Skip
 	shifts     map[[2]string][]shift
+	// lines counts the findings that a line encloses, of both sides.
+	lines map[uint32]int
+	// enclosed is true if the old side knows Features.Outer at all.
+	enclosed bool
 	// has are the paths that have observations, of both sides.
 	oldHas, freshHas map[string]bool
 }
 
-// shift is how far a finding known for certain moved within its file.
-type shift struct{ line, by int }
+// shift is how far a finding that was joined moved within its file.
+type shift struct {
+	line, by   int
+	old, fresh int // ranks
+}
 
 func side(list []Observation) []*one {
 	out := make([]*one, 0, len(list))
@@ -201,6 +223,9 @@ func side(list []Observation) []*one {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Class, b.Class),
 			cmp.Compare(a.Code, b.Code), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Key, b.Key), cmp.Compare(a.index, b.index))
 	})
+	for i, o := range out {
+		o.rank = i
+	}
 	return out
 }
 
@@ -217,6 +242,15 @@ func (m *matcher) keys() {
 	}
 	for _, o := range m.fresh {
 		m.freshHas[o.Path] = true
+	}
+	m.enclosed = slices.ContainsFunc(m.old, func(o *one) bool { return len(o.Outer) > 0 })
+	m.lines = make(map[uint32]int)
+	for _, list := range [][]*one{m.old, m.fresh} {
+		for _, o := range list {
+			for _, l := range o.Outer {
+				m.lines[l]++
+			}
+		}
 	}
 	// A baseline knows the short hash of a value only; then that must do for both.
 	full := true
@@ -304,11 +338,15 @@ func (m *matcher) group(p Pass) [][2][]*one {
 func (m *matcher) same() {
 	type twin struct {
 		before, after [penstock.MaxContext]uint32
+		outer         [penstock.MaxOuter]uint32
 		scope         uint32
 	}
 	twinOf := func(o *one) (t twin) {
 		copy(t.before[:], o.Before)
 		copy(t.after[:], o.After)
+		if m.enclosed {
+			copy(t.outer[:], o.Outer)
+		}
 		t.scope = o.Scope
 		return t
 	}
@@ -340,12 +378,14 @@ func (m *matcher) anchor() {
 	touched := make(map[[2]string]bool)
 	for _, j := range m.joined {
 		k := [2]string{j[0].Path, j[1].Path}
-		m.shifts[k] = append(m.shifts[k], shift{j[0].Line, j[1].Line - j[0].Line})
+		m.shifts[k] = append(m.shifts[k], shift{j[0].Line, j[1].Line - j[0].Line, j[0].rank, j[1].rank})
 		touched[k] = true
 	}
 	m.joined = m.joined[:0]
 	for k := range touched {
-		slices.SortFunc(m.shifts[k], func(a, b shift) int { return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.by, b.by)) })
+		slices.SortFunc(m.shifts[k], func(a, b shift) int {
+			return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.by, b.by), cmp.Compare(a.old, b.old))
+		})
 	}
 }
 
@@ -399,32 +439,94 @@ type candidate struct {
 	old, fresh int // in the group
 	score      int // thousandths
 	distance   int
+	// weak is one that a later pass may make: it counts in the order of the file.
+	weak bool
+	// only is true where no other observation has this code.
+	only bool
 }
 
-// run makes the pairs of one pass.
-func (m *matcher) run(p Pass, floor float64) {
-	for _, g := range m.group(p) {
+// run makes the pairs of one pass. Least is the floor of the last run of this pass.
+func (m *matcher) run(p Pass, floor, least float64) {
+	groups := m.group(p)
+	lists := make([][]candidate, len(groups))
+	for k, g := range groups {
 		if len(g[0]) > bucketMost || len(g[1]) > bucketMost {
 			b, _ := g[0][0].bucket(p)
 			m.skipped = append(m.skipped, Skip{Pass: p, Class: b.class, Path: b.path, Old: len(g[0]), Fresh: len(g[1])})
 			continue
 		}
-		var list []candidate
 		for i, o := range g[0] {
 			for j, n := range g[1] {
 				d := m.distance(o, n)
 				s := score(p, o, n, d)
-				if s >= m.floor(p, floor, o, n, d, len(g[0]) == 1 && len(g[1]) == 1) {
-					s += nearWeight / (1 + float64(d)/nearPlace)
-					list = append(list, candidate{i, j, int(s*1000 + 0.5), d})
+				only := len(g[0]) == 1 && len(g[1]) == 1
+				weak := s < m.floor(p, floor, o, n, d, only)
+				if weak && s < m.floor(p, least, o, n, d, only) && !(p == PassMoved && only && len(o.Tokens) >= poorTokens) {
+					continue
 				}
+				s += nearWeight/(1+float64(d)/nearPlace) + outerWeight*m.outer(o.Outer, n.Outer)
+				lists[k] = append(lists[k], candidate{i, j, int(s*1000 + 0.5), d, weak, only})
 			}
 		}
-		for _, c := range choose(list, len(g[0]), len(g[1])) {
-			m.join(g[0][c.old], g[1][c.fresh], p)
+	}
+	m.inOrder(groups, lists)
+	for k, g := range groups {
+		for _, c := range choose(lists[k], len(g[0]), len(g[1])) {
+			// A weak one that is the best of its two is left to a later run.
+			if !c.weak {
+				m.join(g[0][c.old], g[1][c.fresh], p)
+			}
 		}
 	}
 	m.anchor()
+}
+
+// inOrder raises the candidates that keep the order of a file: of each pair of
+// files the chain with the most evidence, together with the pairs made before.
+//
+// A pair alone in its files keeps any order, so it gains nothing.
+func (m *matcher) inOrder(groups [][2][]*one, lists [][]candidate) {
+	const worthOne = 1 << 21 // more than any distance
+	type at struct {
+		step
+		c *candidate
+	}
+	files := make(map[[2]string][]at)
+	for k, g := range groups {
+		for i := range lists[k] {
+			c := &lists[k][i]
+			o, n := g[0][c.old], g[1][c.fresh]
+			key := [2]string{o.Path, n.Path}
+			files[key] = append(files[key], at{step{o.rank, n.rank, int64(c.score)*worthOne - int64(c.distance)}, c})
+		}
+	}
+	var steps []step
+	for key, list := range files {
+		for _, s := range m.shifts[key] {
+			list = append(list, at{step: step{s.old, s.fresh, worthJoined * worthOne}})
+		}
+		slices.SortFunc(list, func(a, b at) int { return a.step.compare(b.step) })
+		steps = steps[:0]
+		for _, a := range list {
+			steps = append(steps, a.step)
+		}
+		chain := heaviest(steps)
+		together := 0
+		for _, i := range chain {
+			if list[i].c != nil && list[i].c.only {
+				together++
+			}
+		}
+		bonus := int(1000 * orderWeight * (1 - 1/float64(len(chain))))
+		for _, i := range chain {
+			if list[i].c != nil {
+				list[i].c.score += bonus
+				if list[i].c.only && together >= togetherLeast {
+					list[i].c.weak = false
+				}
+			}
+		}
+	}
 }
 
 // floor is the evidence that a pass asks of a pair.
@@ -433,6 +535,9 @@ func (m *matcher) floor(p Pass, floor float64, o, n *one, distance int, only boo
 	case PassPlace:
 		if only && distance <= nearPlace && len(o.Tokens) >= poorTokens {
 			return 0 // all around it was rewritten
+		}
+		if floor == placeFloor && distance <= nearPlace && len(o.Tokens) >= scantTokens {
+			return 0 // likewise, and what else could be it has been joined by now
 		}
 	case PassMoved:
 		if m.freshHas[o.path] && m.oldHas[n.path] {
@@ -481,6 +586,9 @@ func b2f(b bool) float64 {
 // join makes a pair.
 func (m *matcher) join(o, n *one, p Pass) {
 	o.taken, n.taken = true, true
+	if p <= PassPlace && o.home != n.path {
+		p = PassMoved // the file is another, though it was expected there
+	}
 	pair := Pair{Old: o.index, New: n.index, Pass: p, Context: context(o.Features, n.Features), Similar: jaccard(o.Tokens, n.Tokens), Scope: o.Scope == n.Scope}
 	// An exception leaves its file only together with the lines around it: a line
 	// that stands in many files must not take it from one to another.
@@ -522,6 +630,34 @@ func likeness(a, b []uint32) float64 {
 	}
 	return float64(both) / float64(len(a)+len(b)-both)
 }
+
+// outer is the likeness of what encloses two findings. A line that encloses few
+// tells more than one that stands everywhere.
+func (m *matcher) outer(a, b []uint32) float64 {
+	both, all := 0.0, 0.0
+	var used [penstock.MaxOuter]bool
+	for _, x := range a {
+		w := m.weight(x)
+		all += w
+		for j, y := range b {
+			if j < len(used) && !used[j] && x == y {
+				used[j] = true
+				both += w
+				all -= w // counted again below
+				break
+			}
+		}
+	}
+	for _, y := range b {
+		all += m.weight(y)
+	}
+	if all == 0 {
+		return 0
+	}
+	return both / all
+}
+
+func (m *matcher) weight(l uint32) float64 { return 1 / float64(m.lines[l]) }
 
 // jaccard is the multiset Jaccard of two sorted lists.
 func jaccard(a, b []uint32) float64 {

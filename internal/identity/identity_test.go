@@ -44,6 +44,19 @@ func scope(n uint32) func(*identity.Observation) {
 	return func(o *identity.Observation) { o.Scope = n }
 }
 
+// threeOf are three codes that stand nowhere else.
+func threeOf(path string, line int, around string) []identity.Observation {
+	return []identity.Observation{ob(path, line, call+" 1", around, "e"+around), ob(path, line+9, call+" 2", around, "e"+around), ob(path, line+18, call+" 3", around, "e"+around)}
+}
+
+func outer(lines string) func(*identity.Observation) {
+	return func(o *identity.Observation) {
+		for _, c := range lines {
+			o.Outer = append(o.Outer, uint32(c))
+		}
+	}
+}
+
 func secret(group string, value penstock.Hash) func(*identity.Observation) {
 	return func(o *identity.Observation) { o.Class, o.Group, o.Value = "secrets", group, value }
 }
@@ -88,6 +101,45 @@ func TestMatch(t *testing.T) {
 		{"one of three twins gone, anchored", []identity.Observation{ob("a", 5, "x y z", "q", "r"), ob("a", 10, call, "abcd", "efgh"), ob("a", 20, call, "abcd", "efgh"), ob("a", 30, call, "abcd", "efgh"), ob("a", 40, "p q r", "s", "t")},
 			[]identity.Observation{ob("a", 5, "x y z", "q", "r"), ob("a", 10, call, "abcd", "efgh"), ob("a", 25, call, "abcd", "efgh"), ob("a", 35, "p q r", "s", "t")}, identity.Options{},
 			"0=0 same exact 1=1 place exact 3=2 place exact 4=3 same exact -2"},
+		// By nearness alone the second would be taken for the first, and the first
+		// for what is left.
+		{"look-alikes pushed down, in a file that has moved", []identity.Observation{ob("a", 10, call, "abcd", "efgh"), ob("a", 40, call, "abcd", "efgh")},
+			[]identity.Observation{ob("b/a", 40, call, "abcx", "efgx"), ob("b/a", 70, call, "abcx", "efgx")}, identity.Options{}, "0=0 moved exact 1=1 moved exact"},
+		// The neighbours show the order though the look-alikes are fewer than before.
+		{"look-alikes between neighbours", []identity.Observation{ob("a", 10, call, "abcd", "efgh"), ob("a", 20, "x y z", "q", "r"), ob("a", 30, call, "abcd", "efgh")},
+			[]identity.Observation{ob("a", 29, "x y z", "q", "s"), ob("a", 33, call, "abcd", "efgx")}, identity.Options{}, "1=0 place exact 2=1 place exact -0"},
+		// What encloses them tells twins apart, against order and nearness.
+		{"twins in blocks that changed places", []identity.Observation{ob("a", 10, call, "abcd", "efgh", outer("st")), ob("a", 20, call, "abcd", "efgh", outer("ut"))},
+			[]identity.Observation{ob("a", 10, call, "abcd", "efgh", outer("ut")), ob("a", 20, call, "abcd", "efgh", outer("st"))}, identity.Options{}, "1=0 same exact 0=1 same exact"},
+		{"twins, one gone, by what encloses them", []identity.Observation{ob("a", 10, call, "abcd", "efgh", outer("st")), ob("a", 20, call, "abcd", "efgh", outer("ut"))},
+			[]identity.Observation{ob("a", 11, call, "abcd", "efgx", outer("ut"))}, identity.Options{}, "1=0 place exact -0"},
+		{"a baseline that does not know what encloses", []identity.Observation{ob("a", 10, call, "abcd", "efgh"), ob("a", 20, call, "abcd", "efgh")},
+			[]identity.Observation{ob("a", 10, call, "abcd", "efgh", outer("st")), ob("a", 20, call, "abcd", "efgh", outer("ut"))}, identity.Options{}, "0=0 same exact 1=1 same exact"},
+		// As many as before, all around them rewritten.
+		{"as many look-alikes as before", []identity.Observation{ob("a", 10, "k : v / w", "abcd", "efgh"), ob("a", 20, "k : v / w", "abcd", "efgh", scope(3))},
+			[]identity.Observation{ob("a", 12, "k : v / w", "ijkl", "mnop", scope(4)), ob("a", 22, "k : v / w", "ijkl", "mnop", scope(5))}, identity.Options{}, "0=0 place 1=1 place"},
+		{"fewer look-alikes than before", []identity.Observation{ob("a", 10, "k : v / w", "abcd", "efgh"), ob("a", 20, "k : v / w", "abcd", "efgh", scope(3))},
+			[]identity.Observation{ob("a", 12, "k : v / w", "ijkl", "mnop", scope(4))}, identity.Options{}, "0=0 place -1"},
+		{"look-alikes far from where they were", []identity.Observation{ob("a", 10, "k : v / w", "abcd", "efgh"), ob("a", 20, "k : v / w", "abcd", "efgh", scope(3))},
+			[]identity.Observation{ob("a", 62, "k : v / w", "ijkl", "mnop", scope(4))}, identity.Options{}, "-0 -1 +0"},
+		// The third has little evidence, but where it must be shows which the others are.
+		{"one of the look-alikes edited around", []identity.Observation{ob("a", 58, call, "abcd", "efgh"), ob("a", 78, call, "abcd", "efgh"), ob("a", 95, call, "abcd", "efgh", scope(3))},
+			[]identity.Observation{ob("a", 40, call, "abxy", "efgh"), ob("a", 60, call, "abxy", "efgh"), ob("a", 80, call, "abxy", "efgh")}, identity.Options{}, "0=0 place exact 1=1 place exact 2=2 place"},
+		// A block went from one file that stays to another. One alone would be chance.
+		{"block moved into a file that was there", append(threeOf("a", 10, "abcd"), ob("a", 90, "x", "", ""), ob("b", 1, "y", "", "")),
+			append(threeOf("b", 40, "abxy"), ob("a", 50, "x", "", ""), ob("b", 1, "y", "", "")), identity.Options{}, "0=0 moved 1=1 moved 2=2 moved 3=3 same exact 4=4 same exact"},
+		{"two codes in a file that was there", append(threeOf("a", 10, "abcd")[:2], ob("a", 90, "x", "", ""), ob("b", 1, "y", "", "")),
+			append(threeOf("b", 40, "abxy")[:2], ob("a", 50, "x", "", ""), ob("b", 1, "y", "", "")), identity.Options{}, "2=2 same exact 3=3 same exact -0 -1 +0 +1"},
+		// Of two copies each goes with its folder, whatever their order.
+		{"copies in two folders, moved", []identity.Observation{ob("m/one/x", 9, call, "abcd", "efgh"), ob("n/two/x", 9, call, "abcd", "efgh")},
+			[]identity.Observation{ob("y/two/x", 9, call, "abcd", "efgh"), ob("z/one/x", 9, call, "abcd", "efgh")}, identity.Options{}, "1=0 moved exact 0=1 moved exact"},
+		// Most of a file's findings went to a file of another name; the one whose
+		// surroundings are new is looked for there.
+		{"file renamed, by what stands in both", []identity.Observation{ob("a.js", 9, "p q r s t u", "abcd", "efgh"), ob("a.js", 30, "o p q r s t", "ijkl", "mnop"), ob("a.js", 60, "k : v", "abcd", "efgh")},
+			[]identity.Observation{ob("z/b.ts", 9, "p q r s t u", "abcd", "efgh"), ob("z/b.ts", 30, "o p q r s t", "ijkl", "mnop"), ob("z/b.ts", 60, "k : v", "qrst", "uvwx")}, identity.Options{},
+			"0=0 moved exact 1=1 moved exact 2=2 moved"},
+		{"two files, one of another content", []identity.Observation{ob("a.js", 9, "p q r s t u", "abcd", "efgh"), ob("a.js", 60, "k : v", "abcd", "efgh")},
+			[]identity.Observation{ob("z/b.ts", 60, "k : v", "qrst", "uvwx", scope(9)), ob("z/b.ts", 70, "m n", "qrst", "uvwx")}, identity.Options{}, "-0 -1 +0 +1"},
 		// The best context wins, not the first or the nearest.
 		{"copy above", []identity.Observation{ob("a", 10, call, "abcd", "efgh")}, []identity.Observation{ob("a", 10, call, "abxx", "efxx"), ob("a", 60, call, "abcd", "efgx")}, identity.Options{}, "0=1 place exact +0"},
 	} {
@@ -128,7 +180,8 @@ func many(r *rand.Rand, n int) (old, fresh []identity.Observation) {
 		ctx := func() string { return string(rune('a'+r.IntN(26))) + string(rune('a'+r.IntN(26))) + "cd" }
 		before, after := ctx(), ctx()
 		path := fmt.Sprintf("f%d", r.IntN(1+n/20))
-		old = append(old, ob(path, i, code, before, after, scope(uint32(r.IntN(3)))))
+		around := outer(string(rune('a' + r.IntN(3))))
+		old = append(old, ob(path, i, code, before, after, scope(uint32(r.IntN(3))), around))
 		switch r.IntN(6) {
 		case 0:
 			path = fmt.Sprintf("f%d", r.IntN(1+n/20))
@@ -139,7 +192,7 @@ func many(r *rand.Rand, n int) (old, fresh []identity.Observation) {
 		case 3:
 			continue
 		}
-		fresh = append(fresh, ob(path, i+r.IntN(4), code, before, after, scope(uint32(r.IntN(3)))))
+		fresh = append(fresh, ob(path, i+r.IntN(4), code, before, after, scope(uint32(r.IntN(3))), around))
 	}
 	return old, fresh
 }

@@ -108,6 +108,7 @@ func (x *features) of(f *penstock.Finding) *penstock.Features {
 	}
 	slices.Sort(out.Tokens)
 	out.Scope = x.scope(first, f.Evidence.Scope)
+	out.Outer = x.outer(first)
 	out.Flow = x.flow(f.Trace)
 	return out
 }
@@ -362,6 +363,60 @@ func (x *features) scope(first int, own string) uint32 {
 		return 0
 	}
 	return uint32(x.hashString('s', names)) | 1
+}
+
+// outer hashes the lines that open what encloses the line at first: each is less
+// indented than all below it. It looks as far as scope does.
+func (x *features) outer(first int) (list []uint32) {
+	text := x.p.text
+	low := max(0, first-scopeReach)
+	at, indent := first, x.indent(first)
+	inside := [2]int{first, first} // the line below at that is no blank one
+	for n := 0; n < scopeLines && at > low && indent > 0 && len(list) < penstock.MaxOuter; n++ {
+		start := low + bytes.LastIndexByte(text[low:at-1], '\n') + 1
+		if start == low && low > 0 || at-start > longLine {
+			break
+		}
+		end := at - 1
+		at = start
+		depth := x.indent(start)
+		if depth < 0 {
+			continue
+		}
+		below := inside
+		inside = [2]int{start, end}
+		if depth >= indent {
+			continue
+		}
+		c := text[start+leading(text[start:])]
+		if c == '}' || c == ')' || c == ']' || c == '#' || c == '*' || bytes.HasPrefix(text[start+leading(text[start:]):], []byte("//")) {
+			continue
+		}
+		indent = depth
+		if h, ok := x.opener(start, end); ok {
+			list = append(list, h)
+		} else if below[0] != first {
+			if h, ok := x.opener(below[0], below[1]); ok {
+				list = append(list, h)
+			}
+		}
+	}
+	return list
+}
+
+// opener hashes a line that opens something: by the title that people gave it, if
+// it has one, since the code around a title changes more often. A title is the
+// last string of several words.
+func (x *features) opener(start, end int) (h uint32, ok bool) {
+	h, ok = x.line(start, end)
+	for _, t := range slices.Backward(x.toks) {
+		if t.kind == 's' && bytes.IndexByte(x.text[t.start:t.end], ' ') >= 0 {
+			x.begin('u')
+			x.buf = t.append(x.buf, x.text)
+			return short(x.hash()), true
+		}
+	}
+	return h, ok
 }
 
 // leading is the number of blanks that a text begins with.

@@ -126,6 +126,66 @@ func TestFeaturesOfLayout(t *testing.T) {
 	}
 }
 
+// TestFeaturesOuter: the title of a test and the first entry of a block count as
+// what encloses, what stands beside it does not.
+func TestFeaturesOuter(t *testing.T) {
+	const text = `
+describe("orders", () => {
+	const cases = [
+		{
+			title: "one",
+			body: {
+				first: 1,
+				second: 2,
+
+				third: 3,
+				fourth: 4,
+				fifth: 5,
+				url: "here",
+			},
+		},
+	]
+})
+`
+	base := featuresAt(t, text, "url", false, "s")
+	if len(base.Outer) != 4 {
+		t.Errorf("%d lines enclose, want those of body, title, cases and describe", len(base.Outer))
+	}
+	for name, text := range map[string]string{
+		"title":    strings.ReplaceAll(text, `"one"`, `"two"`),
+		"describe": strings.ReplaceAll(text, "orders", "users"),
+	} {
+		if got := featuresAt(t, text, "url", false, "s"); cmp.Equal(base.Outer, got.Outer) || got.Scope == 0 {
+			t.Errorf("%s: another one does not show", name)
+		}
+	}
+	titled := strings.ReplaceAll(text, "orders", "orders of a day")
+	rewritten := strings.ReplaceAll(titled, `describe("orders of a day", () => {`, `only("x")("orders of a day", async () => {`)
+	if d := cmp.Diff(featuresAt(t, titled, "url", false, "s").Outer, featuresAt(t, rewritten, "url", false, "s").Outer); d != "" {
+		t.Errorf("the code around a title (-want +got):\n%s", d)
+	}
+	for name, text := range map[string]string{
+		"beside":   strings.ReplaceAll(text, "first: 1", "zeroth: 0"),
+		"indented": strings.ReplaceAll(text, "\t", "   "),
+		"CRLF":     strings.ReplaceAll(text, "\n", "\r\n"),
+		"above":    "x = [\n\ty,\n]\n" + text,
+	} {
+		if d := cmp.Diff(base.Outer, featuresAt(t, text, "url", false, "s").Outer); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+	if top := featuresAt(t, text, "describe", false, "s"); len(top.Outer) != 0 {
+		t.Errorf("something encloses the outermost: %v", top.Outer)
+	}
+	var deep strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&deep, "%sb%d {\n", strings.Repeat(" ", i), i)
+	}
+	if f := featuresAt(t, deep.String()+strings.Repeat(" ", 30)+"url", "url", false, "s"); len(f.Outer) != penstock.MaxOuter {
+		t.Errorf("%d lines enclose, want %d at most", len(f.Outer), penstock.MaxOuter)
+	}
+}
+
 func TestFeaturesNeedTheSalt(t *testing.T) {
 	a, b := featuresAt(t, sampleCode, "dial", false, "one"), featuresAt(t, sampleCode, "dial", false, "two")
 	if a.Code == b.Code || a.Scope == b.Scope || cmp.Equal(a.Before, b.Before) || cmp.Equal(a.Tokens, b.Tokens) {
@@ -192,7 +252,7 @@ func TestWireRefusesBadFeatures(t *testing.T) {
 	if back, err := decodeRecords(b); err != nil || len(back[0].(*penstock.Finding).Features) != 1 {
 		t.Fatalf("decode: %v", err)
 	}
-	for _, bad := range []*penstock.Features{nil, {}, {Class: "c", Tokens: []uint32{2, 1}}, {Class: "c", Tokens: make([]uint32, penstock.MaxTokens+1)}, {Class: "c", Before: make([]uint32, 5)}, {Class: "c", After: []uint32{1 << 16}}, {Class: "c", Line: -1}} {
+	for _, bad := range []*penstock.Features{nil, {}, {Class: "c", Tokens: []uint32{2, 1}}, {Class: "c", Tokens: make([]uint32, penstock.MaxTokens+1)}, {Class: "c", Before: make([]uint32, 5)}, {Class: "c", Outer: make([]uint32, 9)}, {Class: "c", After: []uint32{1 << 16}}, {Class: "c", Line: -1}} {
 		good.Features[0] = bad
 		b, err := encodeRecords([]penstock.Record{good})
 		if err != nil {
