@@ -20,9 +20,11 @@ const (
 	// maxDepth is how deep collections may be nested; what lies deeper is left out.
 	// GitHub allows 50 levels.
 	maxDepth = 200
-	// maxShared is how many nodes aliases may add to a text. It bounds what a walk
-	// over a tree costs, whatever anchors it is made of.
-	maxShared = 100_000
+	// maxShared is how many nodes aliases may add to a text, a long scalar counted as
+	// one per textPerNode bytes. It bounds what a walk over a tree costs, whatever
+	// anchors it is made of.
+	maxShared   = 100_000
+	textPerNode = 64
 	// maxCuts is how often a text that cannot be parsed is tried again without its
 	// end.
 	maxCuts = 4
@@ -106,7 +108,7 @@ type Node struct {
 	Entries []Entry
 	Items   []*Node
 
-	size int // nodes below, and itself, aliases resolved
+	size int // nodes below, and itself, aliases resolved, in units of maxShared
 }
 
 // Entry is one key of a mapping with its value.
@@ -416,6 +418,7 @@ func (r *yamlReader) alias(n *yaml.Node, at int) *Node {
 
 func (r *yamlReader) scalar(n *yaml.Node, out *Node, at, parent int) {
 	out.Kind, out.Value = Scalar, n.Value
+	out.size += len(n.Value) / textPerNode
 	if n.Value == "" && n.Style&^yaml.TaggedStyle == 0 {
 		out.Span = penstock.Span{Start: int64(at), End: int64(at)}
 		return // nothing is written
