@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -195,11 +196,15 @@ func ReadYAML(b []byte) *YAML {
 	return y
 }
 
-// CommentAfter returns the comment on the same line as off, at it or behind it;
-// nil for none.
+// CommentAfter returns the comment behind off on the same line, with nothing but
+// blanks, commas and closing brackets between; nil for none.
 func (y *YAML) CommentAfter(off int64) *Comment {
-	i := sort.Search(len(y.Comments), func(i int) bool { return y.Comments[i].Start >= off })
-	if i == len(y.Comments) || int64(lineEnd(y.b[:y.Comments[i].Start], int(max(0, off)))) < y.Comments[i].Start {
+	at := max(0, off)
+	for at < int64(len(y.b)) && strings.IndexByte(" \t,]}", y.b[at]) >= 0 {
+		at++
+	}
+	i, found := slices.BinarySearchFunc(y.Comments, at, func(c Comment, at int64) int { return cmp.Compare(c.Start, at) })
+	if !found {
 		return nil
 	}
 	return &y.Comments[i]

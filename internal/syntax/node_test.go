@@ -117,7 +117,7 @@ func TestReadYAMLComments(t *testing.T) {
 		}
 		return ""
 	}
-	if after("a") != "one" || after("c") != "two" || after("f") != "" {
+	if after("a") != "one" || after("c") != "two" || after("e") != "" || after("f") != "" {
 		t.Errorf("comments after values: %q, %q, %q", after("a"), after("c"), after("f"))
 	}
 }

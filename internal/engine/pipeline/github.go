@@ -108,8 +108,10 @@ func (g github) workflow(n *syntax.Node) {
 		case "cache-mode":
 			return g.text(&p.CacheMode, e)
 		case "jobs":
+			p.Jobs = make([]Job, 0, len(e.Value.Entries))
 			return g.each(e, func(id Text, e syntax.Entry) {
-				p.Jobs = append(p.Jobs, g.job(id, e))
+				p.Jobs = append(p.Jobs, Job{ID: id, Span: whole(e)})
+				g.job(&p.Jobs[len(p.Jobs)-1], e)
 			})
 		}
 		return false
@@ -312,8 +314,7 @@ func (g github) concurrency(to *Concurrency, e syntax.Entry) bool {
 	return true
 }
 
-func (g github) job(id Text, e syntax.Entry) Job {
-	j := Job{ID: id, Span: whole(e)}
+func (g github) job(j *Job, e syntax.Entry) {
 	g.fields(e.Value, &j.Extra, func(key string, e syntax.Entry) bool {
 		switch key {
 		case "name":
@@ -370,7 +371,6 @@ func (g github) job(id Text, e syntax.Entry) Job {
 		}
 		return false
 	})
-	return j
 }
 
 // condition takes the value of an "if", which is an expression without ${{ }} if
@@ -456,11 +456,14 @@ func (g github) container(to *Container, e syntax.Entry) bool {
 }
 
 func (g github) steps(to *[]Step, e syntax.Entry) bool {
-	return g.list(e, func(n *syntax.Node) { *to = append(*to, g.step(n)) })
+	*to = make([]Step, 0, len(e.Value.Items))
+	return g.list(e, func(n *syntax.Node) {
+		*to = append(*to, Step{Span: placeOf(n)})
+		g.step(&(*to)[len(*to)-1], n)
+	})
 }
 
-func (g github) step(n *syntax.Node) Step {
-	s := Step{Span: placeOf(n)}
+func (g github) step(s *Step, n *syntax.Node) {
 	g.fields(n, &s.Extra, func(key string, e syntax.Entry) bool {
 		switch key {
 		case "id":
@@ -498,7 +501,6 @@ func (g github) step(n *syntax.Node) Step {
 		}
 		return false
 	})
-	return s
 }
 
 func (g github) uses(to *Use, e syntax.Entry) bool {

@@ -71,8 +71,8 @@ func whole(e syntax.Entry) penstock.Span {
 }
 
 // entries are those of a mapping, with its merge keys followed. Duplicate keys are
-// noted.
-func (r *reader) entries(n *syntax.Node) (all []syntax.Entry, overridden []bool) {
+// noted: overridden are the indexes of all but the last of each.
+func (r *reader) entries(n *syntax.Node) (all []syntax.Entry, overridden map[int]bool) {
 	all = n.Entries
 	for _, e := range n.Entries {
 		if e.IsMerge() {
@@ -81,7 +81,10 @@ func (r *reader) entries(n *syntax.Node) (all []syntax.Entry, overridden []bool)
 			break
 		}
 	}
-	overridden = make([]bool, len(all))
+	if !repeats(all) {
+		return all, nil
+	}
+	overridden = map[int]bool{}
 	last := make(map[string]int, len(all))
 	for i := len(all) - 1; i >= 0; i-- {
 		key := all[i].Key
@@ -96,6 +99,22 @@ func (r *reader) entries(n *syntax.Node) (all []syntax.Entry, overridden []bool)
 		last[key.Value] = i
 	}
 	return all, overridden
+}
+
+// repeats reports whether a key may be there twice; it is exact for few entries.
+func repeats(all []syntax.Entry) bool {
+	const few = 16
+	if len(all) > few {
+		return true
+	}
+	for i := range all {
+		for j := range i {
+			if all[i].Key.Value == all[j].Key.Value {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fields offers every entry of a mapping to take, the last of each key. What it
