@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 
 	"penstock"
 )
@@ -269,6 +270,12 @@ func checkScalar(t *testing.T, b []byte, n *Node) {
 	// failed the whole value is at one place.
 	if n.Value != "" && n.Map.Bounds().End == n.Map.Bounds().Start {
 		t.Fatalf("%q at %v could not be followed: %q", n.Value, n.Span, b[n.Span.Start:min(n.Span.Start+40, int64(len(b)))])
+	}
+	if n.Style == SingleQuoted || n.Style == DoubleQuoted {
+		var again string
+		if err := yaml.Unmarshal(b[n.Span.Start:n.Span.End], &again); err != nil || again != n.Value {
+			t.Fatalf("the bytes %q give %q (%v), not %q", b[n.Span.Start:n.Span.End], again, err, n.Value)
+		}
 	}
 	if n.Style == Literal && !bytes.ContainsAny(b, "\r\x85\xa8\xa9") && same != len(n.Value) {
 		t.Fatalf("%d of %d bytes of the literal %q stand for themselves", same, len(n.Value), n.Value)
