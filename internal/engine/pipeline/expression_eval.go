@@ -181,7 +181,9 @@ func (x *evaluator) look(path, parent string) outcome {
 	if x.env.closed[parent] {
 		return outcome{Value: Null()}
 	}
-	return outcome{Value: Unknown(path), path: path}
+	v := Unknown(path)
+	v.u.is = path
+	return outcome{Value: v, path: path}
 }
 
 func (x *evaluator) access(base outcome, index Value) outcome {
@@ -414,6 +416,14 @@ func equalTruth(a, b Value) Truth {
 	if a.Known() {
 		a, b = b, a
 	}
+	if a.u != nil && b.u != nil {
+		switch {
+		case a.u.is != "" && a.u.is == b.u.is:
+			return True
+		case a.u.foreign && ownName(b.u.is) || b.u.foreign && ownName(a.u.is):
+			return False
+		}
+	}
 	if a.u == nil || !b.Known() || a.u.kind != KindString {
 		return Undecided
 	}
@@ -433,6 +443,16 @@ func equalTruth(a, b Value) Truth {
 		return False
 	}
 	return Undecided
+}
+
+// ownName reports whether a context names the repository or its owner: a stranger's
+// name is neither.
+func ownName(path string) bool {
+	switch path {
+	case "github.repository", "github.repository_owner", "github.event.repository.owner.login", "github.event.pull_request.base.repo.owner.login", "github.event.pull_request.base.user.login":
+		return true
+	}
+	return false
 }
 
 func (x *evaluator) call(n *ExprNode) Value {

@@ -77,7 +77,9 @@ type unknown struct {
 	oneOf []Value
 	// foreign: a string that no pipeline spells out, but for those of exceptBots.
 	foreign, exceptBots bool
-	problem             string
+	// is is the context whose value this is, unchanged.
+	is      string
+	problem string
 }
 
 // Null is null.
