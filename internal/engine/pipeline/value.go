@@ -234,6 +234,11 @@ func dependsOf(values ...Value) []string {
 	var out []string
 	for _, v := range values {
 		out = union(out, v.Depends())
+		if v.kind == KindArray {
+			for _, item := range *v.array {
+				out = union(out, item.Depends())
+			}
+		}
 	}
 	return out
 }
