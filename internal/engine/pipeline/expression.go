@@ -145,7 +145,7 @@ func clip(s string) string {
 }
 
 func lexExpression(text string) ([]token, error) {
-	var out []token
+	out := make([]token, 0, len(text)/4+2) // as many as such texts have
 	i := 0
 	last := func(kinds ...string) bool {
 		return len(out) > 0 && slices.Contains(kinds, out[len(out)-1].text) && out[len(out)-1].kind == tokenPunct

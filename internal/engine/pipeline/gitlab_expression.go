@@ -303,7 +303,7 @@ func (x *evaluator) gitlab(n *ExprNode) Value {
 	case ExprMatch:
 		a, b := x.gitlab(n.Args[0]), x.gitlab(n.Args[1])
 		t := decide(a, b, x.within(func(a, b Value) Truth {
-			if !x.spend(patternCost * b.size()) {
+			if !x.spend(patternCost*b.size() + a.size()*b.size()/8) {
 				return Undecided
 			}
 			return matchGitLab(a, b)
@@ -387,13 +387,12 @@ func sameGitLab(a, b Value) Truth {
 	return Undecided
 }
 
-// Bounds of matching: the length of a pattern and of what it is matched with in
-// bytes, its size in states once repetitions are written out, and what a byte of a
-// pattern costs against maxEvalBytes.
+// Bounds of matching: the length of a pattern in bytes; its size in states, once
+// repetitions are written out, times the bytes it is matched with, which is the time
+// that a match takes; and what a byte of a pattern costs against maxEvalBytes.
 const (
-	maxPatternLength = 4 << 10
-	maxPatternStates = 4000
-	maxMatchLength   = 4 << 10
+	maxPatternLength = 1 << 10
+	maxMatchWork     = 32 << 10
 	patternCost      = 16
 )
 
@@ -406,16 +405,19 @@ func matchGitLab(a, b Value) Truth {
 	if b.kind == KindNull {
 		return False
 	}
-	re := gitlabPattern(b.text())
-	if re == nil || !a.Known() || a.size() > maxMatchLength {
+	if !a.Known() {
+		return Undecided
+	}
+	re := gitlabPattern(b.text(), maxMatchWork/(a.size()+1))
+	if re == nil {
 		return Undecided
 	}
 	return truthOf(re.MatchString(a.text()))
 }
 
-// gitlabPattern compiles a pattern with its slashes and flags; nil if it is none.
-// GitLab uses RE2, too.
-func gitlabPattern(s string) *regexp.Regexp {
+// gitlabPattern compiles a pattern with its slashes and flags; nil if it is none, or
+// has more than most states. GitLab uses RE2, too.
+func gitlabPattern(s string, most int) *regexp.Regexp {
 	if len(s) > maxPatternLength || len(s) < 2 || s[0] != '/' {
 		return nil
 	}
@@ -428,7 +430,7 @@ func gitlabPattern(s string) *regexp.Regexp {
 		source = "(?" + flags + ")" + source
 	}
 	tree, err := syntax.Parse(source, syntax.Perl)
-	if err != nil || states(tree) > maxPatternStates {
+	if err != nil || states(tree, most) > most {
 		return nil
 	}
 	re, err := regexp.Compile(source)
@@ -440,15 +442,15 @@ func gitlabPattern(s string) *regexp.Regexp {
 
 // states estimates the size of a compiled pattern, which is that of its text times
 // the counts in it. The library bounds the depth of a pattern by itself.
-func states(re *syntax.Regexp) int {
+func states(re *syntax.Regexp, most int) int {
 	n := 1 + len(re.Rune)
 	for _, sub := range re.Sub {
-		n += states(sub)
+		n += states(sub, most)
 	}
 	if re.Op == syntax.OpRepeat {
 		n *= max(re.Min, re.Max, 1)
 	}
-	return min(n, maxPatternStates+1)
+	return min(n, most+1)
 }
 
 // AlwaysTrue finds a rule that always applies for what is constant in it.
