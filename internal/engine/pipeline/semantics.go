@@ -53,8 +53,8 @@ func (v Version) compare(w Version) int {
 
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
 
-// Forge is a forge and, where it is one's own server, its version.
-type Forge struct {
+// ForgeVersion is a forge and, where it is one's own server, its version.
+type ForgeVersion struct {
 	// Name is "github" or "gitlab".
 	Name string
 	// Server is the version of GitHub Enterprise Server or of a GitLab server; zero
@@ -62,7 +62,7 @@ type Forge struct {
 	Server Version
 }
 
-func (f Forge) String() string {
+func (f ForgeVersion) String() string {
 	if f.Server == (Version{}) {
 		return f.Name
 	}
@@ -70,7 +70,7 @@ func (f Forge) String() string {
 }
 
 // ParseForge reads github, github@3.17 (Enterprise Server), gitlab or gitlab@17.2.
-func ParseForge(s string) (Forge, error) {
+func ParseForge(s string) (ForgeVersion, error) {
 	name, version, at := strings.Cut(s, "@")
 	switch name {
 	case "github.com":
@@ -83,9 +83,9 @@ func ParseForge(s string) (Forge, error) {
 		name = "gitlab"
 	}
 	if name != "github" && name != "gitlab" {
-		return Forge{}, fmt.Errorf("%q is no forge: write github, github@3.17, gitlab or gitlab@17.2", clip(s))
+		return ForgeVersion{}, fmt.Errorf("%q is no forge: write github, github@3.17, gitlab or gitlab@17.2", clip(s))
 	}
-	f := Forge{Name: name}
+	f := ForgeVersion{Name: name}
 	if !at {
 		return f, nil
 	}
@@ -163,7 +163,7 @@ func (s Semantics) Rows() []Row { return s.rows }
 // At is the view of the table for one forge on a day. The empty date is the latest:
 // every change that is known has happened. For a server the version decides and the
 // date does not matter.
-func (s Semantics) At(date Date, forge Forge) View {
+func (s Semantics) At(date Date, forge ForgeVersion) View {
 	if forge.Name == "" {
 		forge.Name = "github"
 	}
@@ -179,7 +179,7 @@ func (s Semantics) At(date Date, forge Forge) View {
 // View is what holds on one day at one forge.
 type View struct {
 	Date  Date
-	Forge Forge
+	Forge ForgeVersion
 	rows  []Row
 }
 
@@ -287,15 +287,15 @@ type WorkflowRef string
 
 // The refs.
 const (
-	RefDefault    WorkflowRef = "default"     // the default branch
-	RefBase       WorkflowRef = "base"        // the branch that the pull request goes to
-	RefMerge      WorkflowRef = "merge"       // the pull request merged: its author's code
-	RefPushed     WorkflowRef = "pushed"      // the branch or tag that was pushed or created
-	RefChosen     WorkflowRef = "chosen"      // a branch or tag that the actor names
-	RefTag        WorkflowRef = "tag"         // the tag of the release
-	RefMergeGroup WorkflowRef = "merge-group" // the queue's branch: approved pull requests, merged
-	RefDeployed   WorkflowRef = "deployed"    // the ref that is deployed
-	RefCaller     WorkflowRef = "caller"      // that of the calling workflow
+	FromDefault    WorkflowRef = "default"     // the default branch
+	FromBase       WorkflowRef = "base"        // the branch that the pull request goes to
+	FromMerge      WorkflowRef = "merge"       // the pull request merged: its author's code
+	FromPushed     WorkflowRef = "pushed"      // the branch or tag that was pushed or created
+	FromChosen     WorkflowRef = "chosen"      // a branch or tag that the actor names
+	FromTag        WorkflowRef = "tag"         // the tag of the release
+	FromMergeGroup WorkflowRef = "merge-group" // the queue's branch: approved pull requests, merged
+	FromDeployed   WorkflowRef = "deployed"    // the ref that is deployed
+	FromCaller     WorkflowRef = "caller"      // that of the calling workflow
 )
 
 // Ref is where the workflow for the event comes from.

@@ -7,7 +7,7 @@ import (
 
 func TestSemanticsDates(t *testing.T) {
 	s := NewSemantics()
-	github, server319, server320 := Forge{Name: "github"}, Forge{"github", Version{3, 19}}, Forge{"github", Version{3, 20}}
+	github, server319, server320 := ForgeVersion{Name: "github"}, ForgeVersion{"github", Version{3, 19}}, ForgeVersion{"github", Version{3, 20}}
 	yes := func(b bool) string {
 		if b {
 			return "yes"
@@ -17,7 +17,7 @@ func TestSemanticsDates(t *testing.T) {
 	for _, c := range []struct {
 		what string
 		date Date
-		f    Forge
+		f    ForgeVersion
 		want string
 		row  string
 	}{
@@ -117,11 +117,11 @@ func TestCheckoutGuard(t *testing.T) {
 		{"", strings.Repeat("ab", 20), "pull_request_target", GuardUnknown}, {"2026-06-01", "11d5960a326750d5838078e36cf38b85af677262", "pull_request_target", GuardAbsent},
 		{"", "-1", "pull_request_target", GuardAbsent}, {"", "v99999999999999999999", "pull_request_target", GuardUnknown},
 	} {
-		if got, row := s.At(c.date, Forge{Name: "github"}).CheckoutGuard(c.reference, c.event); got != c.want || row.ID == "" {
+		if got, row := s.At(c.date, ForgeVersion{Name: "github"}).CheckoutGuard(c.reference, c.event); got != c.want || row.ID == "" {
 			t.Errorf("%s on %q at %s: %s by %q, want %s", c.reference, c.date, c.event, got, row.ID, c.want)
 		}
 	}
-	server := s.At("", Forge{"github", Version{3, 17}})
+	server := s.At("", ForgeVersion{"github", Version{3, 17}})
 	for reference, want := range map[string]Guard{"v4": GuardUnknown, "v4.2.2": GuardAbsent, "v4.4.0": GuardRefuses, "main": GuardUnknown} {
 		if got, _ := server.CheckoutGuard(reference, "pull_request_target"); got != want {
 			t.Errorf("server, %s: %s, want %s", reference, got, want)
@@ -150,7 +150,7 @@ func TestGitLabSemantics(t *testing.T) {
 			t.Errorf("%s: job token %s, want %s", c.version, got, c.jobs)
 		}
 	}
-	v := s.At("", Forge{Name: "gitlab"})
+	v := s.At("", ForgeVersion{Name: "gitlab"})
 	for _, c := range []struct {
 		source string
 		origin Origin
@@ -198,12 +198,12 @@ func TestSemanticRows(t *testing.T) {
 			}
 			for _, event := range events {
 				for _, date := range []Date{"2022-01-01", "2025-12-07", "2025-12-08", "2026-06-25", "2026-06-26", "2026-10-14", ""} {
-					if s.At(date, Forge{Name: forge}).Row(topic, event, OriginFork).ID == "" {
+					if s.At(date, ForgeVersion{Name: forge}).Row(topic, event, OriginFork).ID == "" {
 						t.Errorf("%s: nothing answers %s for %s on %q", forge, topic, event, date)
 					}
 				}
 				for _, version := range []Version{{3, 10}, {3, 19}, {3, 20}, {12, 0}, {18, 1}} {
-					if s.At("", Forge{forge, version}).Row(topic, event, OriginFork).ID == "" {
+					if s.At("", ForgeVersion{forge, version}).Row(topic, event, OriginFork).ID == "" {
 						t.Errorf("%s@%s: nothing answers %s for %s", forge, version, topic, event)
 					}
 				}
