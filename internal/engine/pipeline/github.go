@@ -64,14 +64,8 @@ func githubExpressions(text string) []Interpolation {
 		}
 		from := at + i
 		p := Interpolation{From: from, Inner: from + 3, InnerTo: len(text), To: len(text), Open: true}
-		quoted := false
-		for k := p.Inner; k < len(text); k++ {
-			if text[k] == '\'' {
-				quoted = !quoted
-			} else if !quoted && text[k] == '}' && k+1 < len(text) && text[k+1] == '}' {
-				p.InnerTo, p.To, p.Open = k, k+2, false
-				break
-			}
+		if n := expressionEnd(text[p.Inner:]); n >= 0 {
+			p.InnerTo, p.To, p.Open = p.Inner+n, p.Inner+n+len("}}"), false
 		}
 		out = append(out, p)
 		at = p.To
