@@ -438,7 +438,7 @@ func (r *shRun) traced(args []shArg) {
 		if p := shWith(a.v, ShellSecret); p != nil {
 			r.uses++
 			f := ShellFact{Kind: FactSecret, Span: shSpan(a.start, a.end), Sink: SecretTrace, Name: p.name, Labels: p.l,
-				Unmasked: p.l&ShellEncoded != 0 && !r.st.masked[p.name], Detail: "set -x writes the command to the log"}
+				Unmasked: p.l&ShellEncoded != 0 && !r.masked(p), Detail: "set -x writes the command to the log"}
 			t := r.trail(p.t, r.st.trace, r.st.trace+2, "set -x is on")
 			f.Trace = shTrace(r.trail(t, a.start, a.end, "the command is written to the log"))
 			r.fact(f)
@@ -578,21 +578,21 @@ func (r *shRun) read(name string, args []shArg, stdin shVal) {
 	for i := 1; i < len(args); i++ {
 		t := args[i].text()
 		if strings.HasPrefix(t, "-") && len(t) > 1 {
-			switch t[len(t)-1] {
-			case 'd':
-				i++
-				keep = keep || i < len(args) && args[i].text() != " "
-			case 'p', 't', 'n', 'N', 'u', 'i', 'O', 's', 'c', 'C':
-				if t[len(t)-1] != 's' {
-					i++
-				}
-			case 'a':
+			valued := "dnNptui"
+			if name != "read" {
+				valued = "dnOsuCc"
+				keep = keep && !strings.Contains(t, "t")
+			}
+			switch last := t[len(t)-1]; {
+			case last == 'a' && name == "read":
 				if i+1 < len(args) {
 					i++
 					names = append(names, args[i].text())
 				}
+			case strings.IndexByte(valued, last) >= 0:
+				i++
+				keep = keep || last == 'd' && i < len(args) && args[i].text() != " "
 			}
-			keep = keep && !(name != "read" && strings.Contains(t, "t"))
 			continue
 		}
 		if p := shWith(args[i].v, ShellUntrusted); p != nil {
@@ -735,11 +735,9 @@ func (r *shRun) shellStdin(name string, stdin shVal, start, end int) {
 	if len(stdin) == 0 {
 		return
 	}
-	if shIsShell(name) && len(stdin) == 1 && !stdin[0].opaque && stdin[0].end > stdin[0].start {
-		if r.src[stdin[0].start:stdin[0].end] == stdin[0].text { // a quoted here-document
-			r.innerAt(stdin[0].start, stdin[0].end, nil)
-			return
-		}
+	if p := stdin[0]; shIsShell(name) && len(stdin) == 1 && !p.opaque && p.text != "" && strings.HasPrefix(r.src[p.start:], p.text) {
+		r.innerAt(p.start, p.start+len(p.text), nil) // a quoted here-document
+		return
 	}
 	r.evaluate(name, stdin, &shArg{}, start, end)
 	if !shIsShell(name) && shLabels(stdin)&ShellDownload == 0 {
@@ -764,6 +762,11 @@ func (r *shRun) interpreter(name string, args []shArg, stdin shVal) (shVal, bool
 			return nil, true
 		case t == "-":
 			r.shellStdin(name, stdin, start, end)
+			return nil, true
+		case strings.HasPrefix(t, "-m") && len(t) > 2 && strings.HasPrefix(name, "py"):
+			rest := append([]shArg{{shLit(t[2:], args[i].start, args[i].end), nil, args[0].start, args[i].end}}, args[i+1:]...)
+			r.runners(t[2:], rest)
+			r.installs(t[2:], rest)
 			return nil, true
 		case t == "-m" && strings.HasPrefix(name, "py") && i+1 < len(args):
 			mod := args[i+1].text()
@@ -898,10 +901,19 @@ func (r *shRun) options(name string, args []shArg) {
 		return
 	}
 	ended := false
+	operands := 0
 	for i := 1; i < len(args); i++ {
 		a := args[i]
-		if a.text() == "--" {
+		t := a.text()
+		if t == "--" {
 			ended = true
+		}
+		if !strings.HasPrefix(t, "-") {
+			operands++
+		}
+		// What follows a script, a package or an image is read by that.
+		if shellInterpreters[name] && operands > 1 || (name == "npx" || name == "docker" || name == "npm" || name == "yarn" || name == "pnpm") && operands > 2 {
+			return
 		}
 		p := shWith(a.v, ShellUntrusted)
 		if p == nil || r.isExpr(p) {

@@ -83,6 +83,7 @@ type shPiece struct {
 	l     ShellLabels
 	t     *shTrail
 	name  string // of the variable, the expression or the address it came from
+	via   string // the variable that it was taken from last
 	start int    // the place where it was used last
 	end   int
 }
@@ -1057,6 +1058,7 @@ func (r *shRun) get(name string, start, end int) shVal {
 	copy(out, v.v)
 	for i := range out {
 		out[i].start, out[i].end = start, end
+		out[i].via = name
 		if out[i].name == "" {
 			out[i].name = name
 		}
@@ -1313,7 +1315,10 @@ func (r *shRun) param(p *syntax.ParamExp, ctx ShellContext) shVal {
 	}
 	if p.Excl {
 		v = shCollapse(v)
-		if len(v) > 0 && p.Names == 0 && p.Index == nil {
+		if p.Index != nil && p.Names == 0 {
+			return shVal{{opaque: true, start: start, end: end}} // the keys of an array
+		}
+		if len(v) > 0 && p.Names == 0 {
 			// The value names a variable: what it holds is not known.
 			v = shVal{{opaque: true, l: v[0].l, t: v[0].t, name: name, start: start, end: end}}
 		}

@@ -213,7 +213,11 @@ func shEntry(line shVal) (name string, value, delim shVal, ok bool) {
 
 func (r *shRun) entry(ch, name string, v shVal, command string, start, end int, smuggle bool, why string) {
 	f := ShellFact{Kind: FactChannel, Span: shSpan(start, end), Sink: ch, Command: command, Name: name, Labels: shLabels(v) &^ shellPlain, Smuggle: smuggle, Detail: why}
-	// The place of the value itself, where a group writes several.
+	// The place of the value itself, where a group writes several; a line break of
+	// echo has none.
+	for len(v) > 1 && v[len(v)-1].start == v[len(v)-1].end {
+		v = v[:len(v)-1]
+	}
 	if len(v) > 0 && v[0].end > v[0].start {
 		f.Span = shSpan(v[0].start, max(v[len(v)-1].end, v[0].end))
 		if f.End < f.Start {
@@ -327,11 +331,14 @@ func (r *shRun) workflowCommand(line shVal, start, end int) bool {
 	case "add-mask":
 		f := ShellFact{Kind: FactMask, Span: shSpan(start, end), Labels: shLabels(value), Command: "::add-mask"}
 		for _, p := range value {
-			if p.name != "" {
-				if f.Name == "" {
-					f.Name = p.name
+			if n := p.via; n != "" || p.name != "" {
+				if n == "" {
+					n = p.name
 				}
-				masked := map[string]bool{p.name: true}
+				if f.Name == "" {
+					f.Name = n
+				}
+				masked := map[string]bool{n: true, p.name: true}
 				for k := range r.st.masked {
 					masked[k] = true
 				}
@@ -352,16 +359,20 @@ func (r *shRun) workflowCommand(line shVal, start, end int) bool {
 	return false
 }
 
+func (r *shRun) masked(p *shPiece) bool {
+	return r.st.masked[p.via] && p.via != "" || r.st.masked[p.name] && p.l&ShellEncoded == 0
+}
+
 func (r *shRun) secret(p *shPiece, sink, command, name string, start, end int, detail string) {
 	f := ShellFact{Kind: FactSecret, Span: shSpan(start, end), Sink: sink, Command: command, Name: name, Labels: p.l &^ shellPlain, Detail: detail}
 	if name == "" {
 		f.Name = p.name
 	}
-	f.Unmasked = p.l&ShellEncoded != 0 && !r.st.masked[p.name]
+	f.Unmasked = p.l&ShellEncoded != 0 && !r.masked(p)
 	if sink == SecretLog && !f.Unmasked {
 		f.Notes = []string{"the runner masks the value in its plain form"}
 	}
-	if r.st.masked[p.name] {
+	if r.masked(p) {
 		f.Notes = append(f.Notes, "the script registers it as a mask")
 	}
 	f.Trace = shTrace(r.trail(p.t, start, end, "goes to the "+sink))
@@ -512,12 +523,18 @@ func shFields(filter string) (untrusted, newline bool) {
 	any := false
 	for i := 0; i < len(filter); {
 		c := filter[i]
-		if c == '"' { // a string of the filter, which is no field unless it is one in brackets
-			j := strings.IndexByte(filter[i+1:], '"')
-			if j < 0 {
-				break
+		if c == '"' { // text, but for what stands in \( )
+			i++
+			for i < len(filter) && filter[i] != '"' {
+				if filter[i] == '\\' && i+1 < len(filter) && filter[i+1] == '(' {
+					end := shClosing(filter, i+1)
+					u, n := shFields(filter[i+2 : end])
+					untrusted, newline, any = untrusted || u, newline || n, true
+					i = end
+				}
+				i++
 			}
-			i += j + 2
+			i++
 			continue
 		}
 		if c < 'A' || c > 'z' || c > 'Z' && c < 'a' && c != '_' {
@@ -528,22 +545,30 @@ func shFields(filter string) (untrusted, newline bool) {
 		for j < len(filter) && (filter[j] >= 'a' && filter[j] <= 'z' || filter[j] >= 'A' && filter[j] <= 'Z' || filter[j] == '_' || filter[j] >= '0' && filter[j] <= '9') {
 			j++
 		}
+		word := filter[i:j]
+		if j < len(filter) && filter[j] == '(' && shIn("select test any all contains startswith endswith inside sort_by group_by unique_by index match has", word) {
+			i = shClosing(filter, j) // a condition lets values through or not
+			continue
+		}
+		if word == "tojson" || word == "select" || word == "empty" || word == "not" || word == "first" || word == "last" || word == "map" {
+			i = j
+			continue
+		}
 		any = true
-		if i > 0 && (filter[i-1] == '.' || filter[i-1] == '{' || filter[i-1] == ',' || filter[i-1] == ' ') || len(filter) == j-i {
-			switch strings.ToLower(filter[i:j]) {
-			case "title", "headrefname", "head_ref", "messageheadline", "filename", "path", "display_title", "page_name", "default_branch", "email", "head_branch":
+		if i > 0 && strings.IndexByte(".{, ", filter[i-1]) >= 0 || len(filter) == j-i {
+			switch strings.ToLower(word) {
+			case "title", "headrefname", "head_ref", "messageheadline", "filename", "path", "display_title", "page_name", "default_branch", "email", "head_branch", "files":
 				untrusted = true
 			case "ref", "label":
 				untrusted = untrusted || strings.Contains(filter, "head")
-			case "body", "message", "messagebody", "comments", "description", "text", "files", "commits", "patch", "bodytext":
-				untrusted = true
-				newline = newline || filter[i:j] != "files"
+			case "body", "message", "messagebody", "comments", "description", "text", "commits", "patch", "bodytext":
+				untrusted, newline = true, true
 			}
 		}
 		i = j
 	}
 	if !any {
-		return true, true // the whole
+		return true, !strings.Contains(filter, "tojson") // the whole
 	}
 	// "length" and tests leave a number or a truth value.
 	for _, end := range []string{"length", "any", "all", "contains", "test", "index", "startswith", "endswith"} {
@@ -552,6 +577,41 @@ func shFields(filter string) (untrusted, newline bool) {
 		}
 	}
 	return untrusted, newline
+}
+
+// shClosing is the offset of the parenthesis that closes the one at i, or the last
+// byte.
+func shClosing(s string, i int) int {
+	depth := 0
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(s) - 1
+}
+
+// shNamed reports whether a filter of jq writes entries with a name of the script's
+// own, "name=\(.x)", and returns the name with its sign.
+func shNamed(filter string) string {
+	t := strings.TrimSpace(filter)
+	if i := strings.LastIndexByte(t, '|'); i >= 0 && strings.HasPrefix(strings.TrimSpace(t[i+1:]), `"`) {
+		t = strings.TrimSpace(t[i+1:])
+	}
+	t, ok := strings.CutPrefix(t, `"`)
+	if !ok {
+		return ""
+	}
+	name, _, ok := strings.Cut(t, "=")
+	if !ok || !shIsName(strings.ReplaceAll(name, "-", "_")) {
+		return ""
+	}
+	return name + "="
 }
 
 // gh is the forge's command line tool.
@@ -640,6 +700,9 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 			p.name = name + " " + words[0]
 			p.t = r.trail(nil, start, end, "texts of issues or pull requests are read with "+name)
 		}
+	}
+	if n := shNamed(filter); n != "" {
+		return shVal{{text: n, start: start, end: end}, p}
 	}
 	return shVal{p}
 }
@@ -856,12 +919,15 @@ func (r *shRun) gitConfig(setting string, v shVal, start, end int) {
 			f.Detail = "addresses are rewritten, and carry a credential"
 		}
 	case strings.Contains(low, "extraheader"), low == "credential.helper", low == "remote.url":
+		if val == "" {
+			return
+		}
 		f.Detail = "a credential is kept in the configuration"
 	case low == "http.sslverify" && strings.HasPrefix(strings.ToLower(val), "false"):
 		f.Detail = "certificates are not checked"
 	case low == "core.hookspath", low == "core.fsmonitor", low == "core.sshcommand", low == "core.editor", low == "protocol.ext.allow":
 		f.Detail = "git runs what this names"
-		if low == "core.editor" && (val == "true" || val == ":") {
+		if val == "" || val == "true" || val == ":" || val == "false" || val == "/dev/null" {
 			return
 		}
 	default:
@@ -918,16 +984,24 @@ func (r *shRun) filter(name string, args []shArg, stdin shVal) shVal {
 	if name == "cat" {
 		return v
 	}
+	var head shVal
+	if (name == "sed" || name == "tr" || name == "envsubst") && len(v) > 1 && !v[0].opaque {
+		// A name that the script writes in front stays in front.
+		if i := strings.IndexByte(v[0].text, '='); i > 0 && !strings.Contains(v[0].text, "\n") && shIsName(strings.ReplaceAll(v[0].text[:i], "-", "_")) {
+			head = v[:1:1]
+			v = v[1:]
+		}
+	}
 	v = shCollapse(v)
 	if len(v) == 0 || v[0].l == 0 {
-		return shVal{{opaque: true, start: start, end: end}}
+		return shCat(head, shVal{{opaque: true, start: start, end: end}})
 	}
 	v = append(shVal(nil), v...)
 	v[0].start, v[0].end = start, end
 	if !shellKeepers[name] {
 		v[0].l &^= ShellDownload | shellPlain
 	}
-	return r.transform(name, args, v, start, end)
+	return shCat(head, r.transform(name, args, v, start, end))
 }
 
 // shPathLike reports whether a word looks like the name of a file.
@@ -1020,8 +1094,12 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 		return v
 	case "cut", "fold", "expr", "awk", "gawk":
 		for _, a := range args[1:] {
-			if t := a.text(); strings.Contains(t, "length(") || strings.Contains(t, "NR==1") && strings.Contains(t, "print $") {
+			t := a.text()
+			if strings.Contains(t, "length(") || strings.Contains(t, "NR==1") && strings.Contains(t, "print $") {
 				return one()
+			}
+			if v[0].name == "git log" && (t == "-f1" || t == "{print $1}" || t == "{ print $1 }") {
+				return r.checked(v, start, end, "only the commit's number is kept")
 			}
 		}
 		return r.encoded(v, start, end)
@@ -1067,8 +1145,11 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 		if strings.Contains(filter, "@sh") || strings.Contains(filter, "@base64") || strings.Contains(filter, "@uri") {
 			return r.checked(v, start, end, "is quoted by jq")
 		}
-		if !raw {
-			v = one() // JSON writes a line break as \n; objects may have several lines of their own
+		if !raw || strings.Contains(filter, "tojson") {
+			v = one() // JSON writes a line break as \n
+		}
+		if n := shNamed(filter); n != "" {
+			return append(shVal{{text: n, start: start, end: end}}, v...)
 		}
 		return v
 	}

@@ -63,7 +63,7 @@ var shellRunners = []shellRunner{
 	{cmd: "uv", sub: "sync run build pip", what: runsSetup}, {cmd: "pdm", sub: "install sync run build", what: runsSetup},
 	{cmd: "hatch", what: runsSetup}, {cmd: "flit", what: runsSetup}, {cmd: "rye", what: runsSetup}, {cmd: "maturin", what: runsRust},
 	{cmd: "cibuildwheel", what: runsSetup}, {cmd: "build", sub: "-module", what: runsSetup},
-	{cmd: "pre-commit", what: "runs the hooks of .pre-commit-config.yaml"}, {cmd: "prek", what: "runs the hooks of .pre-commit-config.yaml"},
+	{cmd: "pre-commit", sub: "run - try-repo", what: "runs the hooks of .pre-commit-config.yaml"}, {cmd: "prek", sub: "run -", what: "runs the hooks of .pre-commit-config.yaml"},
 	{cmd: "invoke", what: "runs tasks.py"}, {cmd: "inv", what: "runs tasks.py"}, {cmd: "fab", what: "runs fabfile.py"},
 	{cmd: "mypy", what: "loads plugins that the configuration names"}, {cmd: "pylint", what: "loads plugins that the configuration names"},
 	{cmd: "sphinx-build", what: "runs conf.py"}, {cmd: "mkdocs", sub: "build serve gh-deploy", what: "loads hooks and plugins that the configuration names"},
