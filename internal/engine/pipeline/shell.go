@@ -243,6 +243,7 @@ const (
 	shellMaxScript = 1 << 20 // bytes that are parsed
 	shellMaxSteps  = 300_000
 	shellMaxExprs  = 10_000
+	shellMaxExpr   = 21_000 // bytes of one: GitHub's own limit for an expression
 	shellMaxFacts  = 2_000
 )
 
@@ -332,6 +333,7 @@ func shellMask(script string, templates ShellTemplates) (string, []ShellExpr, bo
 	}
 	var out []byte
 	var exprs []ShellExpr
+	budget := 16*len(script) + 1024 // bytes looked at, however many openings have no end
 	for i := 0; i < len(script); {
 		open, closing := 0, ""
 		switch rest := script[i:]; {
@@ -349,7 +351,11 @@ func shellMask(script string, templates ShellTemplates) (string, []ShellExpr, bo
 		}
 		end := -1
 		if open > 0 {
-			end = shellMaskEnd(script, i+open, closing)
+			var read int
+			end, read = shellMaskEnd(script, i+open, closing)
+			if budget -= read; budget < 0 {
+				return shellFinish(script, out), exprs, false
+			}
 		}
 		if end < 0 {
 			i++
@@ -381,18 +387,20 @@ func shellFinish(script string, out []byte) string {
 	return string(out)
 }
 
-// shellMaskEnd returns the offset after the closing braces; -1 if there are none.
-// Braces in a string of the expression, which has single quotes, do not count.
-func shellMaskEnd(s string, i int, closing string) int {
+// shellMaskEnd returns the offset after the closing braces, -1 if there are none,
+// and how many bytes it looked at. Braces in a string of the expression, which has
+// single quotes, do not count.
+func shellMaskEnd(s string, i int, closing string) (end, read int) {
 	quoted := false
-	for ; i < len(s); i++ {
-		if s[i] == '\'' && closing != ")" {
+	limit := min(len(s), i+shellMaxExpr)
+	for j := i; j < limit; j++ {
+		if s[j] == '\'' && closing != ")" {
 			quoted = !quoted
-		} else if !quoted && strings.HasPrefix(s[i:], closing) {
-			return i + len(closing)
+		} else if !quoted && strings.HasPrefix(s[j:], closing) {
+			return j + len(closing), j - i
 		}
 	}
-	return -1
+	return -1, limit - i
 }
 
 // shellMacro reports whether s begins with a macro's name and its parenthesis:

@@ -45,7 +45,21 @@ func (r *shRun) call(c *syntax.CallExpr, stdin shVal) shVal {
 	args := make([]shArg, 0, len(c.Args))
 	for _, w := range c.Args {
 		start, end := r.span(w)
+		if n := shSingleVar(w); (n == "@" || n == "*") && r.positional != nil {
+			// The arguments of a function, each a word of its own.
+			_, quoted := w.Parts[0].(*syntax.DblQuoted)
+			for _, v := range r.positional {
+				if v = r.unbare(v); !quoted {
+					v = r.bared(v)
+				}
+				args = append(args, shArg{v, nil, start, end})
+			}
+			continue
+		}
 		args = append(args, shArg{r.word(w), w, start, end})
+	}
+	if len(args) == 0 {
+		return nil
 	}
 	// An unquoted variable with several known words is several arguments.
 	if t, ok := shText(args[0].v); ok && strings.ContainsAny(t, " \t\n") && len(c.Args[0].Parts) == 1 {
@@ -58,7 +72,7 @@ func (r *shRun) call(c *syntax.CallExpr, stdin shVal) shVal {
 		}
 	}
 	if len(args) == 0 {
-		return nil
+		return nil // an empty variable
 	}
 	out := r.exec(args, stdin, 0)
 	if len(c.Assigns) > 0 {
@@ -460,12 +474,12 @@ func (r *shRun) echo(args []shArg, end int) shVal {
 	var out shVal
 	for i, a := range args {
 		if i > 0 {
-			out = shCat(out, shLit(" ", a.start, a.start))
+			out = shAdd(out, shLit(" ", a.start, a.start))
 		}
-		out = shCat(out, r.argument(a.v, escapes))
+		out = shAdd(out, r.argument(a.v, escapes))
 	}
 	if newline {
-		out = shCat(out, shLit("\n", end, end))
+		out = shAdd(out, shLit("\n", end, end))
 	}
 	return out
 }
@@ -516,7 +530,7 @@ func (r *shRun) printf(args []shArg, start, end int) shVal {
 	if !ok {
 		out = r.argument(args[0].v, true)
 		for _, a := range args[1:] {
-			out = shCat(out, r.argument(a.v, false))
+			out = shAdd(out, r.argument(a.v, false))
 		}
 	} else {
 		fs := args[0].start
@@ -526,11 +540,11 @@ func (r *shRun) printf(args []shArg, start, end int) shVal {
 			for i := 0; i < len(format); {
 				j := strings.IndexByte(format[i:], '%')
 				if j < 0 {
-					out = shCat(out, shLit(shUnescape(format[i:]), fs, args[0].end))
+					out = shAdd(out, shLit(shUnescape(format[i:]), fs, args[0].end))
 					break
 				}
 				if j > 0 {
-					out = shCat(out, shLit(shUnescape(format[i:i+j]), fs, args[0].end))
+					out = shAdd(out, shLit(shUnescape(format[i:i+j]), fs, args[0].end))
 				}
 				i += j + 1
 				for i < len(format) && strings.IndexByte("0123456789.-+ #*", format[i]) >= 0 {
@@ -542,7 +556,7 @@ func (r *shRun) printf(args []shArg, start, end int) shVal {
 				c := format[i]
 				i++
 				if c == '%' {
-					out = shCat(out, shLit("%", fs, args[0].end))
+					out = shAdd(out, shLit("%", fs, args[0].end))
 					continue
 				}
 				if len(rest) == 0 {
@@ -557,7 +571,7 @@ func (r *shRun) printf(args []shArg, start, end int) shVal {
 				case 'd', 'i', 'u', 'x', 'X', 'o', 'f', 'e', 'g':
 					v = r.checked(shCollapse(v), a.start, a.end, "is printed as a number")
 				}
-				out = shCat(out, v)
+				out = shAdd(out, v)
 			}
 			if len(rest) == 0 || len(rest) == used {
 				break
@@ -912,7 +926,7 @@ func (r *shRun) options(name string, args []shArg) {
 			operands++
 		}
 		// What follows a script, a package or an image is read by that.
-		if shellInterpreters[name] && operands > 1 || (name == "npx" || name == "docker" || name == "npm" || name == "yarn" || name == "pnpm") && operands > 2 {
+		if (shellInterpreters[name] || name == "ssh") && operands > 1 || (name == "npx" || name == "docker" || name == "npm" || name == "yarn" || name == "pnpm") && operands > 2 {
 			return
 		}
 		p := shWith(a.v, ShellUntrusted)
@@ -920,6 +934,9 @@ func (r *shRun) options(name string, args []shArg) {
 			continue
 		}
 		prev := args[i-1].text()
+		if i > 1 && shIn("--arg --argjson --slurpfile --rawfile", args[i-2].text()) {
+			prev = args[i-2].text() // an option of jq that takes a name and a value
+		}
 		option := strings.HasPrefix(prev, "-") && len(prev) > 1 && !strings.Contains(prev, "=")
 		f := ShellFact{Kind: FactArgument, Span: shSpan(a.start, a.end), Sink: name, Command: name, Name: p.name, Labels: p.l}
 		switch {
@@ -929,7 +946,8 @@ func (r *shRun) options(name string, args []shArg) {
 			if ended {
 				f.Maybe = true
 			}
-		case !ended && !option && i > 0 && p == &a.v[0]:
+		case !ended && !option && p == &a.v[0] && name != "sed" && name != "awk" && name != "jq" && name != "yq":
+			// The operand of the last four is a program, which is reported as such.
 			f.Context = ContextDouble
 			f.Detail = "a value that begins with a dash is an option: " + what
 			f.Maybe = true

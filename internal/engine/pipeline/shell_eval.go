@@ -15,6 +15,7 @@ import (
 
 const (
 	shMaxPieces = 200  // of one text; more are joined into one
+	shMaxStored = 24   // pieces of a variable
 	shMaxText   = 8192 // bytes of one literal piece
 	shMaxDepth  = 400  // nested nodes
 	shMaxFrames = 4000 // of the parser's stack
@@ -337,6 +338,18 @@ func shCat(a, b shVal) shVal {
 	return append(append(out, a...), b...)
 }
 
+// shAdd is shCat for a text that is built piece by piece: a is changed.
+func shAdd(a, b shVal) shVal {
+	if len(a) == 0 {
+		return b[:len(b):len(b)] // b is shared: the next piece must not write behind it
+	}
+	if len(a)+len(b) > shMaxPieces {
+		a, b = shCollapse(a), shCollapse(b)
+		a = a[:len(a):len(a)]
+	}
+	return append(a, b...)
+}
+
 // shDrop takes labels away from a text, and says why in the trace.
 func (r *shRun) shDrop(v shVal, drop, add ShellLabels, start, end int, why string) shVal {
 	if shLabels(v)&drop == 0 {
@@ -600,7 +613,7 @@ func (r *shRun) lines() {
 func (r *shRun) stmts(list []*syntax.Stmt, stdin shVal) shVal {
 	var out shVal
 	for _, s := range list {
-		out = shCat(out, r.stmt(s, stdin))
+		out = shAdd(out, r.stmt(s, stdin))
 	}
 	return out
 }
@@ -685,7 +698,7 @@ func (r *shRun) heredoc(rd *syntax.Redirect) shVal {
 	}
 	var out shVal
 	for _, p := range rd.Hdoc.Parts {
-		out = shCat(out, r.part(p, ctx))
+		out = shAdd(out, r.part(p, ctx))
 	}
 	if rd.Op == syntax.DashHdoc {
 		for i := range out {
@@ -739,11 +752,11 @@ func (r *shRun) command(c syntax.Command, s *syntax.Stmt, stdin shVal) shVal {
 		r.loop(func() {
 			// In a while loop "read" takes lines from the loop's input, so the
 			// condition gets it too.
-			out = shCat(out, r.stmts(c.Cond, stdin))
+			out = shAdd(out, r.stmts(c.Cond, stdin))
 			if !c.Until {
 				r.refineAll(c.Cond, true)
 			}
-			out = shCat(out, r.stmts(c.Do, stdin))
+			out = shAdd(out, r.stmts(c.Do, stdin))
 		})
 		return out
 	case *syntax.ForClause:
@@ -773,7 +786,7 @@ func (r *shRun) command(c syntax.Command, s *syntax.Stmt, stdin shVal) shVal {
 				r.arithm(x, a, b)
 			}
 		}
-		r.loop(func() { out = shCat(out, r.stmts(c.Do, stdin)) })
+		r.loop(func() { out = shAdd(out, r.stmts(c.Do, stdin)) })
 		return out
 	case *syntax.CaseClause:
 		return r.caseClause(c, stdin)
@@ -835,7 +848,7 @@ func (r *shRun) binary(c *syntax.BinaryCmd, stdin shVal) shVal {
 	}
 	other := r.fork()
 	r.refine(c.X, truth)
-	out = shCat(out, r.stmt(c.Y, stdin))
+	out = shAdd(out, r.stmt(c.Y, stdin))
 	ran := r.st
 	r.st = other
 	r.refine(c.X, !truth)
@@ -852,15 +865,15 @@ func (r *shRun) ifClause(c *syntax.IfClause, stdin shVal) shVal {
 			break
 		}
 		if !c.ThenPos.IsValid() { // else
-			out = shCat(out, r.stmts(c.Then, stdin))
+			out = shAdd(out, r.stmts(c.Then, stdin))
 			ends = append(ends, r.st)
 			r.st = nil
 			break
 		}
-		out = shCat(out, r.stmts(c.Cond, stdin))
+		out = shAdd(out, r.stmts(c.Cond, stdin))
 		other := r.fork()
 		r.refineAll(c.Cond, true)
-		out = shCat(out, r.stmts(c.Then, stdin))
+		out = shAdd(out, r.stmts(c.Then, stdin))
 		ends = append(ends, r.st)
 		r.st = other
 		r.refineAll(c.Cond, false)
@@ -903,7 +916,7 @@ func (r *shRun) caseClause(c *syntax.CaseClause, stdin shVal) shVal {
 		if safe && all && name != "" {
 			r.refineVar(name, start, end, false)
 		}
-		out = shCat(out, r.stmts(item.Stmts, stdin))
+		out = shAdd(out, r.stmts(item.Stmts, stdin))
 		ends = append(ends, r.st)
 		if r.st.dead && reject && name != "" {
 			r.st, base = base, nil
@@ -1023,6 +1036,9 @@ func (r *shRun) assign(name string, v shVal, start, end int, assoc bool) {
 	if name == "" || len(name) > 200 {
 		return
 	}
+	if len(v) > shMaxStored {
+		v = shCollapse(v) // a text that grows by itself would be copied over and over
+	}
 	v = r.moved(v, start, end, "is stored in "+name)
 	shSet(r, &r.st.vars, name, shVar{v: v, assoc: assoc})
 }
@@ -1075,7 +1091,7 @@ func (r *shRun) word(w *syntax.Word) shVal {
 	}
 	var out shVal
 	for _, p := range w.Parts {
-		out = shCat(out, r.part(p, ContextBare))
+		out = shAdd(out, r.part(p, ContextBare))
 	}
 	return out
 }
@@ -1111,7 +1127,7 @@ func (r *shRun) part(p syntax.WordPart, ctx ShellContext) shVal {
 		}
 		var out shVal
 		for _, q := range p.Parts {
-			out = shCat(out, r.part(q, ContextDouble))
+			out = shAdd(out, r.part(q, ContextDouble))
 		}
 		return out
 	case *syntax.ParamExp:

@@ -176,7 +176,6 @@ var shellOptions = map[string]string{
 	"sed":     "-e, -f and -i take a program and files",
 	"awk":     "-f takes a program",
 	"sort":    "--compress-program runs a program, -o writes a file",
-	"xargs":   "the first word is a program",
 	"docker":  "options such as -v and --privileged give the host away",
 	"podman":  "options such as -v and --privileged give the host away",
 	"kubectl": "options such as --kubeconfig and --server lead elsewhere",

@@ -103,6 +103,7 @@ var shellPairs = []struct {
 	{"process substitution", `bash <(echo "$BODY")`, "code | script file | BODY +untrusted", `cat <(echo "$BODY")`},
 	{"function argument", "run() { eval \"$1\"; }\nrun \"$TITLE\"", "code | eval | TITLE +untrusted", "run() { eval \"$1\"; }\nrun make"},
 	{"function output", "get() { echo \"$TITLE\"; }\nx=$(get)\neval \"$x\"", "code | eval | TITLE +untrusted", "get() { echo \"$TITLE\" >&2; echo ok; }\nx=$(get)\neval \"$x\""},
+	{"function that runs its arguments", "retry() { \"$@\" || \"$@\"; }\nretry bash -c \"echo $TITLE\"", "code | bash -c | TITLE +untrusted", "retry() { $* || $*; }\nretry echo \"$TITLE\""},
 	{"read", "read -r x <<< \"$TITLE\"\neval \"$x\"", "code | eval | TITLE +untrusted", "read -r x <<< ok\neval \"$x\""},
 	{"mapfile", "mapfile -t xs <<< \"$BODY\"\nfor x in \"${xs[@]}\"; do eval \"$x\"; done", "code | eval | BODY +untrusted", "mapfile -t xs <<< \"$OTHER\"\nfor x in \"${xs[@]}\"; do eval \"$x\"; done"},
 	{"while read", "echo \"$BODY\" | while read -r l; do eval \"$l\"; done", "code | eval | BODY +untrusted", "echo \"$BODY\" | while read -r l; do echo \"$l\"; done"},
@@ -137,6 +138,7 @@ var shellPairs = []struct {
 	{"unquoted git", `git log $HEAD`, "argument | git | HEAD +untrusted", `git log -- "$HEAD"`},
 	{"leading dash", `gh pr view "$HEAD"`, "argument | gh | HEAD +untrusted", `gh pr create --title "$TITLE"`},
 	{"curl", `curl $TITLE`, "argument | curl | TITLE +untrusted", `curl "https://example.com/$TITLE"`},
+	{"jq", `jq -n $TITLE`, "argument | jq | TITLE +untrusted", `jq -n --arg t "$TITLE" '$t'`},
 	{"xargs", `echo "$BODY" | xargs git add`, "argument | git | BODY +untrusted", `echo "$BODY" | xargs echo`},
 
 	// Arithmetic.
