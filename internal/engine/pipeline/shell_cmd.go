@@ -728,6 +728,8 @@ func (r *shRun) shell(name string, args []shArg, stdin shVal) shVal {
 				return nil
 			case t == "-o" || t == "-O" || t == "+o" || t == "+O" || t == "--rcfile" || t == "--init-file" || strings.HasSuffix(t, "o") && t[0] == '-' && !strings.HasPrefix(t, "--"):
 				i++
+			case t == "-n":
+				return nil // reads without running
 			case t == "-s":
 				r.shellStdin(name, stdin, start, end)
 				return nil
@@ -762,6 +764,9 @@ func (r *shRun) shellStdin(name string, stdin shVal, start, end int) {
 // interpreter is python, node and others: code in an option was looked at before.
 func (r *shRun) interpreter(name string, args []shArg, stdin shVal) (shVal, bool) {
 	start, end := args[0].start, args[len(args)-1].end
+	if name == "php" && r.has(args, "-l") || name == "node" && r.has(args, "--check") {
+		return nil, true // reads without running
+	}
 	opts := shellCodeOptions[name]
 	if name == "perl" {
 		opts = ""
@@ -1036,6 +1041,9 @@ func (r *shRun) names(start, end int) shVal {
 func (r *shRun) find(args []shArg, depth int) shVal {
 	start, end := args[0].start, args[len(args)-1].end
 	items := r.names(start, end)
+	if a, ok := shOperand(args, "", ""); ok && r.outside(r.fileKey(a.v)) {
+		items = shVal{{opaque: true, start: start, end: end}}
+	}
 	for i := 1; i < len(args); i++ {
 		switch args[i].text() {
 		case "-exec", "-execdir", "-ok":

@@ -864,10 +864,10 @@ func (r *shRun) git(args []shArg) shVal {
 				r.gitConfig("remote.url="+sym, a.v, start, end)
 			}
 		}
-	case "log", "show", "diff", "ls-files", "branch", "status", "shortlog", "describe", "tag", "for-each-ref", "diff-tree", "name-rev", "cat-file":
+	case "log", "show", "diff", "ls-files", "branch", "shortlog", "diff-tree", "name-rev", "cat-file":
 		if r.st.ws.Labels&ShellUntrusted != 0 && !r.outside(r.st.cwd) || ref != nil || head {
 			p := shPiece{opaque: true, start: start, end: end, name: "git " + sub, l: ShellUntrusted}
-			if sub != "branch" && sub != "describe" {
+			if sub != "branch" {
 				p.l |= ShellNewline
 			}
 			t := r.st.wst
@@ -875,7 +875,7 @@ func (r *shRun) git(args []shArg) shVal {
 				t = ref.t
 			}
 			for _, a := range rest {
-				if t := a.text(); t == "--quiet" || t == "--exit-code" || t == "--shortstat" || t == "--format=%H" || t == "--pretty=%H" || t == "--format=%h" || t == "--pretty=format:%H" || t == "--pretty=format:%h" || t == "--format=%ct" || t == "--format=%cd" {
+				if t := a.text(); t == "--quiet" || t == "--exit-code" || t == "--shortstat" || shSafeFormat(t) {
 					return shVal{{opaque: true, start: start, end: end}}
 				}
 			}
@@ -884,6 +884,25 @@ func (r *shRun) git(args []shArg) shVal {
 		}
 	}
 	return shVal{{opaque: true, start: start, end: end}}
+}
+
+// shSafeFormat reports whether a format of git log holds numbers and dates only.
+func shSafeFormat(t string) bool {
+	_, f, ok := strings.Cut(t, "=")
+	if !ok || !strings.HasPrefix(t, "--format=") && !strings.HasPrefix(t, "--pretty=") {
+		return false
+	}
+	f = strings.TrimPrefix(strings.TrimPrefix(f, "format:"), "tformat:")
+	for _, code := range strings.Split(f, "%")[1:] {
+		safe := false
+		for _, c := range []string{"H", "h", "T", "t", "P", "p", "ct", "at", "ci", "cI", "ai", "aI", "cs", "as", "cd", "ad", "n", "x"} {
+			safe = safe || strings.HasPrefix(code, c)
+		}
+		if !safe {
+			return false
+		}
+	}
+	return strings.Contains(f, "%")
 }
 
 // shRedactURL takes the credentials out of an address.
@@ -961,16 +980,21 @@ func (r *shRun) filter(name string, args []shArg, stdin shVal) shVal {
 		return stdin
 	}
 	v := append(shVal(nil), stdin...)
-	// Operands that are files.
+	// Operands that are files. The first of some is a program, or a text.
+	program := name == "jq" || name == "gojq" || name == "yq" || name == "sed" || name == "awk" || strings.HasSuffix(name, "grep")
 	for i, a := range args[1:] {
 		t := a.text()
 		sym := shSymbol(a.v)
 		if sym == "" || strings.HasPrefix(t, "-") && t != "-" || sym[0] == 0 {
 			continue
 		}
+		if program {
+			program = false
+			continue
+		}
 		key := r.fileKey(a.v)
 		_, known := r.st.files.m[key]
-		if known || sym == "$GITHUB_EVENT_PATH" || name == "cat" || i > 0 && name != "tr" && name != "expr" && name != "date" && shPathLike(sym) {
+		if known || strings.HasSuffix(name, "grep") && shPathLike(sym) || sym == "$GITHUB_EVENT_PATH" || name == "cat" || i > 0 && name != "tr" && name != "expr" && name != "date" && shPathLike(sym) {
 			v = shCat(v, r.readFile(a.v, a.start, a.end))
 		}
 	}

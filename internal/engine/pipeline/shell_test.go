@@ -115,6 +115,7 @@ var shellPairs = []struct {
 	{"gh pr view", `t=$(gh pr view 1 --json title -q .title); bash -c "echo $t"`, "code | bash -c | gh pr +untrusted", `t=$(gh pr view 1 --json number -q .number); bash -c "echo $t"`},
 	{"gh api", `t=$(gh api repos/o/r/issues/1 --jq .body); bash -c "echo $t"`, "code | bash -c | gh api +untrusted", `t=$(gh api repos/o/r/releases/latest --jq .tag_name); bash -c "echo $t"`},
 	{"env command", `env X="$TITLE" bash -c 'eval "$X"'`, "code | eval | TITLE +untrusted", `env X=ok bash -c 'eval "$X"'`},
+	{"git log", `git checkout "$SHA"; x=$(git log -1 --format=%s); eval "echo $x"`, "code | eval | git log +untrusted", `git checkout "$SHA"; x=$(git log -1 --format=%ct-%h); eval "echo $x"`},
 	{"find -exec sh", `git fetch origin pull/1/head && git checkout FETCH_HEAD && find . -name '*.md' -exec sh -c 'wc {}' \;`, "code | sh -c | file names +untrusted", `find . -name '*.md' -exec sh -c 'wc {}' \;`},
 
 	// Checks and filters.
@@ -167,6 +168,7 @@ var shellPairs = []struct {
 	{"npm ci", `npm ci`, "execute | workspace", `npm ci --ignore-scripts`},
 	{"script", `./build.sh --all`, "execute | workspace | build.sh", `/usr/bin/true`},
 	{"bash script", `bash scripts/x.sh`, "execute | workspace | scripts/x.sh", `bash -c 'true'`},
+	{"syntax check", `bash x.sh`, "execute | workspace | x.sh", `bash -n x.sh`},
 	{"other folder", `cd sub && make`, "execute | workspace", `cd /tmp/x && make`},
 	{"cloned", `make`, "execute | workspace", "git clone https://example.com/x.git\ncd x\nmake"},
 	{"pip .", `pip install .`, "execute | workspace", `pip install requests==1.0`},
