@@ -1,0 +1,1204 @@
+package pipeline
+
+import (
+	"path"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// shChannelOf is the channel that a path's symbol names.
+func shChannelOf(sym string) string {
+	switch sym {
+	case "$GITHUB_ENV", "$env:GITHUB_ENV":
+		return SinkEnv
+	case "$GITHUB_OUTPUT":
+		return SinkOutput
+	case "$GITHUB_PATH":
+		return SinkPath
+	case "$GITHUB_STATE":
+		return SinkState
+	case "$GITHUB_STEP_SUMMARY":
+		return SinkSummary
+	}
+	return ""
+}
+
+// globbed is the value of one item of a for loop.
+func (r *shRun) globbed(v shVal, w *syntax.Word) shVal {
+	t, ok := shText(v)
+	if !ok || !strings.ContainsAny(t, "*?[") || len(w.Parts) != 1 {
+		return v
+	}
+	if _, lit := w.Parts[0].(*syntax.Lit); !lit {
+		return v
+	}
+	start, end := r.span(w)
+	if n := r.names(start, end); shLabels(n) != 0 && !r.outside(r.resolve(t)) {
+		return n
+	}
+	return v
+}
+
+// shLines cuts a text at the line breaks of its literals.
+func shLines(v shVal) []shVal {
+	var out []shVal
+	var line shVal
+	for _, p := range v {
+		if p.opaque {
+			line = append(line, p)
+			continue
+		}
+		for {
+			i := strings.IndexByte(p.text, '\n')
+			if i < 0 {
+				break
+			}
+			q := p
+			q.text = p.text[:i]
+			if q.text != "" {
+				line = append(line, q)
+			}
+			out = append(out, line)
+			line = nil
+			p.text = p.text[i+1:]
+		}
+		if p.text != "" {
+			line = append(line, p)
+		}
+	}
+	if len(line) > 0 {
+		out = append(out, line)
+	}
+	return out
+}
+
+// writeFile is a redirection of v to a file.
+func (r *shRun) writeFile(to, v shVal, add bool, stmt, start, end int, command string) {
+	sym := shSymbol(to)
+	if ch := shChannelOf(sym); ch != "" {
+		r.channel(ch, v, command, stmt, end)
+		return
+	}
+	if sym == "/dev/null" || sym == "/dev/stderr" || sym == "/dev/stdout" || sym == "/dev/tty" {
+		if sym != "/dev/null" {
+			r.logged(v, stmt, end)
+		}
+		return
+	}
+	if p := shWith(v, ShellSecret); p != nil {
+		r.secret(p, SecretFile, command, shPrint(sym), stmt, end, "the file stays on the machine, and may go into an artifact or a cache")
+	}
+	key := r.fileKey(to)
+	if strings.HasPrefix(key, "\x00") || len(r.st.files.m) > 500 {
+		return
+	}
+	v = r.moved(v, start, end, "is written to "+shPrint(sym))
+	if add {
+		v = shCat(r.st.files.m[key], v)
+	}
+	if len(v) == 0 {
+		v = shVal{{opaque: true, start: start, end: end}}
+	}
+	if len(v) > 40 {
+		v = shCollapse(v)
+	}
+	shSet(r, &r.st.files, key, v)
+}
+
+func (r *shRun) tee(args []shArg, stdin shVal) {
+	add := r.has(args, "-a", "--append")
+	for _, a := range args[1:] {
+		if t := a.text(); strings.HasPrefix(t, "-") {
+			continue
+		}
+		r.writeFile(a.v, stdin, add, args[0].start, a.start, a.end, "tee")
+	}
+}
+
+// channel reports what is written to one of the files by which steps speak to
+// later steps. Each is a list of NAME=value lines, or NAME<<DELIMITER and lines up
+// to the delimiter; GITHUB_PATH is a list of folders, the summary is Markdown.
+func (r *shRun) channel(ch string, v shVal, command string, start, end int) {
+	if len(v) == 0 {
+		v = shVal{{opaque: true, start: start, end: end}}
+	}
+	lines := shLines(v)
+	if ch == SinkSummary {
+		r.entry(ch, "", v, command, start, end, false, "")
+		return
+	}
+	for i := 0; i < len(lines); i++ {
+		line := lines[i]
+		if len(line) == 0 || !r.step() {
+			continue
+		}
+		if ch == SinkPath {
+			r.entry(ch, "", line, command, start, end, shLabels(line)&ShellUntrusted != 0, "later steps look for programs in this folder first")
+			continue
+		}
+		name, value, delim, ok := shEntry(line)
+		switch {
+		case !ok:
+			// A whole entry that the script does not write itself: who writes the text
+			// chooses the name.
+			r.entry(ch, "", line, command, start, end, shLabels(line)&ShellUntrusted != 0, "the text chooses the name as well")
+		case delim != nil:
+			// Lines up to the one that is the delimiter.
+			var body shVal
+			j := i + 1
+			for ; j < len(lines); j++ {
+				if shSame(lines[j], delim) || shSymbol(lines[j]) == shSymbol(delim) && len(lines[j]) == len(delim) {
+					break
+				}
+				body = shCat(body, lines[j])
+			}
+			i = j
+			_, fixed := shText(delim)
+			smuggle := fixed && shLabels(body)&(ShellUntrusted|ShellNewline) == ShellUntrusted|ShellNewline
+			why := ""
+			if smuggle {
+				why = "the delimiter is known, so a line of the value can end the entry and begin another"
+			} else if shLabels(body)&ShellUntrusted != 0 && !fixed {
+				why = "the delimiter cannot be guessed"
+			}
+			r.entry(ch, name, body, command, start, end, smuggle, why)
+		default:
+			smuggle := shLabels(value)&(ShellUntrusted|ShellNewline) == ShellUntrusted|ShellNewline
+			why := ""
+			if smuggle {
+				why = "a line break in the value begins another entry"
+			}
+			r.entry(ch, name, value, command, start, end, smuggle, why)
+		}
+	}
+}
+
+// shEntry reads the head of an entry: NAME=value or NAME<<DELIMITER.
+func shEntry(line shVal) (name string, value, delim shVal, ok bool) {
+	var b strings.Builder
+	for i := range line {
+		p := line[i]
+		if p.opaque {
+			if p.l&ShellUntrusted != 0 {
+				return "", nil, nil, false
+			}
+			b.WriteString("…")
+			continue
+		}
+		eq := strings.IndexByte(p.text, '=')
+		here := strings.Index(p.text, "<<")
+		switch {
+		case here >= 0 && (eq < 0 || here < eq):
+			b.WriteString(p.text[:here])
+			rest := append(shVal(nil), line[i:]...)
+			rest[0].text = strings.TrimLeft(p.text[here+2:], " ")
+			if rest[0].text == "" {
+				rest = rest[1:]
+			}
+			return shPrint(strings.TrimSpace(b.String())), nil, append(shVal{}, rest...), true
+		case eq >= 0:
+			b.WriteString(p.text[:eq])
+			rest := append(shVal(nil), line[i:]...)
+			rest[0].text = p.text[eq+1:]
+			if rest[0].text == "" {
+				rest = rest[1:]
+			}
+			return shPrint(strings.TrimSpace(b.String())), rest, nil, true
+		}
+		b.WriteString(p.text)
+	}
+	return "", nil, nil, false
+}
+
+func (r *shRun) entry(ch, name string, v shVal, command string, start, end int, smuggle bool, why string) {
+	f := ShellFact{Kind: FactChannel, Span: shSpan(start, end), Sink: ch, Command: command, Name: name, Labels: shLabels(v) &^ shellPlain, Smuggle: smuggle, Detail: why}
+	// The place of the value itself, where a group writes several; a line break of
+	// echo has none.
+	for len(v) > 1 && v[len(v)-1].start == v[len(v)-1].end {
+		v = v[:len(v)-1]
+	}
+	if len(v) > 0 && v[0].end > v[0].start {
+		f.Span = shSpan(v[0].start, max(v[len(v)-1].end, v[0].end))
+		if f.End < f.Start {
+			f.Span = shSpan(v[0].start, v[0].end)
+		}
+	}
+	p := shWith(v, ShellUntrusted)
+	if p == nil {
+		p = shWith(v, ShellSecret|ShellWorkspace|ShellChecked)
+	}
+	if p != nil {
+		f.Trace = shTrace(r.trail(p.t, int(f.Start), int(f.End), "is written to "+ch))
+	}
+	if ch == SinkPath && len(v) > 0 && f.Labels&ShellUntrusted == 0 {
+		if key := r.resolve(shSymbol(v)); key != "" && key[0] != 0 {
+			if s := r.dirSource(key); s.Labels&(ShellWorkspace|ShellUntrusted) != 0 {
+				f.Labels |= ShellWorkspace
+				f.Detail = "the folder lies in the untrusted workspace"
+			}
+		}
+	}
+	r.fact(f)
+	if q := shWith(v, ShellSecret); q != nil {
+		r.secret(q, SecretChannel, command, ch+" "+name, int(f.Start), int(f.End), "later steps, and those who see outputs, get the value")
+	}
+}
+
+// logged looks at a text that goes to the step's log: workflow commands in it, and
+// secrets.
+func (r *shRun) logged(v shVal, start, end int) {
+	if len(v) == 0 {
+		return
+	}
+	mask := false
+	if strings.Contains(shHead(v), "::") {
+		for _, line := range shLines(v) {
+			mask = r.workflowCommand(line, start, end) || mask
+		}
+	}
+	if mask {
+		return
+	}
+	for i := range v {
+		p := &v[i]
+		if p.l&ShellSecret != 0 {
+			r.secret(p, SecretLog, "", "", start, end, "the value is written to the log")
+		}
+	}
+}
+
+// shHead are the literals of a text.
+func shHead(v shVal) string {
+	if len(v) == 1 {
+		return v[0].text
+	}
+	var b strings.Builder
+	for i := range v {
+		if !v[i].opaque {
+			b.WriteString(v[i].text)
+		}
+	}
+	return b.String()
+}
+
+// workflowCommand reads a line ::command name=x::value; true if it registers a mask.
+func (r *shRun) workflowCommand(line shVal, start, end int) bool {
+	if len(line) == 0 || line[0].opaque {
+		return false
+	}
+	head := strings.TrimLeft(line[0].text, " \t")
+	body, ok := strings.CutPrefix(head, "::")
+	if !ok {
+		return false
+	}
+	cmd, _, _ := strings.Cut(body, "::")
+	cmd, _, _ = strings.Cut(cmd, " ")
+	// The value comes after the second pair of colons.
+	var name strings.Builder
+	var value shVal
+	seen := 0
+	for i, p := range line {
+		if p.opaque {
+			if p.l&ShellUntrusted == 0 {
+				name.WriteString("…")
+			}
+			continue
+		}
+		t := p.text
+		if i == 0 {
+			t = body
+		}
+		if j := strings.Index(t, "::"); j >= 0 {
+			name.WriteString(t[:j])
+			value = append(shVal(nil), line[i:]...)
+			value[0].text = t[j+2:]
+			if value[0].text == "" {
+				value = value[1:]
+			}
+			seen = 1
+			break
+		}
+		name.WriteString(t)
+	}
+	if seen == 0 {
+		return false
+	}
+	_, key, _ := strings.Cut(name.String(), "name=")
+	key, _, _ = strings.Cut(key, ",")
+	untrusted := shLabels(value)&ShellUntrusted != 0
+	switch cmd {
+	case "add-mask":
+		f := ShellFact{Kind: FactMask, Span: shSpan(start, end), Labels: shLabels(value), Command: "::add-mask"}
+		for _, p := range value {
+			if n := p.via; n != "" || p.name != "" {
+				if n == "" {
+					n = p.name
+				}
+				if f.Name == "" {
+					f.Name = n
+				}
+				masked := map[string]bool{n: true, p.name: true}
+				for k := range r.st.masked {
+					masked[k] = true
+				}
+				r.st.masked = masked
+			}
+		}
+		r.fact(f)
+		return true
+	case "set-output":
+		r.entry(SinkOutput, shPrint(key), value, "::set-output", start, end, false, "")
+	case "save-state":
+		r.entry(SinkState, shPrint(key), value, "::save-state", start, end, false, "")
+	case "set-env":
+		r.entry(SinkEnv, shPrint(key), value, "::set-env", start, end, false, "")
+	case "add-path":
+		r.entry(SinkPath, "", value, "::add-path", start, end, untrusted, "later steps look for programs in this folder first")
+	}
+	return false
+}
+
+func (r *shRun) masked(p *shPiece) bool {
+	return r.st.masked[p.via] && p.via != "" || r.st.masked[p.name] && p.l&ShellEncoded == 0
+}
+
+func (r *shRun) secret(p *shPiece, sink, command, name string, start, end int, detail string) {
+	f := ShellFact{Kind: FactSecret, Span: shSpan(start, end), Sink: sink, Command: command, Name: name, Labels: p.l &^ shellPlain, Detail: detail}
+	if name == "" {
+		f.Name = p.name
+	}
+	f.Unmasked = p.l&ShellEncoded != 0 && !r.masked(p)
+	if sink == SecretLog && !f.Unmasked {
+		f.Notes = []string{"the runner masks the value in its plain form"}
+	}
+	if r.masked(p) {
+		f.Notes = append(f.Notes, "the script registers it as a mask")
+	}
+	f.Trace = shTrace(r.trail(p.t, start, end, "goes to the "+sink))
+	r.fact(f)
+}
+
+// commandLine reports secrets among the arguments of a program.
+func (r *shRun) commandLine(name string, args []shArg) {
+	var secret *shPiece
+	at := 0
+	for i := range args[1:] {
+		if p := shWith(args[i+1].v, ShellSecret); p != nil {
+			secret, at = p, i+1
+			break
+		}
+	}
+	if secret == nil {
+		return
+	}
+	a := args[at]
+	if name == "curl" || name == "wget" || name == "http" || name == "xh" {
+		if host := shHost(args); host != "" && !shForgeHost(host) {
+			r.secret(secret, SecretNetwork, name, host, a.start, a.end, "the value is sent to "+host)
+			return
+		}
+	}
+	r.secret(secret, SecretCommandLine, shPrint(path.Base(name)), "", a.start, a.end, "a command line is seen by every process of the machine")
+}
+
+// shHost is the host of the first address among the arguments, empty if not known.
+func shHost(args []shArg) string {
+	for _, a := range args[1:] {
+		sym := shSymbol(a.v)
+		i := strings.Index(sym, "://")
+		if i < 0 || strings.ContainsAny(sym[:i], " \"'{:=") {
+			continue
+		}
+		host := sym[i+3:]
+		if j := strings.IndexAny(host, "/?#"); j >= 0 {
+			host = host[:j]
+		}
+		if j := strings.LastIndexByte(host, '@'); j >= 0 {
+			host = host[j+1:]
+		}
+		if strings.ContainsAny(host, "$\x00") {
+			return ""
+		}
+		return shPrint(host)
+	}
+	return ""
+}
+
+func shForgeHost(host string) bool {
+	for _, h := range []string{"github.com", "githubusercontent.com", "ghcr.io", "gitlab.com", "dev.azure.com", "localhost", "127.0.0.1"} {
+		if host == h || strings.HasSuffix(host, "."+h) || strings.HasPrefix(host, h+":") {
+			return true
+		}
+	}
+	return false
+}
+
+// download is curl or wget.
+func (r *shRun) download(name string, args []shArg) shVal {
+	start, end := args[0].start, args[len(args)-1].end
+	url, out := "", ""
+	var outArg *shArg
+	remote, api := false, false
+	var taint *shPiece
+	for i := 1; i < len(args); i++ {
+		t := args[i].text()
+		switch {
+		case name == "curl" && (t == "-o" || t == "--output") || name == "wget" && (t == "-O" || t == "--output-document"):
+			i++
+			if i < len(args) {
+				outArg = &args[i]
+			}
+			continue
+		case name == "wget" && strings.HasPrefix(t, "-") && !strings.HasPrefix(t, "--") && strings.HasSuffix(t, "O-"):
+			out = "-"
+			continue
+		case strings.HasPrefix(t, "-") && !strings.HasPrefix(t, "--") && len(t) > 2 && (name == "curl" && strings.HasSuffix(t, "o") || name == "wget" && strings.HasSuffix(t, "O")):
+			i++
+			if i < len(args) {
+				outArg = &args[i]
+			}
+			continue
+		case name == "curl" && strings.HasPrefix(t, "-") && !strings.HasPrefix(t, "--") && strings.Contains(t, "O") || t == "--remote-name" || t == "--remote-name-all":
+			remote = true
+			continue
+		case strings.HasPrefix(t, "-"):
+			if shIn("-H --header -d --data -X --request -u --user -A --user-agent -e --retry --retry-delay --max-time -m --connect-timeout -F --form --data-raw --data-binary -w --write-out -b -c -K -T --cacert --cert --key --header", t) {
+				i++
+			}
+			continue
+		}
+		sym := shSymbol(args[i].v)
+		if url == "" || strings.Contains(sym, "://") && !strings.Contains(url, "://") {
+			url = sym
+			taint = shWith(args[i].v, ShellUntrusted)
+		}
+	}
+	low := strings.ToLower(url)
+	api = strings.Contains(low, "/pulls") || strings.Contains(low, "/issues") || strings.Contains(low, "/comments") || strings.Contains(low, "/merge_requests")
+	p := shPiece{opaque: true, start: start, end: end, name: shPrint(url), l: ShellDownload}
+	if strings.HasPrefix(low, "http://") {
+		p.l |= shellPlain
+	}
+	p.t = r.trail(nil, start, end, name+" fetches "+shPrint(url))
+	switch {
+	case taint != nil:
+		p.l |= ShellUntrusted | ShellNewline
+		p.t = r.trail(taint.t, start, end, name+" fetches what the value names")
+	case api && (strings.Contains(low, "api") || strings.Contains(url, "\x00") || strings.Contains(url, "$")):
+		p.l |= r.forge() | ShellNewline
+		p.t = r.trail(nil, start, end, "texts of issues or pull requests are read")
+	}
+	v := shVal{p}
+	switch {
+	case outArg != nil && outArg.text() == "-", out == "-", outArg == nil && !remote && name == "curl":
+		return v
+	case outArg != nil:
+		if !strings.HasPrefix(outArg.text(), "/dev/") {
+			shSet(r, &r.st.files, r.fileKey(outArg.v), v)
+		}
+	case url != "":
+		base := url
+		if i := strings.IndexAny(base, "?#"); i >= 0 {
+			base = base[:i]
+		}
+		shSet(r, &r.st.files, r.resolve(path.Base(base)), v)
+	}
+	r.st.verified = false
+	return nil
+}
+
+// forge is what is known of texts that are read from the forge.
+func (r *shRun) forge() ShellLabels {
+	if l := r.in.Forge.Labels; l != 0 {
+		return l
+	}
+	return ShellUntrusted
+}
+
+// shFields says what a filter of jq takes out of an event or an answer of the
+// forge: texts of strangers, and whether they may have several lines. Unknown
+// fields count as harmless if the filter names only such.
+func shFields(filter string) (untrusted, newline bool) {
+	any := false
+	for i := 0; i < len(filter); {
+		c := filter[i]
+		if c == '"' { // text, but for what stands in \( )
+			i++
+			for i < len(filter) && filter[i] != '"' {
+				if filter[i] == '\\' && i+1 < len(filter) && filter[i+1] == '(' {
+					end := shClosing(filter, i+1)
+					u, n := shFields(filter[i+2 : end])
+					untrusted, newline, any = untrusted || u, newline || n, true
+					i = end
+				}
+				i++
+			}
+			i++
+			continue
+		}
+		if c < 'A' || c > 'z' || c > 'Z' && c < 'a' && c != '_' {
+			i++
+			continue
+		}
+		j := i
+		for j < len(filter) && (filter[j] >= 'a' && filter[j] <= 'z' || filter[j] >= 'A' && filter[j] <= 'Z' || filter[j] == '_' || filter[j] >= '0' && filter[j] <= '9') {
+			j++
+		}
+		word := filter[i:j]
+		if j < len(filter) && filter[j] == '(' && shIn("select test any all contains startswith endswith inside sort_by group_by unique_by index match has", word) {
+			i = shClosing(filter, j) // a condition lets values through or not
+			continue
+		}
+		if word == "tojson" || word == "select" || word == "empty" || word == "not" || word == "first" || word == "last" || word == "map" {
+			i = j
+			continue
+		}
+		any = true
+		if i > 0 && strings.IndexByte(".{, ", filter[i-1]) >= 0 || len(filter) == j-i {
+			switch strings.ToLower(word) {
+			case "title", "headrefname", "head_ref", "messageheadline", "filename", "path", "display_title", "page_name", "default_branch", "email", "head_branch", "files":
+				untrusted = true
+			case "ref", "label":
+				untrusted = untrusted || strings.Contains(filter, "head")
+			case "body", "message", "messagebody", "comments", "description", "text", "commits", "patch", "bodytext":
+				untrusted, newline = true, true
+			}
+		}
+		i = j
+	}
+	if !any {
+		return true, !strings.Contains(filter, "tojson") // the whole
+	}
+	// "length" and tests leave a number or a truth value.
+	for _, end := range []string{"length", "any", "all", "contains", "test", "index", "startswith", "endswith"} {
+		if tail := filter[strings.LastIndexByte(filter, '|')+1:]; strings.HasPrefix(strings.TrimSpace(tail), end) {
+			return false, false
+		}
+	}
+	return untrusted, newline
+}
+
+// shClosing is the offset of the parenthesis that closes the one at i, or the last
+// byte.
+func shClosing(s string, i int) int {
+	depth := 0
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(s) - 1
+}
+
+// shNamed reports whether a filter of jq writes entries with a name of the script's
+// own, "name=\(.x)", and returns the name with its sign.
+func shNamed(filter string) string {
+	t := strings.TrimSpace(filter)
+	if i := strings.LastIndexByte(t, '|'); i >= 0 && strings.HasPrefix(strings.TrimSpace(t[i+1:]), `"`) {
+		t = strings.TrimSpace(t[i+1:])
+	}
+	t, ok := strings.CutPrefix(t, `"`)
+	if !ok {
+		return ""
+	}
+	name, _, ok := strings.Cut(t, "=")
+	if !ok || !shIsName(strings.ReplaceAll(name, "-", "_")) {
+		return ""
+	}
+	return name + "="
+}
+
+// gh is the forge's command line tool.
+func (r *shRun) gh(name string, args []shArg) shVal {
+	start, end := args[0].start, args[len(args)-1].end
+	var words []string
+	filter, json := "", ""
+	hasFilter := false
+	for i := 1; i < len(args); i++ {
+		t := args[i].text()
+		switch {
+		case (t == "--jq" || t == "-q" || t == "--json") && i+1 < len(args):
+			i++
+			v := shSymbol(args[i].v)
+			if t == "--json" {
+				json = v
+			} else {
+				filter, hasFilter = v, true
+			}
+		case strings.HasPrefix(t, "--jq="):
+			filter, hasFilter = t[5:], true
+		case strings.HasPrefix(t, "--json="):
+			json = t[7:]
+		case strings.HasPrefix(t, "-"):
+			if shIn("-R --repo -H --header -X --method -f -F --field --raw-field -t --template -b --body -B --base --title --limit -L --head --state -s --author --label --search -S -p --pattern -D --dir -n --name -w --workflow -e --event --input --hostname", t) {
+				i++
+			}
+		default:
+			words = append(words, shSymbol(args[i].v))
+		}
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	sub := ""
+	if len(words) > 1 {
+		sub = words[1]
+	}
+	switch {
+	case (words[0] == "pr" || words[0] == "mr") && sub == "checkout":
+		r.checkout(args, name+" pr checkout", nil, start, end, true)
+		return nil
+	case words[0] == "run" && sub == "download":
+		r.fact(ShellFact{Kind: FactCheckout, Span: shSpan(start, end), Command: name + " run download", Sink: "artifact", Maybe: true, Detail: "files of another run are brought in",
+			Trace: shTrace(r.trail(nil, start, end, "files of another run are brought in"))})
+		return nil
+	case words[0] == "extension":
+		r.installs(name, args)
+		return nil
+	case words[0] == "auth":
+		return nil
+	}
+	text := false
+	switch words[0] {
+	case "pr", "issue", "mr":
+		text = sub == "view" || sub == "list" || sub == "diff" || sub == "status"
+	case "search":
+		text = true
+	case "api":
+		ep := strings.ToLower(sub)
+		for _, w := range []string{"/pulls", "/issues", "/comments", "/commits", "/merge_requests", "graphql"} {
+			text = text || strings.Contains(ep, w) || ep == w
+		}
+		if strings.Contains(ep, "/labels") || strings.Contains(ep, "/reviewers") || strings.Contains(ep, "/permission") {
+			text = false
+		}
+	}
+	p := shPiece{opaque: true, start: start, end: end}
+	if text {
+		untrusted, newline := true, true
+		switch {
+		case hasFilter:
+			untrusted, newline = shFields(filter)
+		case json != "":
+			untrusted, _ = shFields("." + strings.ReplaceAll(json, ",", " ."))
+			newline = false // JSON on one line
+		}
+		if sub == "create" || sub == "comment" || sub == "edit" {
+			untrusted = false
+		}
+		if untrusted {
+			p.l = r.forge()
+			if newline {
+				p.l |= ShellNewline
+			}
+			p.name = name + " " + words[0]
+			p.t = r.trail(nil, start, end, "texts of issues or pull requests are read with "+name)
+		}
+	}
+	if n := shNamed(filter); n != "" {
+		return shVal{{text: n, start: start, end: end}, p}
+	}
+	return shVal{p}
+}
+
+// checkout notes that a stranger's code comes in.
+func (r *shRun) checkout(args []shArg, command string, p *shPiece, start, end int, workspace bool) {
+	f := ShellFact{Kind: FactCheckout, Span: shSpan(start, end), Command: command, Sink: "fetch", Detail: "the commits of a pull request are fetched"}
+	var t *shTrail
+	if p != nil {
+		f.Name, f.Labels = p.name, p.l
+		t = p.t
+	}
+	t = r.trail(t, start, end, command+" brings a stranger's code")
+	f.Trace = shTrace(t)
+	if workspace {
+		f.Sink = "workspace"
+		f.Detail = "the workspace becomes a stranger's code"
+		f.Labels |= ShellWorkspace
+		if !r.outside(r.st.cwd) || len(args) == 0 {
+			r.st.ws = ShellSource{Labels: ShellUntrusted | ShellWorkspace, Text: command}
+			r.st.wst = t
+		}
+	}
+	r.fact(f)
+}
+
+// shPullRef reports whether a ref names a pull or merge request of anybody.
+func shPullRef(sym string) bool {
+	return strings.Contains(sym, "refs/pull") || strings.Contains(sym, "refs/merge-requests") ||
+		(strings.HasPrefix(strings.TrimPrefix(sym, "+"), "pull/") || strings.HasPrefix(sym, "merge-requests/")) && (strings.Contains(sym, "/head") || strings.Contains(sym, "/merge"))
+}
+
+func (r *shRun) git(args []shArg) shVal {
+	start, end := args[0].start, args[len(args)-1].end
+	i := 1
+	for i < len(args) && strings.HasPrefix(args[i].text(), "-") {
+		t := args[i].text()
+		if t == "-c" && i+1 < len(args) {
+			r.gitConfig(shSymbol(args[i+1].v), args[i+1].v, start, end)
+			i++
+		} else if t == "-C" || t == "--git-dir" || t == "--work-tree" {
+			i++
+		}
+		i++
+	}
+	if i >= len(args) {
+		return nil
+	}
+	sub := args[i].text()
+	rest := args[i+1:]
+	// The ref among the operands that is a stranger's.
+	var ref *shPiece
+	pull, head := "", false
+	for j := range rest {
+		sym := shSymbol(rest[j].v)
+		if p := shWith(rest[j].v, ShellRef|ShellUntrusted); p != nil && ref == nil && !strings.HasPrefix(sym, "-") && (j == 0 || !shIn("-m --message -F -C -c --format --author --depth", rest[j-1].text())) {
+			ref = p
+		}
+		if shPullRef(sym) {
+			pull = sym
+		}
+		if sym == "FETCH_HEAD" && r.st.fetched["FETCH_HEAD"] || r.st.fetched[sym] {
+			head = true
+		}
+	}
+	switch sub {
+	case "fetch":
+		if pull != "" || ref != nil {
+			r.checkout(args, "git fetch", ref, start, end, false)
+			names := map[string]bool{"FETCH_HEAD": true}
+			for k := range r.st.fetched {
+				names[k] = true
+			}
+			for _, a := range rest {
+				sym := shSymbol(a.v)
+				if _, local, ok := strings.Cut(sym, ":"); ok && local != "" && !strings.Contains(local, "//") && (shPullRef(sym) || shWith(a.v, ShellRef|ShellUntrusted) != nil) {
+					names[strings.TrimPrefix(local, "refs/heads/")] = true
+					names[strings.TrimPrefix(local, "refs/remotes/")] = true
+				}
+			}
+			r.st.fetched = names
+		}
+	case "checkout", "switch", "merge", "pull", "rebase", "reset", "cherry-pick", "worktree", "read-tree", "restore", "apply", "am", "submodule":
+		if sub == "submodule" && (len(rest) == 0 || rest[0].text() != "foreach") {
+			break
+		}
+		// A branch that the script makes, with a name that holds an untrusted text, is
+		// its own.
+		made := r.has(append(args[:1:1], rest...), "-b", "-B", "-c", "-C", "--orphan") && pull == "" && !head
+		if (pull != "" || ref != nil || head) && !made {
+			r.checkout(args, "git "+sub, ref, start, end, true)
+		}
+		for _, a := range rest {
+			if t := a.text(); sub == "rebase" && (t == "--exec" || t == "-x") || sub == "submodule" && t == "foreach" {
+				for _, b := range rest {
+					if p := shWith(b.v, ShellUntrusted); p != nil {
+						r.code("git "+sub, p, b.start, b.end, ContextCode, "git runs the value")
+					}
+				}
+			}
+		}
+	case "clone":
+		var ops []shArg
+		for j := 0; j < len(rest); j++ {
+			t := rest[j].text()
+			if strings.HasPrefix(t, "-") {
+				if shIn("-b --branch --depth -o --origin -j --jobs --reference --filter --config -c --template", t) {
+					j++
+				}
+				continue
+			}
+			ops = append(ops, rest[j])
+		}
+		if len(ops) == 0 {
+			break
+		}
+		url := shSymbol(ops[0].v)
+		dir := ""
+		if len(ops) > 1 {
+			dir = r.fileKey(ops[1].v)
+		} else {
+			dir = r.resolve(strings.TrimSuffix(path.Base(url), ".git"))
+		}
+		if ref != nil {
+			r.checkout(args, "git clone", ref, start, end, true)
+		} else if dir != "" && dir != "." && !strings.HasPrefix(dir, "\x00") {
+			shSet(r, &r.st.files, "clone:"+dir, nil)
+		}
+	case "push":
+		f := ShellFact{Kind: FactGitPush, Span: shSpan(start, end), Command: "git push", Detail: "with the credentials that the repository's configuration keeps"}
+		for _, a := range rest {
+			if sym := shSymbol(a.v); strings.Contains(sym, "://") {
+				f.Name = shPrint(shRedactURL(sym))
+				if i := strings.LastIndexByte(sym, '@'); i > strings.Index(sym, "://") {
+					f.Detail = "with a token in the address"
+					f.Labels |= ShellSecret
+				}
+			}
+			f.Labels |= shLabels(a.v)
+			if t := a.text(); f.Name == "" && t != "" && !strings.HasPrefix(t, "-") {
+				f.Name = t
+			}
+		}
+		f.Trace = shTrace(r.trail(nil, start, end, "git push, "+f.Detail))
+		r.fact(f)
+	case "config":
+		var ops []shArg
+		for _, a := range rest {
+			if !strings.HasPrefix(a.text(), "-") {
+				ops = append(ops, a)
+			}
+		}
+		if len(ops) > 1 {
+			r.gitConfig(shSymbol(ops[0].v)+"="+shSymbol(ops[1].v), append(append(shVal(nil), ops[0].v...), ops[1].v...), start, end)
+		}
+	case "remote":
+		for _, a := range rest {
+			if sym := shSymbol(a.v); strings.Contains(sym, "://") && shLabels(a.v)&ShellSecret != 0 {
+				r.gitConfig("remote.url="+sym, a.v, start, end)
+			}
+		}
+	case "log", "show", "diff", "ls-files", "branch", "shortlog", "diff-tree", "name-rev", "cat-file":
+		if r.st.ws.Labels&ShellUntrusted != 0 && !r.outside(r.st.cwd) || ref != nil || head {
+			p := shPiece{opaque: true, start: start, end: end, name: "git " + sub, l: ShellUntrusted}
+			if sub != "branch" {
+				p.l |= ShellNewline
+			}
+			t := r.st.wst
+			if ref != nil {
+				t = ref.t
+			}
+			for _, a := range rest {
+				if t := a.text(); t == "--quiet" || t == "--exit-code" || t == "--shortstat" || shSafeFormat(t) {
+					return shVal{{opaque: true, start: start, end: end}}
+				}
+			}
+			p.t = r.trail(t, start, end, "names and messages of the commits are read with git "+sub)
+			return shVal{p}
+		}
+	}
+	return shVal{{opaque: true, start: start, end: end}}
+}
+
+// shSafeFormat reports whether a format of git log holds numbers and dates only.
+func shSafeFormat(t string) bool {
+	_, f, ok := strings.Cut(t, "=")
+	if !ok || !strings.HasPrefix(t, "--format=") && !strings.HasPrefix(t, "--pretty=") {
+		return false
+	}
+	f = strings.TrimPrefix(strings.TrimPrefix(f, "format:"), "tformat:")
+	for _, code := range strings.Split(f, "%")[1:] {
+		safe := false
+		for _, c := range []string{"H", "h", "T", "t", "P", "p", "ct", "at", "ci", "cI", "ai", "aI", "cs", "as", "cd", "ad", "n", "x"} {
+			safe = safe || strings.HasPrefix(code, c)
+		}
+		if !safe {
+			return false
+		}
+	}
+	return strings.Contains(f, "%")
+}
+
+// shRedactURL takes the credentials out of an address.
+func shRedactURL(s string) string {
+	i := strings.Index(s, "://")
+	if i < 0 {
+		return s
+	}
+	if j := strings.LastIndexByte(s, '@'); j > i {
+		return s[:i+3] + s[j+1:]
+	}
+	return s
+}
+
+// gitConfig reports settings that weaken, redirect or carry a credential.
+func (r *shRun) gitConfig(setting string, v shVal, start, end int) {
+	key, val, _ := strings.Cut(setting, "=")
+	low := strings.ToLower(key)
+	f := ShellFact{Kind: FactGitConfig, Span: shSpan(start, end), Command: "git config", Name: shPrint(shRedactURL(key)), Labels: shLabels(v)}
+	switch {
+	case low == "safe.directory":
+		if strings.TrimSpace(val) != "*" {
+			return
+		}
+		f.Detail = "git trusts every folder, whoever owns it"
+	case strings.HasSuffix(low, ".insteadof") || strings.HasPrefix(low, "url.") && strings.Contains(setting, "insteadOf"):
+		f.Name = shPrint(shRedactURL(setting))
+		if i := strings.Index(strings.ToLower(f.Name), ".insteadof"); i >= 0 {
+			f.Name = f.Name[:i] + ".insteadOf"
+		}
+		f.Detail = "addresses are rewritten"
+		if strings.Contains(setting, "@") && strings.Contains(setting, "://") {
+			f.Detail = "addresses are rewritten, and carry a credential"
+		}
+	case strings.Contains(low, "extraheader"), low == "credential.helper", low == "remote.url":
+		if val == "" {
+			return
+		}
+		f.Detail = "a credential is kept in the configuration"
+	case low == "http.sslverify" && strings.HasPrefix(strings.ToLower(val), "false"):
+		f.Detail = "certificates are not checked"
+	case low == "core.hookspath", low == "core.fsmonitor", low == "core.sshcommand", low == "core.editor", low == "protocol.ext.allow":
+		f.Detail = "git runs what this names"
+		if val == "" || val == "true" || val == ":" || val == "false" || val == "/dev/null" {
+			return
+		}
+	default:
+		return
+	}
+	if p := shWith(v, ShellSecret); p != nil {
+		f.Trace = shTrace(r.trail(p.t, start, end, "is kept in git's configuration"))
+	} else {
+		f.Trace = shTrace(r.trail(nil, start, end, f.Detail))
+	}
+	r.fact(f)
+}
+
+// filter is what a program writes of what it gets: all of its input and the texts
+// among its arguments, if it is known to pass them on.
+func (r *shRun) filter(name string, args []shArg, stdin shVal) shVal {
+	start, end := args[0].start, args[len(args)-1].end
+	switch name {
+	case "sha256sum", "sha512sum", "sha1sum", "md5sum", "shasum", "gpg", "cosign", "minisign", "slsa-verifier", "gpgv", "b2sum", "rekor-cli", "certutil":
+		r.st.verified = true
+		if name != "gpg" {
+			return shVal{{opaque: true, start: start, end: end}}
+		}
+	case "ls", "tree":
+		return r.names(start, end)
+	}
+	if !shellFilters[name] {
+		return shVal{{opaque: true, start: start, end: end}}
+	}
+	if name == "cat" && len(args) == 1 {
+		return stdin
+	}
+	v := append(shVal(nil), stdin...)
+	// Operands that are files. The first of some is a program, or a text.
+	program := name == "jq" || name == "gojq" || name == "yq" || name == "sed" || name == "awk" || strings.HasSuffix(name, "grep")
+	for i, a := range args[1:] {
+		t := a.text()
+		sym := shSymbol(a.v)
+		if sym == "" || strings.HasPrefix(t, "-") && t != "-" || sym[0] == 0 {
+			continue
+		}
+		if program {
+			program = false
+			continue
+		}
+		key := r.fileKey(a.v)
+		_, known := r.st.files.m[key]
+		if known || strings.HasSuffix(name, "grep") && shPathLike(sym) || sym == "$GITHUB_EVENT_PATH" || name == "cat" || i > 0 && name != "tr" && name != "expr" && name != "date" && shPathLike(sym) {
+			v = shCat(v, r.readFile(a.v, a.start, a.end))
+		}
+	}
+	if name != "grep" && name != "egrep" && name != "fgrep" && name != "rg" && name != "cat" {
+		for _, a := range args[1:] {
+			if shLabels(a.v) != 0 {
+				v = shCat(v, r.argument(a.v, false))
+			}
+		}
+	}
+	if name == "cat" {
+		return v
+	}
+	var head shVal
+	if (name == "sed" || name == "tr" || name == "envsubst") && len(v) > 1 && !v[0].opaque {
+		// A name that the script writes in front stays in front.
+		if i := strings.IndexByte(v[0].text, '='); i > 0 && !strings.Contains(v[0].text, "\n") && shIsName(strings.ReplaceAll(v[0].text[:i], "-", "_")) {
+			head = v[:1:1]
+			v = v[1:]
+		}
+	}
+	v = shCollapse(v)
+	if len(v) == 0 || v[0].l == 0 {
+		return shCat(head, shVal{{opaque: true, start: start, end: end}})
+	}
+	v = append(shVal(nil), v...)
+	v[0].start, v[0].end = start, end
+	if !shellKeepers[name] {
+		v[0].l &^= ShellDownload | shellPlain
+	}
+	return shCat(head, r.transform(name, args, v, start, end))
+}
+
+// shPathLike reports whether a word looks like the name of a file.
+func shPathLike(s string) bool {
+	if strings.ContainsAny(s, " \n|{}()'\"") {
+		return false
+	}
+	i := strings.LastIndexByte(s, '.')
+	return strings.Contains(s, "/") || i >= 0 && i < len(s)-1 && len(s)-i <= 6
+}
+
+// transform says what a filter takes away.
+func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) shVal {
+	one := func() shVal { return r.unlined(v) }
+	word := func(i int) string {
+		if i < len(args) {
+			return args[i].text()
+		}
+		return ""
+	}
+	switch name {
+	case "base64":
+		if r.has(args, "-d", "--decode", "-D") {
+			return v
+		}
+		if p := shWith(v, ShellSecret); p != nil {
+			r.secret(p, SecretEncoded, name, "", start, end, "no mask covers the encoded form")
+			v = r.encoded(v, start, end)
+		}
+		return r.checked(v, start, end, "is base64 now")
+	case "xxd", "od", "rev", "openssl", "gzip":
+		if p := shWith(v, ShellSecret); p != nil && name != "openssl" && name != "gzip" {
+			r.secret(p, SecretEncoded, name, "", start, end, "no mask covers the encoded form")
+		}
+		v = r.encoded(v, start, end)
+		if name == "xxd" || name == "od" || name == "openssl" {
+			v = r.checked(v, start, end, "is encoded")
+		}
+		return v
+	case "tr":
+		i := 1
+		del, comp := false, false
+		for strings.HasPrefix(word(i), "-") && len(word(i)) > 1 {
+			del = del || strings.Contains(word(i), "d")
+			comp = comp || strings.ContainsAny(word(i), "cC")
+			i++
+		}
+		set := shUnescape(word(i))
+		switch {
+		case comp && shSafeSet(word(i)):
+			return r.checked(v, start, end, "other characters than "+word(i)+" are removed")
+		case !comp && strings.Contains(set, "\n") && (del || !strings.Contains(shUnescape(word(i+1)), "\n")):
+			return one()
+		}
+		return v
+	case "sed", "gsed":
+		for _, a := range args[1:] {
+			if t := a.text(); shSedStrips(t) {
+				return r.checked(v, start, end, "sed removes other characters")
+			}
+		}
+		return r.encoded(v, start, end)
+	case "grep", "egrep":
+		count, only := false, false
+		pattern := ""
+		for i := 1; i < len(args); i++ {
+			t := args[i].text()
+			if strings.HasPrefix(t, "-") && len(t) > 1 {
+				short := !strings.HasPrefix(t, "--")
+				count = count || t == "--count" || t == "--quiet" || short && strings.ContainsAny(t, "cq")
+				only = only || t == "--only-matching" || short && strings.Contains(t, "o")
+				continue
+			}
+			pattern = t
+			break
+		}
+		if count {
+			return shVal{{opaque: true, start: start, end: end}}
+		}
+		if shSafeRegex(pattern, !only) {
+			return r.checked(v, start, end, "only what matches "+shPrint(pattern)+" is kept")
+		}
+		return v
+	case "head", "tail":
+		for _, a := range args[1:] {
+			if t := a.text(); t == "-1" || t == "-n1" || t == "1" || t == "--lines=1" {
+				return one()
+			}
+		}
+		return v
+	case "cut", "fold", "expr", "awk", "gawk":
+		for _, a := range args[1:] {
+			t := a.text()
+			if strings.Contains(t, "length(") || strings.Contains(t, "NR==1") && strings.Contains(t, "print $") {
+				return one()
+			}
+			if v[0].name == "git log" && (t == "-f1" || t == "{print $1}" || t == "{ print $1 }") {
+				return r.checked(v, start, end, "only the commit's number is kept")
+			}
+		}
+		return r.encoded(v, start, end)
+	case "basename", "dirname":
+		return v
+	case "realpath", "readlink", "date", "bc":
+		return r.checked(v, start, end, "is read as a path, a date or a number")
+	case "jq", "gojq":
+		raw := false
+		filter := ""
+		fromEvent := v[0].name == "event file" || strings.HasPrefix(v[0].name, "gh ") || strings.Contains(v[0].name, "api")
+		for i := 1; i < len(args); i++ {
+			t := args[i].text()
+			if strings.HasPrefix(t, "-") && len(t) > 1 {
+				if !strings.HasPrefix(t, "--") {
+					raw = raw || strings.ContainsAny(t, "rj")
+				} else {
+					raw = raw || t == "--raw-output" || t == "--join-output"
+					if t == "--arg" || t == "--argjson" || t == "--slurpfile" || t == "--rawfile" {
+						i += 2
+					}
+				}
+				continue
+			}
+			filter = shSymbol(args[i].v)
+			break
+		}
+		if fromEvent && filter != "" {
+			untrusted, newline := shFields(filter)
+			if !untrusted {
+				return r.shDrop(v, shHarm, 0, start, end, "")
+			}
+			if !newline {
+				v = one()
+			}
+		}
+		if strings.HasSuffix(strings.TrimSpace(filter), "length") {
+			return r.shDrop(v, shHarm, 0, start, end, "")
+		}
+		if strings.Contains(filter, "@base64d") {
+			return v
+		}
+		if strings.Contains(filter, "@sh") || strings.Contains(filter, "@base64") || strings.Contains(filter, "@uri") {
+			return r.checked(v, start, end, "is quoted by jq")
+		}
+		if !raw || strings.Contains(filter, "tojson") {
+			v = one() // JSON writes a line break as \n
+		}
+		if n := shNamed(filter); n != "" {
+			return append(shVal{{text: n, start: start, end: end}}, v...)
+		}
+		return v
+	}
+	return v
+}
+
+// shSafeSet reports whether a set of tr has harmless characters only.
+func shSafeSet(s string) bool {
+	if s == "" {
+		return false
+	}
+	_, ok := shSafeClass("[" + strings.ReplaceAll(s, `\n`, "") + "]")
+	return ok && !strings.Contains(s, `\n`)
+}
+
+// shSedStrips reports whether a program of sed removes all but harmless
+// characters: s/[^a-z]//g.
+func shSedStrips(t string) bool {
+	if len(t) < 6 || t[0] != 's' {
+		return false
+	}
+	sep := t[1:2]
+	parts := strings.Split(t[2:], sep)
+	if len(parts) < 3 || !strings.Contains(parts[2], "g") {
+		return false
+	}
+	return shRejectClass(strings.TrimSuffix(parts[0], `\`)) && shSafeText(parts[1])
+}
