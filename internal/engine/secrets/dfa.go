@@ -306,10 +306,11 @@ func (d *dfa) atEnd(s *dstate) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	_, matched := d.decide(s, endRune)
-	s.end.Store(1)
+	end := uint32(1)
 	if matched {
-		s.end.Store(2)
+		end = 2
 	}
+	s.end.Store(end) // once: others read it without the lock
 	return matched
 }
 
