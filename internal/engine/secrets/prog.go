@@ -107,11 +107,13 @@ func (s *runeSet) addASCII(lo, hi rune) {
 
 // compile makes a program of a parsed expression, which it may change.
 func compile(re *syntax.Regexp) (*prog, error) {
+	// Simplifying drops groups that never match, as in (a){0}; rules count them.
+	ncap := 2 * (re.MaxCap() + 1)
 	src, err := syntax.Compile(re.Simplify())
 	if err != nil {
 		return nil, err
 	}
-	p := &prog{inst: make([]inst, len(src.Inst)), start: uint32(src.Start), ncap: src.NumCap}
+	p := &prog{inst: make([]inst, len(src.Inst)), start: uint32(src.Start), ncap: max(ncap, src.NumCap)}
 	var bounds []rune
 	for i := range src.Inst {
 		s := &src.Inst[i]
