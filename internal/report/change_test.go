@@ -173,7 +173,7 @@ func TestChangeOrder(t *testing.T) {
 		"html":     `<span class="place">(\S+?:\d+)`,
 	} {
 		var got []string
-		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(render(t, format, Options{}, records)), -1) {
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(render(t, format, Options{All: true}, records)), -1) {
 			got = append(got, m[1])
 		}
 		want := []string{"b/new.py", "a/old.py", "a/old.py"}
@@ -248,7 +248,7 @@ func TestStatusMark(t *testing.T) {
 	}{
 		{"all new", []penstock.Record{finding(penstock.StatusNew, false), finding(penstock.StatusUnchanged, true)}, "note[a/b]: T\n", "(new)"},
 		{"mixed", []penstock.Record{finding(penstock.StatusNew, false), finding(penstock.StatusUnchanged, false)}, "note[a/b]: T (new)\n", ""},
-		{"all old", []penstock.Record{finding(penstock.StatusUnchanged, false)}, "note[a/b]: T (unchanged)\n", "(new)"},
+		{"all old", []penstock.Record{finding(penstock.StatusUnchanged, false)}, "... and 1 unchanged finding: 1 low.", "note[a/b]"},
 		{"a baseline", []penstock.Record{finding(penstock.StatusNew, false)}, "compared    with the baseline: 1 new, 0 unchanged, 0 fixed\n", ""},
 		{"partly", []penstock.Record{finding(penstock.StatusNew, false), finding("", false), finding("odd", false)}, "1 new, 0 unchanged, 0 fixed, 2 not compared\n", ""},
 		{"nothing compared", []penstock.Record{finding("", false)}, "note[a/b]: T\n", "compared"},

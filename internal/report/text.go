@@ -50,8 +50,14 @@ func (t *text) Close() error {
 	open, fixed, suppressed := t.split()
 	order := ranked(open)
 	shown := order
-	if !t.opts.All && len(shown) > actFirst {
-		shown = shown[:actFirst]
+	if !t.opts.All {
+		// What was there before and does not block is nothing to act on now. It comes
+		// last, and a number is enough.
+		old := slices.IndexFunc(order, func(f *penstock.Finding) bool { return known(f) && !f.Blocks })
+		if old >= 0 {
+			shown = shown[:old]
+		}
+		shown = shown[:min(len(shown), actFirst)]
 	}
 	if t.opts.Quiet {
 		shown = nil
@@ -60,8 +66,12 @@ func (t *text) Close() error {
 		t.finding(f)
 	}
 	if rest := order[len(shown):]; len(rest) > 0 && !t.opts.Quiet {
+		kind := [2]string{"more finding", "more findings"}
+		if !slices.ContainsFunc(rest, func(f *penstock.Finding) bool { return !known(f) }) {
+			kind = [2]string{"unchanged finding", "unchanged findings"}
+		}
 		t.printf("%s %s: %s. See them all with --all.\n\n", t.paint(bold, "... and"),
-			count(len(rest), "more finding", "more findings"), severityText(severities(rest)))
+			count(len(rest), kind[0], kind[1]), severityText(severities(rest)))
 	}
 	if !t.opts.Quiet {
 		t.fixed(fixed)
@@ -69,7 +79,7 @@ func (t *text) Close() error {
 	if t.opts.All && !t.opts.Quiet {
 		t.suppressed(suppressed)
 	}
-	t.summary(order, suppressed, len(order)-len(shown))
+	t.summary(order, shown, suppressed)
 	if _, err := io.WriteString(t.w, breakCommands(t.b.String())); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
@@ -325,9 +335,9 @@ func suppressedText(s *penstock.Suppression) string {
 	return line
 }
 
-// summary prints the verdict and the account of the run. hidden is how many
-// findings were not shown.
-func (t *text) summary(open, suppressed []*penstock.Finding, hidden int) {
+// summary prints the verdict and the account of the run. Shown are those of the
+// open findings that stand above it.
+func (t *text) summary(open, shown, suppressed []*penstock.Finding) {
 	word, sentence := t.headline()
 	st := map[string]style{wordPass: green, wordBlocked: red, wordIncomplete: yellow, wordNone: bold}[word]
 	if word == wordPass && t.incomplete() {
@@ -358,7 +368,7 @@ func (t *text) summary(open, suppressed []*penstock.Finding, hidden int) {
 	}
 	t.printNotes()
 	if !t.opts.Quiet {
-		t.next(open, hidden)
+		t.next(open, shown)
 	}
 }
 
@@ -481,10 +491,10 @@ func noteText(n *penstock.Note) string {
 }
 
 // next says what to do now.
-func (t *text) next(open []*penstock.Finding, hidden int) {
+func (t *text) next(open, shown []*penstock.Finding) {
 	var steps []string
-	if len(open) > 0 {
-		steps = append(steps, "penstock explain "+open[0].Rule)
+	if len(shown) > 0 {
+		steps = append(steps, "penstock explain "+shown[0].Rule)
 	}
 	fixes, past := 0, 0
 	for _, f := range open {
@@ -501,8 +511,8 @@ func (t *text) next(open []*penstock.Finding, hidden int) {
 	if past > 0 {
 		steps = append(steps, "penstock fix --history (for "+count(past, "finding", "findings")+")")
 	}
-	if hidden > 0 {
-		steps = append(steps, "penstock scan --all")
+	if len(shown) < len(open) {
+		steps = append(steps, "the same with --all")
 	}
 	if len(steps) > 0 {
 		t.row("next", plain, strings.Join(steps, "; "))
