@@ -423,18 +423,21 @@ func (p *pass) blob(ctx context.Context, t task) unit {
 		u.detail = fmt.Sprintf("larger than the limit of %d bytes", p.limits.FileSize)
 		return u
 	}
+	c := content{
+		path: root.Prefix + t.name, size: size, tree: &tree{p: p, root: root, read: s.reader(root, t.base)},
+		info: penstock.FileInfo{Size: size, Executable: t.stat.Mode&0o111 != 0},
+	}
 	weight := p.bytes.take(size)
 	defer p.bytes.give(weight)
 	s.mu.Lock()
 	_, data, err := s.git.Get(t.blob)
 	data = bytes.Clone(data) // the cache keeps the other
 	s.mu.Unlock()
+	if errors.Is(err, source.ErrTooLarge) {
+		return p.largeBlob(ctx, t, u, c)
+	}
 	if err != nil {
 		return u.unread(gitReason(err), err)
-	}
-	c := content{
-		path: root.Prefix + t.name, size: size, tree: &tree{p: p, root: root, read: s.reader(root, t.base)},
-		info: penstock.FileInfo{Size: size, Executable: t.stat.Mode&0o111 != 0},
 	}
 	if size <= p.limits.WholeSize {
 		if c.bytes = data; data == nil {
@@ -444,6 +447,29 @@ func (p *pass) blob(ctx context.Context, t task) unit {
 		c.random = bytes.NewReader(data)
 		c.reopen = func() (io.Reader, error) { return bytes.NewReader(data), nil }
 	}
+	u = p.analyse(ctx, u, c)
+	u.hash = digest{}
+	return u
+}
+
+// largeBlob analyses an object that is too large to be held, as it is unpacked.
+func (p *pass) largeBlob(ctx context.Context, t task, u unit, c content) unit {
+	// A reader of its own: the other one serves other files meanwhile.
+	git, err := source.OpenGit(t.root.sides.dirs)
+	if err != nil {
+		return u.unread(gitReason(err), err)
+	}
+	defer git.Close()
+	_, _, r, err := git.Open(t.blob)
+	if err != nil {
+		return u.unread(gitReason(err), err)
+	}
+	defer r.Close()
+	first, err := io.ReadAll(io.LimitReader(r, p.limits.WholeSize))
+	if err != nil {
+		return u.unread(gitReason(err), err)
+	}
+	c.random, c.reopen = onlyHead(first), once(io.MultiReader(bytes.NewReader(first), r))
 	u = p.analyse(ctx, u, c)
 	u.hash = digest{}
 	return u

@@ -241,3 +241,26 @@ func TestWorktree(t *testing.T) {
 		t.Errorf("x.log is %s, though the repository is not this tree's", got["x.log"])
 	}
 }
+
+// TestViewLarge finds what stands behind 66 MB of an object, which is not held in
+// memory.
+func TestViewLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: writes 70 MB")
+	}
+	dir, base, _ := changed(t)
+	// Random enough that git stores it whole.
+	text := make([]byte, 0, 70<<20)
+	for n := uint32(1); len(text) < 66<<20; n = n*1664525 + 1013904223 {
+		text = fmt.Appendf(text, "%08x ", n)
+	}
+	write(t, dir, "large.txt", string(text)+"\nSECRET-far\n")
+	git(t, dir, "add", "large.txt")
+	git(t, dir, "commit", "-qm", "large")
+	head := git(t, dir, "rev-parse", "HEAD")
+	r := mustRun(t, Config{Roots: []string{dir + "/large.txt"}, Worker: testWorker, Select: []string{"words"}, View: &View{Kind: ViewRange, Repository: dir, Base: base, Head: head}})
+	got, _ := places(r, dir)
+	if diff := cmp.Diff([]string{"large.txt:2 words/word"}, got); diff != "" || r.Totals.Unread > 0 {
+		t.Errorf("%v (-want +got):\n%s", states(r, dir), diff)
+	}
+}

@@ -32,9 +32,6 @@ func leVarint(b []byte) (v int64, n int) {
 	return 0, 0
 }
 
-// Copy says that Size bytes at At of an object are those at From of its base.
-type Copy struct{ At, From, Size int }
-
 // applyDelta makes dst, whose length is the result's, of the base and the
 // instructions (gitformat-pack(5), "Deltified representation").
 func applyDelta(dst, base, ops []byte) error {
@@ -87,23 +84,6 @@ func copyOp(ops []byte) (from, size int, rest []byte, ok bool) {
 		size = 0x10000
 	}
 	return from, size, ops[at:], true
-}
-
-// deltaCopies appends what a delta that was applied without an error copies.
-func deltaCopies(into []Copy, ops []byte) []Copy {
-	at := 0
-	for len(ops) > 0 {
-		if op := ops[0]; op&0x80 == 0 {
-			at += int(op)
-			ops = ops[1+int(op):]
-			continue
-		}
-		from, size, rest, _ := copyOp(ops)
-		into = append(into, Copy{at, from, size})
-		at += size
-		ops = rest
-	}
-	return into
 }
 
 // baseCache keeps objects that were put together, since the next one is often a

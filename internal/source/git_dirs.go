@@ -160,10 +160,6 @@ func (d *GitDirs) Close() error {
 // that works by paths. Some may not exist.
 func (d *GitDirs) Paths() []string { return slices.Clone(d.paths) }
 
-// Own reads a small file of the repository's own folder, such as the index or
-// MERGE_HEAD.
-func (d *GitDirs) Own(name string, limit int64) ([]byte, error) { return d.dir.readSmall(name, limit) }
-
 // Index reads what is staged: the index of the work tree, split or not, sorted by
 // path, and when it was written, in nanoseconds since 1970 (see Clean; 0 for a
 // split one, whose parts are of different times). A repository without an index

@@ -270,22 +270,8 @@ type Object struct {
 	Kind ObjectKind
 	// Data is the content, verified; nil if Err is set.
 	Data []byte
-	// Base is the object of which this one was made as a delta, if it was given
-	// out before in the same chunk, else zero. See Copies.
-	Base ObjectID
 	// Err says why the object cannot be read. ErrTooLarge leaves Git.Open.
 	Err error
-
-	ops []byte
-}
-
-// Copies appends the parts that the object has from its Base, in order. All
-// between them is new.
-func (o *Object) Copies(into []Copy) []Copy {
-	if o.Base.IsZero() {
-		return into
-	}
-	return deltaCopies(into, o.ops)
 }
 
 // maxFamily bounds the objects held as bases while one family of deltas is read,
@@ -344,7 +330,6 @@ type member struct {
 	kind        ObjectKind
 	data        []byte // nil if dropped
 	failed      bool
-	id          ObjectID // if it was given out
 }
 
 func (v *visitor) family(root int32) error {
@@ -403,7 +388,6 @@ func (v *visitor) enter(node int32, base *member) error {
 		}
 		if o.Err != nil {
 			o.Data = nil
-			o.Base = ObjectID{}
 			o.Kind = ObjectKind(v.pp.flags[node] & planKind)
 			if !errors.Is(o.Err, ErrTooLarge) {
 				if kind, data, err := v.g.elsewhere(v.p, id); err == nil {
@@ -413,8 +397,6 @@ func (v *visitor) enter(node int32, base *member) error {
 			if o.Err != nil {
 				o.Err = fmt.Errorf("object %s: %w", id, o.Err)
 			}
-		} else {
-			m.id = id
 		}
 		if err := v.visit(o); err != nil {
 			return err
@@ -475,7 +457,6 @@ func (v *visitor) read(m *member, base *member) ([]byte, error) {
 		return nil, fmt.Errorf("%s at %d: %w", p.name, off, err)
 	}
 	g.work += size
-	v.obj.Base, v.obj.ops = base.id, ops
 	return data, nil
 }
 

@@ -208,10 +208,6 @@ func (g *Git) Shallow() bool { return len(g.shallow) > 0 }
 // Notes are facts about the repository that make its reading incomplete.
 func (g *Git) Notes() []string { return slices.Clone(g.notes) }
 
-// Work is the number of bytes that were decompressed and put together so far. A
-// caller that must bound time watches it.
-func (g *Git) Work() int64 { return g.work }
-
 func (g *Git) note(format string, args ...any) {
 	const most = 100
 	if len(g.notes) < most {
