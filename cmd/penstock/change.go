@@ -503,6 +503,10 @@ func (s *settings) own(targets []string) []string {
 	return slices.Compact(paths)
 }
 
+// maxOwn bounds the files that are compared in one folder of the project's own. A
+// change that has more shows by those.
+const maxOwn = 200
+
 // ruleChanged is the finding of a change that edits what it is checked by.
 const ruleChanged = "gate/configuration-changed"
 
@@ -604,6 +608,9 @@ func (c *change) now(path string) (map[string]source.ObjectID, error) {
 		}
 		list := make(map[string]source.ObjectID)
 		for _, e := range staged {
+			if len(list) == maxOwn {
+				break
+			}
 			if !e.Intent && (e.Path == rel || strings.HasPrefix(e.Path, rel+"/")) {
 				list[e.Path] = e.ID
 			}
@@ -620,6 +627,9 @@ func (c *change) now(path string) (map[string]source.ObjectID, error) {
 			return nil
 		case err == nil && names != nil:
 			for _, name := range names {
+				if len(list) >= maxOwn {
+					return nil
+				}
 				if depth == 0 {
 					return fmt.Errorf("folders in folders of %s", displayPath(path))
 				}

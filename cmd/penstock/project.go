@@ -139,7 +139,7 @@ func (p project) names(path string) ([]string, error) {
 
 // digests lists what lies at a path and below, absolute: each file, slashed from
 // the top, with the id that git has or would have for it. Nothing there is an
-// empty list. What is no regular file has the id of nothing.
+// empty list; of more than maxOwn the first are listed.
 func (p project) digests(path string) (map[string]source.ObjectID, error) {
 	list := make(map[string]source.ObjectID)
 	rel, err := p.in(path)
@@ -156,9 +156,16 @@ func (p project) digests(path string) (map[string]source.ObjectID, error) {
 		list[rel] = e.ID
 		return list, nil
 	}
+	enough := errors.New("enough")
 	err = p.git.WalkTree(e.ID, func(f source.TreeFile) error {
+		if len(list) == maxOwn {
+			return enough
+		}
 		list[strings.TrimPrefix(rel+"/"+f.Path, "./")] = f.ID
 		return nil
 	}, func(_ string, err error) error { return err })
+	if errors.Is(err, enough) {
+		err = nil
+	}
 	return list, err
 }
