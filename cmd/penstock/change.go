@@ -40,7 +40,7 @@ type change struct {
 	// before are the project's own files as the base has them, after those of the
 	// head, if that is a commit.
 	before, after project
-	// label says in words what is compared.
+	// label says in words what is compared or read.
 	label string
 	git   *source.Git
 	dirs  *source.GitDirs
@@ -113,7 +113,13 @@ func (a *app) findChange(want ChangeConfig, targets []string) (_ *change, err er
 	if c.top, err = repositoryOf(targets); err != nil {
 		return nil, err
 	}
-	c.view = scan.View{Repository: c.top, Alternates: want.Alternates}
+	c.view = scan.View{Repository: c.top}
+	for _, dir := range want.Alternates {
+		if dir, err = filepath.Abs(dir); err != nil {
+			return nil, err
+		}
+		c.view.Alternates = append(c.view.Alternates, dir)
+	}
 	if a.env("GIT_QUARANTINE_PATH") != "" && filepath.IsAbs(a.env("GIT_OBJECT_DIRECTORY")) {
 		// A hook before a push is taken: what is pushed lies apart.
 		c.view.Objects = []string{a.env("GIT_OBJECT_DIRECTORY")}
@@ -133,7 +139,7 @@ func (a *app) findChange(want ChangeConfig, targets []string) (_ *change, err er
 	}()
 	switch {
 	case want.History && want.Range == "" && want.Since == "":
-		c.view.Kind, c.label = scan.ViewHistory, "nothing: all of history is read"
+		c.view.Kind, c.label = scan.ViewHistory, "all of history"
 		return c, nil
 	case want.Staged:
 		err = a.staged(c)
@@ -154,13 +160,12 @@ func (a *app) findChange(want ChangeConfig, targets []string) (_ *change, err er
 	if err != nil {
 		return nil, a.changeError(c, err)
 	}
-	if err == nil && want.History && c.view.Head == "" && !c.bare {
-		var head source.ObjectID
-		head, err = c.commit("HEAD")
+	if want.History && c.view.Head == "" && !c.bare {
+		head, err := c.commit("HEAD")
+		if err != nil {
+			return nil, a.changeError(c, err)
+		}
 		c.view.Kind, c.view.Head = scan.ViewRange, head.String()
-	}
-	if err != nil {
-		return nil, a.changeError(c, err)
 	}
 	if c.bare && c.view.Kind != scan.ViewRange {
 		return nil, usage("compare two commits: --range A..B", "%s is a bare repository: it has no work tree and no index", displayPath(c.top))
@@ -199,7 +204,9 @@ func (c *change) at(commit string) (project, error) {
 }
 
 // repositoryOf finds the repository that all targets lie in: the nearest folder
-// upwards that has .git, or that is a bare repository.
+// upwards that has .git or, if there is none, that is a bare repository. A folder
+// of a work tree that looks like a bare one is what its author wrote into it: the
+// base of a change must not come from there.
 func repositoryOf(targets []string) (string, error) {
 	cwd, err := os.Getwd()
 	if err != nil {
@@ -212,17 +219,32 @@ func repositoryOf(targets []string) (string, error) {
 	if real, err := filepath.EvalSymlinks(from); err == nil {
 		from = real
 	}
+	bare := ""
 	for dir := from; ; dir = filepath.Dir(dir) {
-		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil && !emptyGit(dir) {
 			return dir, nil
 		}
-		if isBare(dir) {
-			return dir, nil
+		if bare == "" && isBare(dir) {
+			bare = dir
 		}
 		if dir == filepath.Dir(dir) {
-			return "", &penstock.Error{Message: fmt.Sprintf("%s lies in no git repository", displayPath(from)), Hint: "a change is looked for in git; to check all files: penstock scan"}
+			break
 		}
 	}
+	if bare == "" {
+		return "", &penstock.Error{Message: fmt.Sprintf("%s lies in no git repository", displayPath(from)), Hint: "a change is looked for in git; to check all files: penstock scan"}
+	}
+	return bare, nil
+}
+
+// emptyGit reports whether the .git of a folder is no repository at all. One that
+// is damaged or leads elsewhere is an error, not none.
+func emptyGit(dir string) bool {
+	dirs, err := source.FindGit(dir, source.GitOptions{})
+	if err == nil {
+		dirs.Close()
+	}
+	return errors.Is(err, source.ErrNoGit)
 }
 
 func isBare(dir string) bool {

@@ -166,7 +166,7 @@ func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, k
 	a.verbose(s, "cache: %s, read only: %v, %s", orNone(cache.dir), cache.readOnly, c.ci.trust())
 
 	if s.change != nil {
-		a.verbose(s, "comparing %s", s.change.label)
+		a.verbose(s, "change: %s", s.change.label)
 	}
 	progress := a.progress(s)
 	defer progress.end()
