@@ -127,6 +127,9 @@ type sides struct {
 	// and written is when it did.
 	clean   map[string]source.IndexEntry
 	written int64
+	// sparse are files that git leaves out of the work tree on purpose and holds in
+	// another version than the base.
+	sparse []source.IndexEntry
 }
 
 // findSides opens the folders of the repository, while the worker may.
@@ -323,16 +326,49 @@ func (root *openRoot) listOld() error {
 		return err
 	}
 	staged, written, err := s.dirs.Index("index")
+	if err == nil {
+		staged, err = s.git.Expand(staged)
+	}
 	if err != nil {
-		return nil // every file is read then
+		return nil // every file is read then, and what is not there counts as gone
 	}
 	s.written, s.clean = written, make(map[string]source.IndexEntry)
 	for _, e := range staged {
-		if name, ok := root.in(e.Path); ok && s.old[name].ID == e.ID {
+		name, ok := root.in(e.Path)
+		same := ok && s.old[name].ID == e.ID
+		switch {
+		case !ok:
+		case e.Sparse && !root.holds(name):
+			if same {
+				delete(s.old, name)
+			} else if e.Mode&source.IndexKind == source.IndexFile {
+				s.seen[name] = true
+				s.sparse = append(s.sparse, e)
+			}
+		case same:
 			s.clean[name] = e
 		}
 	}
 	return nil
+}
+
+// holds reports whether the work tree has a file.
+func (root *openRoot) holds(name string) bool {
+	f, _, err := root.root.Open(name)
+	if err == nil {
+		f.Close()
+	}
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// offerSparse offers what differs and is not checked out.
+func (p *pass) offerSparse(root *openRoot, offer func(task)) {
+	for _, e := range root.sides.sparse {
+		name, _ := root.in(e.Path)
+		if _, out := p.excludes(name); !out {
+			offer(task{root: root, name: name, blob: e.ID, stat: source.Stat{Mode: e.Mode}})
+		}
+	}
 }
 
 // untouched reports whether a file need not be read to know that it is as in the

@@ -173,6 +173,30 @@ func TestViewTouched(t *testing.T) {
 	}
 }
 
+// TestViewSparse: what a sparse checkout leaves out is not gone, and what differs
+// there is read from its object.
+func TestViewSparse(t *testing.T) {
+	for _, mode := range []string{"--no-sparse-index", "--sparse-index"} {
+		dir, _, head := changed(t)
+		git(t, dir, "sparse-checkout", "set", mode, "other")
+		if _, err := os.Stat(filepath.Join(dir, "other/moved.txt")); err != nil {
+			t.Fatal(err)
+		}
+		write(t, dir, "sub/kept.txt", "SECRET-kept\n")
+		git(t, dir, "add", "--sparse", "sub/kept.txt")
+		git(t, dir, "commit", "-qm", "more")
+		base := git(t, dir, "rev-parse", "HEAD")
+		git(t, dir, "sparse-checkout", "reapply")
+		for from, want := range map[string][]string{base: nil, head: {"sub/kept.txt:1 words/word"}} {
+			r := mustRun(t, Config{Roots: []string{dir}, Worker: testWorker, Select: []string{"words"}, View: &View{Kind: ViewWorkTree, Repository: dir, Base: from}})
+			got, old := places(r, dir)
+			if diff := cmp.Diff(want, got); diff != "" || len(old) > 0 {
+				t.Errorf("%s: base %v, head (-want +got):\n%s", mode, old, diff)
+			}
+		}
+	}
+}
+
 // TestViewDeath kills the worker by a file of each side.
 func TestViewDeath(t *testing.T) {
 	dir, _, _ := changed(t)

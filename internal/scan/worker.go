@@ -446,6 +446,7 @@ func (w *worker) root(ctx context.Context, p *pass, root *openRoot, offer func(t
 		if err := root.listOld(); err != nil {
 			return err
 		}
+		p.offerSparse(root, offer)
 	}
 	switch {
 	case root.Stdin:

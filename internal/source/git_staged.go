@@ -11,7 +11,7 @@ import (
 // Diff does between two trees. Entries are those of GitDirs.Index; the folders of
 // a sparse index are looked into.
 func (g *Git) DiffIndex(tree ObjectID, staged []IndexEntry, visit func(Change) error) error {
-	staged, err := g.expand(staged)
+	staged, err := g.Expand(staged)
 	if err != nil {
 		return err
 	}
@@ -49,9 +49,9 @@ func (g *Git) DiffIndex(tree ObjectID, staged []IndexEntry, visit func(Change) e
 	return upTo("", true)
 }
 
-// expand leaves out what is only intended and puts the files of a sparse index's
-// folders in their place.
-func (g *Git) expand(staged []IndexEntry) ([]IndexEntry, error) {
+// Expand leaves out what is only intended and puts the files of a sparse index's
+// folders in their place. The result is sorted by path.
+func (g *Git) Expand(staged []IndexEntry) ([]IndexEntry, error) {
 	out := make([]IndexEntry, 0, len(staged))
 	for _, e := range staged {
 		switch {
