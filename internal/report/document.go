@@ -150,6 +150,17 @@ func ranked(findings []*penstock.Finding) []*penstock.Finding {
 	return out
 }
 
+// toAct cuts the ranked findings to those that a person is shown first: at most
+// actFirst, and none that was there before and does not block, which is nothing to
+// act on now.
+func toAct(ranked []*penstock.Finding) []*penstock.Finding {
+	old := slices.IndexFunc(ranked, func(f *penstock.Finding) bool { return known(f) && !f.Blocks })
+	if old >= 0 {
+		ranked = ranked[:old]
+	}
+	return ranked[:min(len(ranked), actFirst)]
+}
+
 // known reports whether a finding was there before.
 func known(f *penstock.Finding) bool {
 	return f.Status == penstock.StatusUnchanged || f.Status == penstock.StatusFixed

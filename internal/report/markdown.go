@@ -64,8 +64,8 @@ func (m *markdown) Close() error {
 
 	order := ranked(open)
 	full := order
-	if !m.opts.All && len(full) > actFirst {
-		full = full[:actFirst]
+	if !m.opts.All {
+		full = toAct(order)
 	}
 	shown := 0
 	if len(full) > 0 {
@@ -78,7 +78,11 @@ func (m *markdown) Close() error {
 		shown++
 	}
 	if shown == len(full) && len(order) > len(full) {
-		m.block(&room, "### More findings\n\n")
+		title := "### More findings\n\n"
+		if len(full) == 0 {
+			title = "### Findings that were there before\n\n"
+		}
+		m.block(&room, title)
 		for _, f := range order[shown:] {
 			if !m.block(&room, m.line(f)) {
 				break

@@ -51,13 +51,7 @@ func (t *text) Close() error {
 	order := ranked(open)
 	shown := order
 	if !t.opts.All {
-		// What was there before and does not block is nothing to act on now. It comes
-		// last, and a number is enough.
-		old := slices.IndexFunc(order, func(f *penstock.Finding) bool { return known(f) && !f.Blocks })
-		if old >= 0 {
-			shown = shown[:old]
-		}
-		shown = shown[:min(len(shown), actFirst)]
+		shown = toAct(order)
 	}
 	if t.opts.Quiet {
 		shown = nil
