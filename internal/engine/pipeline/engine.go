@@ -121,9 +121,11 @@ func (p *pass) model(path string, kind Kind, d digest, b []byte) *Pipeline {
 	return m
 }
 
-// parse reads a definition of any kind.
+// parse reads a definition of any kind. b must not change any more.
 func parse(path string, kind Kind, b []byte) *Pipeline {
-	return ParseGitHub(path, kind, b)
+	p := ParseGitHub(path, kind, b)
+	p.Source = b
+	return p
 }
 
 // Finish implements penstock.Pass.
