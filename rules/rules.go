@@ -9,3 +9,10 @@ import "embed"
 //
 //go:embed secrets/*.toml
 var Secrets embed.FS
+
+// Pipeline is the rules of the pipeline engine, pipeline/*.yaml, with their
+// examples, and the table of other tools' rules, pipeline/peers.yaml.
+// internal/engine/pipeline reads them and knows the part of YAML that they keep to.
+//
+//go:embed pipeline/*.yaml
+var Pipeline embed.FS
