@@ -10,8 +10,10 @@ import "embed"
 //go:embed secrets/*.toml
 var Secrets embed.FS
 
-// Actions is what is known about well-known actions of GitHub, pipeline/actions.yaml;
-// internal/engine/pipeline reads it and says in what format it is.
+// Pipeline is the rules of the pipeline engine, pipeline/*.yaml, with their
+// examples, the table of other tools' rules, pipeline/peers.yaml, and what is known
+// about well-known actions of GitHub, pipeline/actions.yaml. internal/engine/pipeline
+// reads them and knows the part of YAML that they keep to.
 //
-//go:embed pipeline/actions.yaml
-var Actions string
+//go:embed pipeline/*.yaml
+var Pipeline embed.FS

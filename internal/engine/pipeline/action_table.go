@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"penstock/rules"
 )
 
 // InputRole is what an action does with an input.
@@ -484,8 +482,11 @@ type actionAdvisory struct {
 	commits []string
 }
 
+// actionsFile is the table.
+const actionsFile = "pipeline/actions.yaml"
+
 var actionIndex = sync.OnceValue(func() *actionTable {
-	t, err := readActions(rules.Actions)
+	t, err := readActions(embedded(actionsFile))
 	if err != nil {
 		return &actionTable{} // a test reads the same text
 	}

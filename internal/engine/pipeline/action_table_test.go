@@ -2,12 +2,10 @@ package pipeline
 
 import (
 	"testing"
-
-	"penstock/rules"
 )
 
 func TestActionTableReads(t *testing.T) {
-	table, err := readActions(rules.Actions)
+	table, err := readActions(embedded(actionsFile))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,9 +21,36 @@ const version = 1
 func Engine() penstock.Engine {
 	return penstock.Engine{
 		Name: "pipeline", Doc: "What a stranger can make CI do: injections, untrusted code, poisoned caches and artifacts, weak guards.",
-		Version: version, Open: open,
+		Version: version, Open: open, Rules: engineRules,
 	}
 }
+
+// engineRules are the rules as the program lists them. Rule files are for others.
+func engineRules([]penstock.RuleFile) ([]penstock.Rule, error) {
+	all := Rules()
+	out := make([]penstock.Rule, 0, len(all))
+	for i := range all {
+		r := all[i].Rule
+		r.Aliases = slices.Clone(r.Aliases)
+		for _, p := range all[i].Peers {
+			if tool, _, _ := strings.Cut(p, "/"); tool == "zizmor" || tool == "poutine" || tool == "codeql" {
+				r.Aliases = append(r.Aliases, p)
+			}
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// ruleIndex finds the rules by what follows the engine in their id.
+var ruleIndex = sync.OnceValue(func() map[string]*RuleInfo {
+	all := Rules()
+	index := make(map[string]*RuleInfo, len(all))
+	for i := range all {
+		index[strings.TrimPrefix(all[i].ID, "pipeline/")] = &all[i]
+	}
+	return index
+})
 
 // pass is one run. What File learns of a definition beyond its coverage is known only
 // when all are read, so it leaves a fact and the model, and Finish does the work.
@@ -252,13 +279,16 @@ func repositoryOf(file string) string {
 
 // finding is the flaw as the vocabulary has it.
 func (f *Flaw) finding() *penstock.Finding {
-	rule := ruleOf(f.Rule)
+	rule := ruleIndex()[f.Rule]
+	if rule == nil {
+		panic("a flaw of an unknown rule: " + f.Rule) // a programmer's error
+	}
 	out := &penstock.Finding{
 		Rule: "pipeline/" + f.Rule, Severity: cmp.Or(f.Severity, rule.Severity), Confidence: cmp.Or(f.Confidence, rule.Confidence),
 		Message: f.Message, Location: f.location(), Notes: f.Notes, Fix: f.Fix,
 	}
 	out.Evidence.Scope = f.Scope
-	out.Evidence.Tier = cmp.Or(f.Tier, rule.Tier)
+	out.Evidence.Tier = cmp.Or(f.Tier, penstock.Tier(rule.Tier))
 	rows := make(map[string]bool)
 	labels := func(hops []Hop) []penstock.Label {
 		var all []penstock.Label
@@ -288,14 +318,3 @@ func (f *Flaw) finding() *penstock.Finding {
 }
 
 func (p Place) location() penstock.Location { return penstock.Location{Path: p.Path, Span: p.Span} }
-
-// ruleInfo is what the engine itself needs of a rule.
-type ruleInfo struct {
-	Tier       penstock.Tier
-	Severity   penstock.Severity
-	Confidence penstock.Confidence
-}
-
-func ruleOf(string) ruleInfo {
-	return ruleInfo{Tier: penstock.TierHygiene, Severity: penstock.Medium, Confidence: penstock.ConfidenceMedium}
-}

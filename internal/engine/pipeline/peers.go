@@ -1,0 +1,3 @@
+package pipeline
+
+const peersFile = "pipeline/peers.yaml"
