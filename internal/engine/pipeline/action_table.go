@@ -530,7 +530,9 @@ func (t *actionTable) summary(entry, repo *actionEntry, u Use) *ActionSummary {
 			}
 		}
 		for _, a := range e.advisories {
-			if s.Version.Known && s.Version.In(a.Range) && (a.Range != "" || len(a.commits) == 0) || slices.Contains(a.commits, strings.ToLower(u.Ref)) {
+			// What a moved tag led to is not in a commit that was named before.
+			named := u.RefKind == RefCommit && a.Compromise
+			if s.Version.Known && !named && s.Version.In(a.Range) && (a.Range != "" || len(a.commits) == 0) || slices.Contains(a.commits, strings.ToLower(u.Ref)) {
 				s.Advisories = append(s.Advisories, a.ActionAdvisory)
 			}
 		}

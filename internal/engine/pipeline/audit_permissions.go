@@ -41,7 +41,7 @@ func auditPermissions(x *Project, p *Pipeline, report func(Flaw)) {
 			uncovered++
 		}
 	}
-	if uncovered > 1 {
+	if uncovered > 0 && len(p.Jobs) > 1 {
 		for _, s := range p.Permissions.Scopes {
 			if s.Level == LevelWrite {
 				sev := penstock.Low
@@ -50,7 +50,7 @@ func auditPermissions(x *Project, p *Pipeline, report func(Flaw)) {
 				}
 				report(Flaw{
 					Rule: "excessive-permissions", Place: p.place(penstock.Span{Start: s.Name.Span.Start, End: s.Value.Span.End}), Severity: sev,
-					Message: fmt.Sprintf("%s: write is given to %d jobs; name it in the job that needs it.", clip(s.Name.Value), uncovered),
+					Message: fmt.Sprintf("%s: write is given to %d %s; name it in the job that needs it.", clip(s.Name.Value), uncovered, plural(uncovered, "job", "jobs")),
 				})
 			}
 		}
