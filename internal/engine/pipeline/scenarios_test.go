@@ -41,6 +41,9 @@ type answer struct {
 	Bad    []wanted
 	Never  []string // rules that must not fire at all
 	Silent []string // paths with nothing above hygiene
+	// Ceiling is the highest tier that a finding may have; empty is no bound, and
+	// hygiene where Bad is empty.
+	Ceiling string
 }
 
 // wanted is one finding that must be there.
@@ -292,6 +295,9 @@ func checkAnswer(t *testing.T, name string, a answer, files map[string][]byte) {
 	if files == nil {
 		t.Errorf("%s: no tree %q", name, a.Tree)
 	}
+	if a.Ceiling != "" && !slices.Contains(tiers, a.Ceiling) {
+		t.Errorf("%s: ceiling %q", name, a.Ceiling)
+	}
 	for _, rule := range a.Never {
 		if !strings.HasPrefix(rule, "pipeline/") {
 			t.Errorf("%s: never %q", name, rule)
@@ -425,7 +431,7 @@ func TestScenarioFormatDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"as-of", "branch", "unless", "never", "silent", "variants", "because"} {
+	for _, key := range []string{"as-of", "branch", "unless", "never", "silent", "ceiling", "variants", "because"} {
 		if !bytes.Contains(b, []byte("`"+key+"`")) {
 			t.Errorf("testdata/README.md does not describe %s", key)
 		}
