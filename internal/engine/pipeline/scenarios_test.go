@@ -380,7 +380,9 @@ func TestTwinFiles(t *testing.T) {
 				}
 				count[a.Tier]++
 			}
-			checkReads(t, "ci.yml", twinFiles["github"], w.files[twinFiles["github"]])
+			for p, b := range w.files {
+				checkReads(t, p, p, b)
+			}
 			if len(w.expect.Forges) != len(twinFiles) {
 				t.Errorf("answers for %d forges", len(w.expect.Forges))
 			}
