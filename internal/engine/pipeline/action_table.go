@@ -249,15 +249,15 @@ func VersionOf(u Use) ActionVersion {
 	case RefTag:
 		return readVersion(u.Ref)
 	case RefBranch:
-		v := readVersion(u.Ref[strings.LastIndexByte(u.Ref, '/')+1:])
-		return v
+		return readVersion(u.Ref[strings.LastIndexByte(u.Ref, '/')+1:])
 	case RefCommit:
 		if u.Comment == nil {
 			break
 		}
 		for _, word := range strings.FieldsFunc(u.Comment.Text, func(r rune) bool { return strings.ContainsRune(" \t#,;:=@()", r) }) {
 			word = word[strings.LastIndexByte(word, '/')+1:]
-			if v := readVersion(word); v.Known {
+			// A bare number may be a year, or of a pull request.
+			if v := readVersion(word); v.Known && (strings.ContainsAny(word[:1], "vV") || v.Parts[1] != math.MaxInt || v.Parts[0] < 100) {
 				v.Comment = true
 				return v
 			}
@@ -399,11 +399,11 @@ func (s *ActionSummary) Applies(e Effect, with Data) Truth {
 	for _, c := range e.Conditions {
 		value, known := s.Value(c.Input, with)
 		if !known {
-			if len(c.Values) == 0 && strings.Contains(value, "secrets.") {
-				continue // a secret that is asked for is taken to be there
+			if len(c.Values) > 0 || !strings.Contains(value, "secrets.") {
+				answer = Undecided
+				continue
 			}
-			answer = Undecided
-			continue
+			value = "secret" // one that is asked for is taken to be there
 		}
 		value = strings.TrimSpace(value)
 		holds := value != "" && !strings.EqualFold(value, "false")
