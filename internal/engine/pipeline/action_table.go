@@ -221,7 +221,8 @@ type ActionOutput struct {
 
 // ActionAdvisory is a known vulnerability of an action, or a compromise.
 type ActionAdvisory struct {
-	// ID is GHSA-..., Alias a CVE or empty.
+	// ID is GHSA-..., a CVE, or the address of a report where there is none of both;
+	// Alias a CVE or empty.
 	ID, Alias string
 	Severity  string // "low", "moderate", "high" or "critical"
 	// Range is of versions; Fixed the first version without it, empty without one.
@@ -657,6 +658,7 @@ func (e *actionEntry) set(key, value string) error {
 		}
 	case "do":
 		r := row()
+		r.effects = make([]Effect, 0, strings.Count(value, ";")+1)
 		for part := range strings.SplitSeq(value, ";") {
 			effect, err := readEffect(part)
 			if err != nil {
@@ -666,6 +668,7 @@ func (e *actionEntry) set(key, value string) error {
 		}
 	case "out":
 		r := row()
+		r.outputs = make([]ActionOutput, 0, strings.Count(value, "="))
 		for word := range strings.FieldsSeq(value) {
 			name, rest, _ := strings.Cut(word, "=")
 			shape, source, _ := strings.Cut(rest, ":")
@@ -764,7 +767,7 @@ func readActionAdvisory(text string) (actionAdvisory, error) {
 	a.Title = strings.TrimSpace(title)
 	for word := range strings.FieldsSeq(left) {
 		switch {
-		case strings.HasPrefix(word, "GHSA-"):
+		case strings.HasPrefix(word, "GHSA-"), strings.HasPrefix(word, "https://"):
 			a.ID = word
 		case strings.HasPrefix(word, "CVE-"):
 			if a.Alias = word; a.ID == "" {
