@@ -10,9 +10,11 @@ import "embed"
 //go:embed secrets/*.toml
 var Secrets embed.FS
 
-// Pipeline is the rules of the pipeline engine, pipeline/*.yaml, with their
-// examples, and the table of other tools' rules, pipeline/peers.yaml.
+// Pipeline is the rules of the pipeline engine with their examples;
 // internal/engine/pipeline reads them and knows the part of YAML that they keep to.
+// pipeline/peers.yaml, other tools' rules, is for the documentation and stays out.
 //
-//go:embed pipeline/*.yaml
+//go:embed pipeline/definition.yaml pipeline/flow.yaml pipeline/guards.yaml
+//go:embed pipeline/permissions.yaml pipeline/runtime.yaml pipeline/secrets.yaml
+//go:embed pipeline/supply.yaml pipeline/triggers.yaml pipeline/update.yaml
 var Pipeline embed.FS

@@ -77,9 +77,6 @@ var builtinRules = sync.OnceValue(func() []RuleInfo {
 	}
 	var all []RuleInfo
 	for _, name := range names {
-		if name == peersFile {
-			continue
-		}
 		own, err := readRules(embedded(name))
 		if err != nil {
 			panic(fmt.Errorf("%s: %w", name, err)) // TestRules reads the same bytes

@@ -282,9 +282,6 @@ func BenchmarkRules(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, name := range names {
-			if name == peersFile {
-				continue
-			}
 			if _, err := readRules(embedded(name)); err != nil {
 				b.Fatal(err)
 			}
