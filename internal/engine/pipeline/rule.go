@@ -46,9 +46,21 @@ type Example struct {
 	// Bad and Good are texts as in the rule file, indented and with marks: see
 	// ExampleFiles.
 	Bad, Good string
-	// Settings are those of the forge, Facts what a resolver would find out, and
-	// Config what the user's configuration says, all of which the example assumes.
-	Settings, Facts, Config map[string]string
+	// Settings is the file of forge settings that the example assumes, indented like
+	// Bad: see SettingsFile.
+	Settings string
+	// Config is what the user says, by option: forge, as-of, allowed and forbidden.
+	// Facts are what a resolver would find out, by action.
+	Config, Facts map[string]string
+}
+
+// SettingsFile is the text of the settings that the example assumes, for
+// Settings.ParseSettings; nil without some.
+func (e *Example) SettingsFile() []byte {
+	if e.Settings == "" {
+		return nil
+	}
+	return []byte(dedent(e.Settings))
 }
 
 // ExampleFile is one file of an example.
@@ -77,6 +89,9 @@ var builtinRules = sync.OnceValue(func() []RuleInfo {
 	}
 	var all []RuleInfo
 	for _, name := range names {
+		if name == actionsFile {
+			continue
+		}
 		own, err := readRules(embedded(name))
 		if err != nil {
 			panic(fmt.Errorf("%s: %w", name, err)) // TestRules reads the same bytes
@@ -178,7 +193,7 @@ func (d *plainDecoder) rule(r *RuleInfo, n plainNode) {
 func (d *plainDecoder) example(n plainNode) Example {
 	return Example{
 		Name: d.get(n, "name").text, Bad: d.get(n, "bad").text, Good: d.get(n, "good").text,
-		Settings: d.pairs(n, "settings"), Facts: d.pairs(n, "facts"), Config: d.pairs(n, "config"),
+		Settings: d.get(n, "settings").text, Facts: d.pairs(n, "facts"), Config: d.pairs(n, "config"),
 	}
 }
 
