@@ -106,6 +106,29 @@ func TestExamples(t *testing.T) {
 func exampleSettings(t testing.TB, e *Example) Settings {
 	t.Helper()
 	var s Settings
+	if b := e.SettingsFile(); b != nil {
+		if err := s.ParseSettings("settings.yaml", b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	for option, value := range e.Config {
+		switch option {
+		case "forge":
+			s.Forge, err = ParseForge(value)
+		case "as-of":
+			s.AsOf, err = ParseDate(value)
+		case "allowed":
+			s.Allowed = strings.Fields(value)
+		case "forbidden":
+			s.Forbidden = strings.Fields(value)
+		default:
+			t.Fatalf("unknown option %q", option)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	return s
 }
 
