@@ -404,9 +404,7 @@ func (a *asker) condition(text Text, want bool) (Truth, []Gate) {
 		a.env = a.withEnv(parts[0].Expression)
 	}
 	truth, gates := a.ask(parts[0].Expression.Root, want)
-	if truth != False {
-		gates = slices.DeleteFunc(gates, func(g Gate) bool { return g.neutral })
-	}
+	gates = slices.DeleteFunc(gates, func(g Gate) bool { return g.neutral })
 	return truth, gates
 }
 
@@ -513,7 +511,7 @@ func (a *asker) easiest(args []*ExprNode, want bool) (Truth, []Gate) {
 	for _, arg := range args {
 		t, g := a.ask(arg, want)
 		if t == False {
-			if closed == nil {
+			if closed == nil || rank(g) > 0 && telling(g) > telling(closed) {
 				closed = g
 			}
 			continue
@@ -540,6 +538,17 @@ func (a *asker) easiest(args []*ExprNode, want bool) (Truth, []Gate) {
 		}
 	}
 	return truth, best
+}
+
+// telling prefers the alternative that asks who is there to one for another event.
+func telling(gates []Gate) int {
+	n := 0
+	for _, g := range gates {
+		if g.Stops && g.Kind != GuardEvent && g.Kind != GuardOther {
+			n = 1
+		}
+	}
+	return n
 }
 
 // where is the place of a node.
@@ -601,7 +610,7 @@ func (a *asker) atom(n *ExprNode, want bool, truth Truth) (Truth, []Gate) {
 			if truth == False {
 				return False, []Gate{a.named(g, GuardOther, "what an earlier step found out")}
 			}
-			return a.result(n, name, asks)
+			return a.result(n, name, asks && !refuses(n, want))
 		}
 	}
 	for _, path := range paths {
@@ -616,6 +625,21 @@ func (a *asker) atom(n *ExprNode, want bool, truth Truth) (Truth, []Gate) {
 		return False, []Gate{a.named(g, GuardEvent, "another event, action or value")}
 	}
 	return truth, nil
+}
+
+// refuses reports whether a node asks for an answer of a step that is a no.
+func refuses(n *ExprNode, want bool) bool {
+	if n.Kind != ExprCompare || n.Name != "==" && n.Name != "!=" {
+		return !want
+	}
+	no := false
+	for _, s := range lowered(texts(n)) {
+		switch s {
+		case "", "false", "no", "none", "0", "failure", "skipped", "denied", "unauthorized", "read":
+			no = true
+		}
+	}
+	return no == (want == (n.Name == "=="))
 }
 
 func (a *asker) named(g Gate, kind GuardKind, text string) Gate {
@@ -691,7 +715,7 @@ func (a *asker) classify(n *ExprNode, path string, asks bool, g Gate, paths int)
 		return g, true
 	case of("github.event.pull_request.head.repo.") || of("github.event.pull_request.head.user.") || path == "github.event.pull_request.head.label" ||
 		of("github.event.workflow_run.head_repository.") || path == "github.event.pull_request.head.repo":
-		if last == "default_branch" || last == "description" || last == "homepage" {
+		if last == "default_branch" || last == "description" || last == "homepage" || last == "type" {
 			return none, true
 		}
 		g = a.named(g, GuardRepository, "not for pull requests from forks")
@@ -757,7 +781,7 @@ func (a *asker) classify(n *ExprNode, path string, asks bool, g Gate, paths int)
 		g.neutral = true
 		return g, true
 	}
-	if control, ok := ControlOf(path, e.Event); ok && !control.Guessed && control.Actor >= ActorTriage && asks && !control.Whole {
+	if control, ok := ControlOf(path, e.Event); ok && !control.Guessed && control.Actor >= ActorTriage && asks && !control.Whole && e.After != contribCommit {
 		if strings.HasPrefix(path, "github.event.pull_request.base.") || path == "github.base_ref" {
 			return none, true // the author of a pull request says where it goes
 		}
@@ -1009,7 +1033,7 @@ func (a *asker) stepResult(n *ExprNode, j *Job, i int, member string, asks bool)
 	s := &j.Steps[i]
 	c := a.x.check(s)
 	var gates []Gate
-	if c.kind != "" {
+	if c.kind != "" && asks {
 		g := c.gate(a.p, a.e, s)
 		g.Place = a.where(n)
 		gates = append(gates, g)

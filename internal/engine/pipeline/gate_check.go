@@ -193,7 +193,7 @@ func checkScript(script string, s *Step, javascript bool) check {
 			c.weakness = "contributors pass: one merged typo fix is enough"
 		}
 		return c
-	case fails && (env || hasAny(lower, "github.actor", "github_actor", "context.actor", "triggering_actor", "sender.login", ".user.login")) && compares(lower, javascript):
+	case fails && (env || hasAny(lower, "github.actor", "github_actor", "context.actor", "triggering_actor", "payload.sender.login", "payload.comment.user.login", "payload.pull_request.user.login")) && compares(lower, javascript):
 		c.kind, c.text = GuardActor, "only for some accounts"
 		return c
 	case hasAny(lower, "github_actor", "github.actor", "context.actor", "sender.login") && hasAny(lower, "output") && compares(lower, javascript) && hasAny(lower, "allowed", "authorized", "trusted", "maintainers", "admins", "is_member"):

@@ -146,8 +146,11 @@ func (x *Project) githubPrizes(p *Pipeline, e *Entry, j *Job) []Prize {
 			q.Kind, q.Text, q.Row = PrizeIdentity, "an identity token of the repository", &oidc
 		}
 		if token.setting {
+			if q.Weight < 60 {
+				continue // too little for something that may not be
+			}
 			q.Text += ", if tokens write by default"
-			q.Weight -= 10
+			q.Weight -= settingCost(true)
 		}
 		add(q)
 	}
