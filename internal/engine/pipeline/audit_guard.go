@@ -177,6 +177,9 @@ func auditGates(x *Project, p *Pipeline, report func(Flaw)) {
 			Rule: rule.rule, Tier: penstock.TierHygiene, Place: g.Place, Message: fmt.Sprintf(rule.message, g.Weakness), Scope: scopeOf(j, n),
 			Actor: e.Actor, Events: []string{e.Event},
 		}
+		if g.Kind == GuardLabel && x.touches(e, j, n) == "" {
+			return // labels sort issues more often than they approve
+		}
 		if Open(all) {
 			if prizes := x.spoils(p, e, j, n); len(prizes) > 0 {
 				if does := x.touches(e, j, n); does != "" {
@@ -243,9 +246,12 @@ func (x *Project) conclusionOnly(p *Pipeline, e *Entry, j *Job, g Gate, gates []
 	if e.Origin != OriginFork || !Open(gates) || !strings.Contains(j.If.Value, "success") {
 		return Flaw{}, false
 	}
-	does := ""
+	does, code := "", false
 	for i := range j.Steps {
 		s := &j.Steps[i]
+		if at, ok := outsideCode(s, e.Event); ok && at.End > 0 && isCheckout(s.Uses) {
+			code = true
+		}
 		text := func(t Text) {
 			if does == "" && t.IsSet() && hasAny(t.Value, "workflow_run.head_sha", "workflow_run.head_branch", "workflow_run.id", "gh run download", "download-artifact", "head_repository") {
 				does = "it goes on with what that run, or its pull request, made"
@@ -263,7 +269,8 @@ func (x *Project) conclusionOnly(p *Pipeline, e *Entry, j *Job, g Gate, gates []
 		Rule: "conclusion-only-gate", Tier: penstock.TierHygiene, Place: g.Place, Scope: scopeOf(j, -1), Actor: e.Actor, Events: []string{e.Event},
 		Message: "The job trusts the other run because it ended well, but pull requests from forks make runs that do, too.", Notes: []string{does},
 	}
-	if prizes := x.spoils(p, e, j, -1); len(prizes) > 0 {
+	// What artifacts do is for those to judge who follow them.
+	if prizes := x.spoils(p, e, j, -1); code && len(prizes) > 0 {
 		flaw.Tier = penstock.TierExploitable
 		flaw.Reaches, flaw.Related = reaches(prizes), prizeHops(prizes)
 		flaw.Trace = append(x.start(p, e), Hop{Place: g.Place, Text: "the run of the fork's pull request ends well, and the condition passes"})
@@ -631,7 +638,7 @@ func auditEnvironments(x *Project, p *Pipeline, report func(Flaw)) {
 			report(flaw)
 			continue
 		}
-		for _, path := range ParseTemplate(name.Value).Paths() {
+		for _, path := range ParseTemplate(name.Value).TextPaths() {
 			outside := ""
 			for _, e := range x.Entries(p) {
 				if c, ok := ControlOf(path.Name, e.Event); ok && e.Outsider() && c.Actor <= ActorReturning && !e.Own {
