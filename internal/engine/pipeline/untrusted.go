@@ -481,7 +481,7 @@ type Situation struct {
 // decided by it as far as the situation decides it. What the actor chooses, and
 // what we do not know, is unknown.
 func (s Situation) Environment() *Environment {
-	e := &Environment{Status: s.Status}
+	e := &Environment{Status: s.Status, known: make(map[string]Value, 48)}
 	e.Set("github.event_name", String(s.Event))
 	if s.Repository != "" {
 		owner, _, _ := strings.Cut(s.Repository, "/")
