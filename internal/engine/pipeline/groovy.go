@@ -14,7 +14,7 @@ const (
 	groovyMaxFile   = 4 << 20 // bytes
 	groovyMaxTokens = 1 << 20
 	groovyMaxNest   = 12  // texts with expressions within each other
-	groovyMaxDepth  = 100 // brackets, calls and operators within each other
+	groovyMaxDepth  = 400 // brackets, calls and operators within each other
 	// groovyMaxFailed bounds readings that go back: of slashes that begin no text.
 	groovyMaxFailed = 16
 )
