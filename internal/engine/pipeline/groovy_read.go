@@ -213,7 +213,7 @@ func (r *groovyReader) statements(until string) []*groovyNode {
 	defer func() { r.loose = loose }()
 	var out []*groovyNode
 	for {
-		for r.tok().kind == groovyNewline || r.is(";") {
+		for r.tok().kind == groovyNewline || r.is(";") || until == "enum" && r.is(",") {
 			r.at++
 		}
 		t := r.tok()
@@ -375,6 +375,10 @@ func (r *groovyReader) keyword(start groovyToken) *groovyNode {
 		r.at++
 		if k := r.tok().kind; k != groovyNewline && k != groovyEnd && k != groovyLeave && !r.is(";") && !r.is("}") {
 			n.Left = r.expression(true)
+			if r.newlinesBefore(":"); w == "assert" && (r.is(":") || r.is(",")) {
+				r.at++
+				n.Right = r.expression(false)
+			}
 		}
 		return r.close(n)
 	case "class", "interface", "enum", "trait":
@@ -387,7 +391,7 @@ func (r *groovyReader) keyword(start groovyToken) *groovyNode {
 		}
 		if r.is("{") {
 			r.at++
-			n.Items = r.statements("")
+			n.Items = r.statements(w)
 			r.expect("}")
 		}
 		return r.close(n)
@@ -515,6 +519,15 @@ func (r *groovyReader) declaration(start groovyToken) *groovyNode {
 		}
 		break
 	}
+	if typed && r.is("<") && !r.typeArguments() {
+		r.at = back
+		return nil
+	}
+	if typed && (r.word("class") || r.word("interface") || r.word("enum") || r.word("trait")) {
+		if n := r.keyword(r.tok()); n != nil {
+			return n
+		}
+	}
 	// A type: upper case or primitive, with its arguments; then a name.
 	if t := r.tok(); t.kind == groovyIdent {
 		w := r.text(t)
@@ -603,8 +616,14 @@ func (r *groovyReader) initial(n *groovyNode) *groovyNode {
 	}
 	// def a = 1, b = 2
 	all := &groovyNode{Kind: groovyBlock, Span: n.Span, Items: []*groovyNode{n}}
-	for r.is(",") && r.peek(1).kind == groovyIdent {
+	for r.is(",") {
+		back := r.at
 		r.at++
+		r.newlines()
+		if r.tok().kind != groovyIdent {
+			r.at = back
+			break
+		}
 		next := r.node(groovyAssign, r.tok())
 		next.Declares, next.Name = true, "="
 		next.Left = r.node(groovyName, r.tok())
@@ -930,6 +949,9 @@ func (r *groovyReader) binary(power int, command bool) *groovyNode {
 			n.Right = deep
 		} else {
 			n.Right = r.binary(p+1, false)
+			if op == "as" && r.is("<") {
+				r.typeArguments()
+			}
 			r.leave()
 		}
 		left = r.close(n)
@@ -1231,6 +1253,9 @@ func (r *groovyReader) string() *groovyNode {
 			if deep, ok := r.enter(); !ok {
 				e = deep
 			} else {
+				if r.is("->") {
+					r.at++ // a text that is made when it is used
+				}
 				if items := r.statements(""); len(items) == 1 {
 					e = items[0]
 				} else {

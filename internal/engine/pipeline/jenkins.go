@@ -37,7 +37,7 @@ func isJenkinsfile(name string) bool {
 	if i := strings.LastIndexByte(rest, '.'); i >= 0 {
 		switch rest[i+1:] {
 		case "md", "markdown", "adoc", "rst", "txt", "html", "htm", "java", "kt", "py", "go", "js", "ts", "rb", "sh", "ps1", "png", "svg", "jpg", "pdf",
-			"yml", "yaml", "json", "xml", "toml", "ini", "lock", "log", "diff", "patch", "bak", "orig", "j2", "erb", "tpl":
+			"yml", "yaml", "json", "xml", "toml", "ini", "lock", "log", "diff", "patch", "bak", "orig", "j2", "erb", "tpl", "bats", "c", "h", "cc", "cpp", "cs", "rs", "scala", "css", "gif", "zip", "gz":
 			return false
 		}
 	}

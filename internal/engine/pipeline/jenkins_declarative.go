@@ -231,6 +231,11 @@ func (f *jenkinsFlow) stage(outer *jenkinsScope, n, b *groovyNode) {
 		switch path, in := f.section(i); path {
 		case "when":
 			if in != nil {
+				// What it runs is not behind it.
+				w := *outer
+				w.enter(name, n.Span)
+				w.run.checkout, s.run.checkout = penstock.Span{}, kept
+				f.whenExpressions(&w, in, 0)
 				s.gate(f.closureGate(in, GateWhen))
 			}
 		case "input":
@@ -272,6 +277,22 @@ func (f *jenkinsFlow) stage(outer *jenkinsScope, n, b *groovyNode) {
 		outer.run.checkout = kept
 	}
 	outer.after()
+}
+
+// whenExpressions follows the expressions of conditions, which may run scripts.
+func (f *jenkinsFlow) whenExpressions(s *jenkinsScope, b *groovyNode, depth int) {
+	if depth > 16 {
+		return
+	}
+	for _, i := range b.Items {
+		switch path, in := f.section(i); {
+		case in == nil:
+		case path == "expression":
+			f.block(s, in.Items)
+		default:
+			f.whenExpressions(s, in, depth+1)
+		}
+	}
 }
 
 // branches follows the stages of parallel { }.
