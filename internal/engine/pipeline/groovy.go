@@ -185,7 +185,7 @@ func (l *groovyLexer) next() {
 		l.text(quoteDouble)
 	case c == '/' && (!l.operand || l.argument()) && !l.at("/=") && l.failed < groovyMaxFailed && !l.noClose[quoteSlash]:
 		l.text(quoteSlash)
-	case l.at("$/") && !l.operand && l.failed < groovyMaxFailed && !l.noClose[quoteDollar]:
+	case l.at("$/") && l.failed < groovyMaxFailed && !l.noClose[quoteDollar]:
 		l.text(quoteDollar)
 	case c >= '0' && c <= '9':
 		end := start + 1

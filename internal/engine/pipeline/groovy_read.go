@@ -928,13 +928,15 @@ func (r *groovyReader) binary(power int, command bool) *groovyNode {
 		t := r.tok()
 		op := r.text(t)
 		p := 0
-		if t.kind == groovyOperator || t.kind == groovyIdent && groovyWordOperator(op) || t.kind == groovyOperator {
+		if t.kind == groovyOperator || t.kind == groovyIdent && groovyWordOperator(op) {
 			p = groovyPower(op)
 		}
 		// "!in" and "!instanceof"
 		if r.is("!") && r.peek(1).kind == groovyIdent && groovyWordOperator(r.text(r.peek(1))) {
 			p = 9
 			r.at++
+			t = r.tok()
+			op = r.text(t)
 		}
 		if p == 0 || p < power {
 			return left
@@ -1073,10 +1075,10 @@ func (r *groovyReader) command(n *groovyNode, allowed bool) *groovyNode {
 	}
 	t := r.tok()
 	switch {
-	case t.kind == groovyIdent && !groovyWordOperator(r.text(t)):
+	case t.kind == groovyIdent && !groovyWordOperator(r.text(t)) && r.text(t) != "else":
 	case t.kind == groovyText, t.kind == groovyOpen, t.kind == groovyNumber:
 	case r.is("[") && int64(t.start) > n.End:
-	case r.is("!") && int64(t.end) == int64(r.peek(1).start):
+	case r.is("!") && t.end == r.peek(1).start && !(r.peek(1).kind == groovyIdent && groovyWordOperator(r.text(r.peek(1)))):
 	case t.kind == groovyNewline:
 		return r.trailing(n)
 	default:

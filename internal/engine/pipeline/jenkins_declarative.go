@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"penstock"
+	"penstock/internal/syntax"
 )
 
 // declarative follows pipeline { ... }. The sections are those of
@@ -194,7 +195,9 @@ func (f *jenkinsFlow) environment(s *jenkinsScope, b *groovyNode) {
 			// The latter two exist for a user name with a password.
 			for _, suffix := range []string{"", "_USR", "_PSW"} {
 				v := name
-				v.Value += suffix
+				if suffix != "" {
+					v.Value, v.Map = v.Value+suffix, syntax.TextMap{}
+				}
 				c.Variables = append(c.Variables, v)
 			}
 			s.credentials = append(slices.Clip(s.credentials), c)

@@ -291,14 +291,17 @@ func (f *jenkinsFlow) parallel(s *jenkinsScope, n *groovyNode) {
 			}
 			in.enter(id, a.Span)
 			f.block(&in, a.Left.Items)
+			if len(after) < 64 {
+				after = append(after, f.last...)
+			}
 		default:
 			f.expression(&in, a)
 		}
-		if len(after) < 64 {
-			after = append(after, f.last...)
-		}
 	}
-	f.last = after
+	f.last = before
+	if len(after) > 0 {
+		f.last = after
+	}
 	s.after()
 }
 
