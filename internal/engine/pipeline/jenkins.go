@@ -10,11 +10,12 @@ import (
 
 // Bounds of one Jenkinsfile.
 const (
-	jenkinsMaxSteps  = 20_000 // with those of functions, once a call
+	jenkinsMaxSteps  = 10_000 // with those of functions, once a call
 	jenkinsMaxVisits = 400_000
 	jenkinsMaxInline = 8 // calls of functions within each other
 	jenkinsMaxJobs   = 2_000
 	jenkinsMaxNest   = 200 // nodes within each other that are followed
+	jenkinsMaxGates  = 64  // around one step; what stands behind more is taken to run
 )
 
 // isJenkinsfile reports whether a file of that name is taken for a Jenkinsfile: it
@@ -232,7 +233,11 @@ func (f *jenkinsFlow) agent(s *jenkinsScope, runsOn RunsOn) {
 	s.run.workspace, s.run.runsOn, s.run.container = f.spaces, runsOn, Container{}
 }
 
-func (s *jenkinsScope) gate(g Gate) { s.gates = append(slices.Clip(s.gates), g) }
+func (s *jenkinsScope) gate(g Gate) {
+	if len(s.gates) < jenkinsMaxGates {
+		s.gates = append(slices.Clip(s.gates), g)
+	}
+}
 
 // block follows statements one after the other.
 func (f *jenkinsFlow) block(outer *jenkinsScope, items []*groovyNode) {
@@ -598,11 +603,12 @@ func (f *jenkinsFlow) arguments(n *groovyNode) Data {
 // groovyArguments are the arguments of a call.
 func groovyArguments(n *groovyNode) []*groovyNode {
 	var out []*groovyNode
+	named := slices.ContainsFunc(n.Items, func(b *groovyNode) bool { return b != nil && b.Kind == groovyPair })
 	for _, a := range n.Items {
 		if a == nil {
 			continue
 		}
-		if a.Kind == groovyMap && !slices.ContainsFunc(n.Items, func(b *groovyNode) bool { return b != nil && b.Kind == groovyPair }) {
+		if a.Kind == groovyMap && !named {
 			for _, p := range a.Items {
 				if p != nil {
 					out = append(out, p)

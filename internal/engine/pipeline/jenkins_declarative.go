@@ -184,6 +184,7 @@ func (f *jenkinsFlow) agentSection(s *jenkinsScope, n, b *groovyNode) {
 
 // environment reads X = 'text', X = credentials('id').
 func (f *jenkinsFlow) environment(s *jenkinsScope, b *groovyNode) {
+	s.env, s.credentials = slices.Clip(s.env), slices.Clip(s.credentials)
 	for _, i := range f.items(b) {
 		if i == nil || i.Kind != groovyAssign || i.Left == nil || i.Right == nil {
 			continue
@@ -200,12 +201,12 @@ func (f *jenkinsFlow) environment(s *jenkinsScope, b *groovyNode) {
 				}
 				c.Variables = append(c.Variables, v)
 			}
-			s.credentials = append(slices.Clip(s.credentials), c)
+			s.credentials = append(s.credentials, c)
 			continue
 		}
 		v := f.data(i.Right, 0)
 		v.Key = i.Left.Span
-		s.env = append(slices.Clip(s.env), Field{Name: name, Value: v})
+		s.env = append(s.env, Field{Name: name, Value: v})
 	}
 }
 

@@ -480,7 +480,7 @@ func TestJenkinsGates(t *testing.T) {
 
 // TestJenkinsHostile reads what nests, repeats and never ends.
 func TestJenkinsHostile(t *testing.T) {
-	const n = 50_000
+	const n = 20_000
 	for _, src := range []string{
 		strings.Repeat("(", n), strings.Repeat("[", n), strings.Repeat("{", n), strings.Repeat("a{", n), strings.Repeat("a(", n),
 		strings.Repeat("\"${", n), strings.Repeat("\"\"\"${", n), strings.Repeat("\"${a}", n), strings.Repeat("/${", n), strings.Repeat("$/${", n), strings.Repeat("/a\n", n),
@@ -492,6 +492,10 @@ func TestJenkinsHostile(t *testing.T) {
 		"pipeline{stages{" + strings.Repeat("stage('x'){stages{", n), "def f(){" + strings.Repeat("g();", 50) + "}\ndef g(){" + strings.Repeat("h();", 50) + "}\ndef h(){" + strings.Repeat("sh 'x';", 50) + "}\nf()",
 		"a = " + strings.Repeat("b ? ", n), strings.Repeat("try{", n), strings.Repeat("switch(a){", n), strings.Repeat("new ", n), strings.Repeat("return ", n), strings.Repeat("as ", n),
 		strings.Repeat("\n.a", n), strings.Repeat("(String)", n), strings.Repeat("for(", n), strings.Repeat("class A{", n),
+		strings.Repeat("if(a)return\n", n) + "sh 'x'", "pipeline{environment{" + strings.Repeat("A='b'\n", n) + "}}", "pipeline{environment{" + strings.Repeat("A=credentials('b')\n", n) + "}}",
+		"f(" + strings.Repeat("[:],", n) + ")", "a" + strings.Repeat(",[:]", n), strings.Repeat("if(a){b=sh 'x'}\nsh \"$b\"\n", n/4), strings.Repeat("stage 'a'\nsh 'x'\n", n/10),
+		strings.Repeat("checkout(", n), strings.Repeat("withEnv(['A=b']){", n), strings.Repeat("parallel(a:{", n), strings.Repeat("input 'x'\n", n), strings.Repeat("sh 'x'\n", n),
+		strings.Repeat("x.each{y->", n), strings.Repeat("readFile(", n), strings.Repeat("@Library('a') _\n", n), "properties([" + strings.Repeat("parameters([string(name:'a')]),", n) + "])",
 	} {
 		p := ParseJenkins("Jenkinsfile", KindJenkinsfile, []byte(src))
 		checkModel(t, p, []byte(src))
@@ -501,6 +505,14 @@ func TestJenkinsHostile(t *testing.T) {
 		}
 		if steps > jenkinsMaxSteps+10 || len(p.Jobs) > jenkinsMaxJobs || len(p.Notes) > maxNotes {
 			t.Errorf("%.20q: %d steps, %d jobs, %d notes", src, steps, len(p.Jobs), len(p.Notes))
+		}
+		v := NewJenkinsValues(p)
+		for j := range p.Jobs {
+			for s := range p.Jobs[j].Steps {
+				if s%16 == 0 {
+					v.Variable(j, s, "b")
+				}
+			}
 		}
 		JenkinsTextPaths(src)
 		Gate{Kind: GateWhen, Text: Text{Value: src}}.Decide(JenkinsSituation{Event: JenkinsChange})

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"sort"
 	"strings"
 
 	"penstock"
@@ -191,17 +192,29 @@ type JenkinsOrigin struct {
 	Through []penstock.Span
 }
 
-// JenkinsValues follows the variables of one pipeline.
+// JenkinsValues follows the variables of one pipeline. It remembers what it has read
+// and is not for several goroutines at a time.
 type JenkinsValues struct {
-	p    *Pipeline
-	sets map[string][]jenkinsSet
+	p     *Pipeline
+	sets  map[string][]jenkinsSet
+	paths map[penstock.Span][]ContextPath
+}
+
+// of are the paths of one part of a text of the pipeline.
+func (v *JenkinsValues) of(t Text, p Interpolation) []ContextPath {
+	out, ok := v.paths[p.Span]
+	if !ok {
+		out = JenkinsTextPaths(t.Source(p))
+		v.paths[p.Span] = out
+	}
+	return out
 }
 
 type jenkinsSet struct{ job, step int }
 
 // NewJenkinsValues indexes what a pipeline sets.
 func NewJenkinsValues(p *Pipeline) *JenkinsValues {
-	v := &JenkinsValues{p: p, sets: map[string][]jenkinsSet{}}
+	v := &JenkinsValues{p: p, sets: map[string][]jenkinsSet{}, paths: map[penstock.Span][]ContextPath{}}
 	for j := range p.Jobs {
 		for s := range p.Jobs[j].Steps {
 			if name := p.Jobs[j].Steps[s].Set.Value; name != "" {
@@ -289,11 +302,10 @@ func (w *jenkinsWalk) assigned(job, step int, name string, through []penstock.Sp
 	if step < len(w.v.p.Jobs[job].Steps) {
 		gates = len(w.v.p.Jobs[job].Steps[step].Gates)
 	}
-	for i := len(sets) - 1; i >= 0; i-- {
+	before := sort.Search(len(sets), func(i int) bool { return sets[i].job > job || sets[i].job == job && sets[i].step >= step })
+	for i := before - 1; i >= 0; i-- {
 		s := sets[i]
-		if s.job > job || s.job == job && s.step >= step {
-			continue
-		}
+		w.count++
 		st := &w.v.p.Jobs[s.job].Steps[s.step]
 		way := append(slices.Clip(through), st.Span)
 		if st.Run.IsSet() {
@@ -301,7 +313,7 @@ func (w *jenkinsWalk) assigned(job, step int, name string, through []penstock.Sp
 		} else {
 			st.Value.Texts(func(t Text) {
 				for _, p := range t.Parts {
-					for _, c := range JenkinsTextPaths(t.Source(p)) {
+					for _, c := range w.v.of(t, p) {
 						w.path(s.job, s.step, c.Name, way)
 					}
 				}
@@ -341,7 +353,7 @@ func (w *jenkinsWalk) environment(d Data, job, step int, name string, through []
 		way := append(slices.Clip(through), f.Value.Span)
 		f.Value.Texts(func(t Text) {
 			for _, p := range t.Parts {
-				for _, c := range JenkinsTextPaths(t.Source(p)) {
+				for _, c := range w.v.of(t, p) {
 					if c.Name != name && c.Name != "env."+name {
 						w.path(job, step, c.Name, way)
 					} else {
