@@ -51,7 +51,7 @@ func isJenkinsfile(name string) bool {
 // A stage, a branch of parallel and what else runs on an agent is a job; jobs follow
 // each other as they run, and Job.Workspace says which share a folder. The body of
 // conditions, loops and functions of the same file is read as if it ran in the order
-// in which it stands, a function at each call; what decides is in Gates. A function
+// in which it stands, a function at each call; what decides is in Clauses. A function
 // that nobody calls is a job of its name. Declarative pipelines check out the
 // repository at the start of each agent; that is a step with the call "checkout",
 // which stands on the agent.
@@ -120,7 +120,7 @@ type jenkinsRun struct {
 type jenkinsScope struct {
 	run         *jenkinsRun
 	env         []Field
-	gates       []Gate
+	gates       []Clause
 	credentials []Credential
 	container   Container
 	dir         Text
@@ -177,7 +177,7 @@ func (f *jenkinsFlow) add(s *jenkinsScope, st Step) {
 		if j.ID.Value == "" {
 			j.ID.Value = "script"
 		}
-		j.Gates = slices.Clip(s.gates[:min(run.gates, len(s.gates))])
+		j.Clauses = slices.Clip(s.gates[:min(run.gates, len(s.gates))])
 		j.Credentials = slices.Clip(s.credentials[:min(run.credentials, len(s.credentials))])
 		if n := min(run.env, len(s.env)); n > 0 {
 			j.Env = Data{Kind: DataMap, Fields: slices.Clip(s.env[:n])}
@@ -199,7 +199,7 @@ func (f *jenkinsFlow) add(s *jenkinsScope, st Step) {
 		}
 	}
 	f.steps++
-	st.Gates = slices.Clip(s.gates[min(run.gates, len(s.gates)):])
+	st.Clauses = slices.Clip(s.gates[min(run.gates, len(s.gates)):])
 	st.Credentials = append(slices.Clip(s.credentials[min(run.credentials, len(s.credentials)):]), st.Credentials...)
 	if env := s.env[min(run.env, len(s.env)):]; len(env) > 0 {
 		st.Env = Data{Kind: DataMap, Fields: slices.Clip(env)}
@@ -233,7 +233,7 @@ func (f *jenkinsFlow) agent(s *jenkinsScope, runsOn RunsOn) {
 	s.run.workspace, s.run.runsOn, s.run.container = f.spaces, runsOn, Container{}
 }
 
-func (s *jenkinsScope) gate(g Gate) {
+func (s *jenkinsScope) gate(g Clause) {
 	if len(s.gates) < jenkinsMaxGates {
 		s.gates = append(slices.Clip(s.gates), g)
 	}
@@ -253,10 +253,10 @@ func (f *jenkinsFlow) block(outer *jenkinsScope, items []*groovyNode) {
 		f.statement(&s, n)
 		// What follows "if (x) return" runs only without x.
 		if n.Kind == groovyIf && n.Right == nil && n.Key != nil && groovyLeaves(n.Left) {
-			s.gate(Gate{Text: f.bare(n.Key), Kind: GateIf, Not: true})
+			s.gate(Clause{Text: f.bare(n.Key), Kind: ClauseIf, Not: true})
 		}
 		if n.Kind == groovyCall && groovyPath(n.Left) == "input" {
-			s.gate(Gate{Text: f.source(n), Kind: GateInput})
+			s.gate(Clause{Text: f.source(n), Kind: ClauseInput})
 		}
 	}
 }
@@ -294,7 +294,7 @@ func (f *jenkinsFlow) statement(s *jenkinsScope, n *groovyNode) {
 		f.annotation(n)
 	case groovyIf:
 		f.statement(s, n.Key)
-		g := Gate{Text: f.bare(n.Key), Kind: GateIf}
+		g := Clause{Text: f.bare(n.Key), Kind: ClauseIf}
 		in := *s
 		in.gate(g)
 		f.statement(&in, n.Left)

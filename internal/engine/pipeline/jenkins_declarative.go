@@ -240,10 +240,10 @@ func (f *jenkinsFlow) stage(outer *jenkinsScope, n, b *groovyNode) {
 				w.enter(name, n.Span)
 				w.run.checkout, s.run.checkout = penstock.Span{}, kept
 				f.whenExpressions(&w, in, 0)
-				s.gate(f.closureGate(in, GateWhen))
+				s.gate(f.closureGate(in, ClauseWhen))
 			}
 		case "input":
-			s.gate(Gate{Text: f.source(i), Kind: GateInput})
+			s.gate(Clause{Text: f.source(i), Kind: ClauseInput})
 		case "environment":
 			f.environment(&s, in)
 		}
@@ -342,7 +342,7 @@ func (f *jenkinsFlow) matrix(outer *jenkinsScope, b *groovyNode) {
 			}
 		case "when":
 			if in != nil {
-				s.gate(f.closureGate(in, GateWhen))
+				s.gate(f.closureGate(in, ClauseWhen))
 			}
 		case "environment":
 			f.environment(&s, in)
@@ -373,14 +373,14 @@ func (f *jenkinsFlow) post(s *jenkinsScope, b *groovyNode) {
 	for _, i := range f.items(b) {
 		if path, in := f.section(i); in != nil {
 			is := *s
-			is.gate(Gate{Text: Text{Value: path, Span: i.Left.Span}, Kind: GatePost})
+			is.gate(Clause{Text: Text{Value: path, Span: i.Left.Span}, Kind: ClausePost})
 			f.block(&is, in.Items)
 		}
 	}
 }
 
 // closureGate is a gate whose text is what stands between the braces.
-func (f *jenkinsFlow) closureGate(c *groovyNode, kind GateKind) Gate {
+func (f *jenkinsFlow) closureGate(c *groovyNode, kind ClauseKind) Clause {
 	inner := &groovyNode{Span: penstock.Span{Start: c.Start + 1, End: max(c.Start+1, c.End-1)}}
 	t := f.source(inner)
 	if c.End > c.Start && f.src[c.End-1] != '}' {
@@ -391,5 +391,5 @@ func (f *jenkinsFlow) closureGate(c *groovyNode, kind GateKind) Gate {
 	} else {
 		t.Span = c.Span
 	}
-	return Gate{Text: t, Kind: kind}
+	return Clause{Text: t, Kind: kind}
 }

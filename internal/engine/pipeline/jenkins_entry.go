@@ -39,8 +39,8 @@ const (
 	TrustEveryone     JenkinsTrust = "everyone"
 )
 
-// JenkinsSettings are what the server says and the file does not.
-type JenkinsSettings struct {
+// JenkinsServer are what the server says and the file does not.
+type JenkinsServer struct {
 	Trust JenkinsTrust
 	// NoForks: pull requests of forks are not discovered.
 	NoForks bool
@@ -73,7 +73,7 @@ func (e JenkinsEntry) Foreign() bool {
 
 // JenkinsEntries are the ways in which a pipeline starts, at a server with the
 // settings. Unknown settings are taken as the weakest: the rows say which.
-func JenkinsEntries(p *Pipeline, v View, s JenkinsSettings) []JenkinsEntry {
+func JenkinsEntries(p *Pipeline, v View, s JenkinsServer) []JenkinsEntry {
 	var out []JenkinsEntry
 	add := func(e JenkinsEntry, topics ...Topic) {
 		for _, t := range topics {
@@ -408,16 +408,16 @@ func (s JenkinsSituation) variable(name string) jenkinsValue {
 // Decide says whether a gate of a Jenkinsfile lets the run of a situation through, as
 // far as that is known. What the actor chooses is undecided, and so is a gate that a
 // person opens.
-func (g Gate) Decide(s JenkinsSituation) Truth {
+func (g Clause) Decide(s JenkinsSituation) Truth {
 	t := Undecided
 	switch g.Kind {
-	case GatePost:
+	case ClausePost:
 		if g.Value == "always" || g.Value == "cleanup" {
 			t = True
 		}
-	case GateIf:
+	case ClauseIf:
 		t = s.evaluate(readGroovyExpression(g.Value), 0).truth
-	case GateWhen:
+	case ClauseWhen:
 		root, _, _ := readGroovy(g.Value)
 		t = s.all(root.Items, 0)
 	}
@@ -425,16 +425,6 @@ func (g Gate) Decide(s JenkinsSituation) Truth {
 		return t.Not()
 	}
 	return t
-}
-
-func both(a, b Truth) Truth {
-	switch {
-	case a == False || b == False:
-		return False
-	case a == True && b == True:
-		return True
-	}
-	return Undecided
 }
 
 // all is whether all conditions hold.

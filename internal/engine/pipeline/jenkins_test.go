@@ -27,7 +27,7 @@ func outline(p *Pipeline) string {
 		}
 		return strings.Join(out, " ")
 	}
-	gates := func(gs []Gate) {
+	gates := func(gs []Clause) {
 		for _, g := range gs {
 			fmt.Fprintf(&b, " if(%s not=%t %q)", g.Kind, g.Not, strings.Join(strings.Fields(g.Value), " "))
 		}
@@ -68,7 +68,7 @@ func outline(p *Pipeline) string {
 		}
 		data(j.Env)
 		credentials(j.Credentials)
-		gates(j.Gates)
+		gates(j.Clauses)
 		b.WriteString("\n")
 		for _, s := range j.Steps {
 			if s.Set.IsSet() {
@@ -97,7 +97,7 @@ func outline(p *Pipeline) string {
 				fmt.Fprintf(&b, " image=%q", s.Container.Image.Value)
 			}
 			credentials(s.Credentials)
-			gates(s.Gates)
+			gates(s.Clauses)
 			b.WriteString("\n")
 		}
 	}
@@ -380,7 +380,7 @@ func TestJenkinsControl(t *testing.T) {
 func TestJenkinsEntries(t *testing.T) {
 	p := ParseJenkins("Jenkinsfile", KindJenkinsfile, []byte(`properties([pipelineTriggers([cron('@daily'), GenericTrigger(token: 'x')])])`))
 	v := NewSemantics().At("", ForgeVersion{Name: "jenkins"})
-	fork := func(s JenkinsSettings) *JenkinsEntry {
+	fork := func(s JenkinsServer) *JenkinsEntry {
 		for _, e := range JenkinsEntries(p, v, s) {
 			if len(e.Rows) == 0 {
 				t.Errorf("%s: no rows", e.Event)
@@ -394,18 +394,18 @@ func TestJenkinsEntries(t *testing.T) {
 	for trust, want := range map[JenkinsTrust]WorkflowRef{
 		"": FromBase, TrustNobody: FromBase, TrustContributors: FromBase, TrustWriters: FromBase, TrustEveryone: FromMerge, TrustApproval: FromMerge,
 	} {
-		e := fork(JenkinsSettings{Trust: trust})
+		e := fork(JenkinsServer{Trust: trust})
 		if e == nil || e.Definition != want || e.Checkout != FromMerge || e.Rows[0].Topic != TopicTrust {
 			t.Errorf("%q: %+v", trust, e)
 		} else if e.Foreign() != (trust != TrustApproval) {
 			t.Errorf("%q: foreign %t", trust, e.Foreign())
 		}
 	}
-	if fork(JenkinsSettings{NoForks: true}) != nil || fork(JenkinsSettings{Single: true}) != nil {
+	if fork(JenkinsServer{NoForks: true}) != nil || fork(JenkinsServer{Single: true}) != nil {
 		t.Error("forks that are not built")
 	}
 	var events []string
-	for _, e := range JenkinsEntries(p, v, JenkinsSettings{Single: true}) {
+	for _, e := range JenkinsEntries(p, v, JenkinsServer{Single: true}) {
 		events = append(events, e.Event)
 	}
 	if got := strings.Join(events, " "); got != "schedule webhook manual" {
@@ -461,19 +461,19 @@ func TestJenkinsGates(t *testing.T) {
 		}
 		got := ""
 		for _, s := range situations {
-			got += map[Truth]string{True: "T", False: "f", Undecided: "u"}[Gate{Kind: GateWhen, Text: Text{Value: gate}}.Decide(s)]
+			got += map[Truth]string{True: "T", False: "f", Undecided: "u"}[Clause{Kind: ClauseWhen, Text: Text{Value: gate}}.Decide(s)]
 		}
 		if got != want {
 			t.Errorf("%s: got %s, want %s", gate, got, want)
 		}
 	}
-	if g := (Gate{Kind: GateIf, Not: true, Text: Text{Value: "env.CHANGE_ID"}}); g.Decide(change) != False || g.Decide(branch) != True {
+	if g := (Clause{Kind: ClauseIf, Not: true, Text: Text{Value: "env.CHANGE_ID"}}); g.Decide(change) != False || g.Decide(branch) != True {
 		t.Error("if not CHANGE_ID")
 	}
-	if (Gate{Kind: GatePost, Text: Text{Value: "always"}}).Decide(change) != True || (Gate{Kind: GatePost, Text: Text{Value: "failure"}}).Decide(change) != Undecided {
+	if (Clause{Kind: ClausePost, Text: Text{Value: "always"}}).Decide(change) != True || (Clause{Kind: ClausePost, Text: Text{Value: "failure"}}).Decide(change) != Undecided {
 		t.Error("post")
 	}
-	if (Gate{Kind: GateInput}).Decide(change) != Undecided {
+	if (Clause{Kind: ClauseInput}).Decide(change) != Undecided {
 		t.Error("input")
 	}
 }
@@ -515,8 +515,8 @@ func TestJenkinsHostile(t *testing.T) {
 			}
 		}
 		JenkinsTextPaths(src)
-		Gate{Kind: GateWhen, Text: Text{Value: src}}.Decide(JenkinsSituation{Event: JenkinsChange})
-		Gate{Kind: GateIf, Text: Text{Value: src}}.Decide(JenkinsSituation{Event: JenkinsChange})
+		Clause{Kind: ClauseWhen, Text: Text{Value: src}}.Decide(JenkinsSituation{Event: JenkinsChange})
+		Clause{Kind: ClauseIf, Text: Text{Value: src}}.Decide(JenkinsSituation{Event: JenkinsChange})
 	}
 }
 
@@ -544,11 +544,11 @@ func FuzzParseJenkins(f *testing.F) {
 				if st.Run.IsSet() {
 					AnalyseScript(st.Run.Value, st.Run.Shell.Value, ShellInput{Templates: TemplateParts, Parts: st.Run.Parts, Steps: 2000})
 				}
-				for _, g := range st.Gates {
+				for _, g := range st.Clauses {
 					g.Decide(JenkinsSituation{Event: JenkinsChange})
 				}
 			}
-			for _, g := range p.Jobs[j].Gates {
+			for _, g := range p.Jobs[j].Clauses {
 				g.Decide(JenkinsSituation{Event: JenkinsBranch, Branch: "main"})
 			}
 		}

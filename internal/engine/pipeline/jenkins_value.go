@@ -300,7 +300,7 @@ func (w *jenkinsWalk) assigned(job, step int, name string, through []penstock.Sp
 	sets := w.v.sets[name]
 	gates := 0
 	if step < len(w.v.p.Jobs[job].Steps) {
-		gates = len(w.v.p.Jobs[job].Steps[step].Gates)
+		gates = len(w.v.p.Jobs[job].Steps[step].Clauses)
 	}
 	before := sort.Search(len(sets), func(i int) bool { return sets[i].job > job || sets[i].job == job && sets[i].step >= step })
 	for i := before - 1; i >= 0; i-- {
@@ -320,7 +320,7 @@ func (w *jenkinsWalk) assigned(job, step int, name string, through []penstock.Sp
 			})
 		}
 		// Set in the same branch, or in none at all.
-		if len(st.Gates) == 0 && (s.job == job || len(w.v.p.Jobs[s.job].Gates) == 0) || s.job == job && sameGates(st.Gates, w.v.p.Jobs[job].Steps[min(step, len(w.v.p.Jobs[job].Steps)-1)].Gates) && gates > 0 {
+		if len(st.Clauses) == 0 && (s.job == job || len(w.v.p.Jobs[s.job].Clauses) == 0) || s.job == job && sameClauses(st.Clauses, w.v.p.Jobs[job].Steps[min(step, len(w.v.p.Jobs[job].Steps)-1)].Clauses) && gates > 0 {
 			return true
 		}
 		if w.count > jenkinsMaxOrigins {
@@ -330,8 +330,8 @@ func (w *jenkinsWalk) assigned(job, step int, name string, through []penstock.Sp
 	return false
 }
 
-// sameGates reports whether the gates of a step are the first of another's.
-func sameGates(a, b []Gate) bool {
+// sameClauses reports whether the clauses of a step are the first of another's.
+func sameClauses(a, b []Clause) bool {
 	if len(a) > len(b) {
 		return false
 	}

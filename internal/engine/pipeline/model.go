@@ -344,8 +344,8 @@ type Job struct {
 	Uses    Use
 	With    Data
 	Secrets Data
-	// Gates and Credentials are those that enclose the whole job.
-	Gates       []Gate
+	// Clauses and Credentials are those that enclose the whole job.
+	Clauses       []Clause
 	Credentials []Credential
 	// Workspace is equal for jobs that work in one folder of one runner, one after the
 	// other or at the same time; 0 where each has its own.
@@ -353,25 +353,25 @@ type Job struct {
 	Extra     []Field
 }
 
-// Gate is a condition that decides whether what it encloses runs, for forges whose
-// conditions nest. All gates of an element must hold.
-type Gate struct {
+// Clause is a condition that decides whether what it encloses runs, for forges whose
+// conditions nest. All clauses of an element must hold.
+type Clause struct {
 	Text
-	Kind GateKind
+	Kind ClauseKind
 	// Not says that the condition must not hold: the branch behind else, or what
 	// follows a return.
 	Not bool
 }
 
-// GateKind is the form of a gate.
-type GateKind string
+// ClauseKind is the form of a clause.
+type ClauseKind string
 
 // The forms.
 const (
-	GateWhen  GateKind = "when"  // of a stage: the conditions, of which all must hold
-	GateIf    GateKind = "if"    // an expression
-	GatePost  GateKind = "post"  // the result of the run: always, success, failure ...
-	GateInput GateKind = "input" // a person who lets the run go on; the text is what the step is given
+	ClauseWhen  ClauseKind = "when"  // of a stage: the conditions, of which all must hold
+	ClauseIf    ClauseKind = "if"    // an expression
+	ClausePost  ClauseKind = "post"  // the result of the run: always, success, failure ...
+	ClauseInput ClauseKind = "input" // a person who lets the run go on; the text is what the step is given
 )
 
 // Credential is a secret of the forge's store that a job or step holds.
@@ -451,8 +451,8 @@ type Step struct {
 	// env.X: to Value, or to what Run prints.
 	Set   Text
 	Value Data
-	// Gates, Credentials and Container enclose the step within its job.
-	Gates       []Gate
+	// Clauses, Credentials and Container enclose the step within its job.
+	Clauses       []Clause
 	Credentials []Credential
 	Container   Container
 	Extra       []Field
