@@ -62,6 +62,9 @@ const (
 type ShellInput struct {
 	// Templates are the syntaxes to mask; zero means TemplateGitHub.
 	Templates ShellTemplates
+	// Macros are further names, in lower case, that TemplateAzure expands: a plain
+	// $(name) in lower case is otherwise taken for a command.
+	Macros map[string]bool
 	// Vars are the environment variables that are known, by name.
 	Vars map[string]ShellSource
 	// Expr says what is known of the body of a template expression, without its
@@ -292,7 +295,7 @@ func AnalyseScript(script, shell string, in ShellInput) ShellResult {
 	if in.Steps <= 0 {
 		in.Steps = shellMaxSteps
 	}
-	masked, exprs, full := shellMask(script, in.Templates)
+	masked, exprs, full := shellMask(script, in.Templates, in.Macros)
 	res.Exprs = exprs
 	res.Truncated = !full
 	if in.Expr != nil {
@@ -319,7 +322,7 @@ func AnalyseScript(script, shell string, in ShellInput) ShellResult {
 
 // ShellExpressions lists the template expressions of a script, without analysis.
 func ShellExpressions(script string, templates ShellTemplates) []ShellExpr {
-	_, exprs, _ := shellMask(script, templates)
+	_, exprs, _ := shellMask(script, templates, nil)
 	return exprs
 }
 
@@ -327,7 +330,7 @@ func ShellExpressions(script string, templates ShellTemplates) []ShellExpr {
 // that offsets stay and the shell's grammar is kept: an expression may stand where
 // a name, a number, an argument or a command stands. The word is _ZZZ_ with as
 // many Z as fit. The result is false if there were too many expressions.
-func shellMask(script string, templates ShellTemplates) (string, []ShellExpr, bool) {
+func shellMask(script string, templates ShellTemplates, macros map[string]bool) (string, []ShellExpr, bool) {
 	if strings.IndexByte(script, '$') < 0 && templates&TemplateMustache == 0 {
 		return script, nil, true
 	}
@@ -344,7 +347,7 @@ func shellMask(script string, templates ShellTemplates) (string, []ShellExpr, bo
 			open, closing = 3, "]]"
 		case templates&TemplateAzure != 0 && strings.HasPrefix(rest, "$["):
 			open, closing = 2, "]"
-		case templates&(TemplateAzure|TemplateTekton) != 0 && strings.HasPrefix(rest, "$(") && shellMacro(rest[2:], templates):
+		case templates&(TemplateAzure|TemplateTekton) != 0 && strings.HasPrefix(rest, "$(") && shellMacro(rest[2:], templates, macros):
 			open, closing = 2, ")"
 		case templates&TemplateMustache != 0 && strings.HasPrefix(rest, "{{"):
 			open, closing = 2, "}}"
@@ -406,7 +409,7 @@ func shellMaskEnd(s string, i int, closing string) (end, read int) {
 // shellMacro reports whether s begins with a macro's name and its parenthesis:
 // one word that is no command. Azure and Tekton write $(a.b) where a shell has a
 // substitution, and a program's name with a dot and no argument is rare.
-func shellMacro(s string, templates ShellTemplates) bool {
+func shellMacro(s string, templates ShellTemplates, macros map[string]bool) bool {
 	end := strings.IndexByte(s, ')')
 	if end <= 0 || end > 200 {
 		return false
@@ -430,7 +433,7 @@ func shellMacro(s string, templates ShellTemplates) bool {
 	}
 	// Azure: names with a dot are predefined variables; a plain name in mixed case is
 	// somebody's variable, and in lower case a command such as $(pwd).
-	return templates&TemplateAzure != 0 && (dot && s[0] != '.' || strings.ToLower(s[:end]) != s[:end])
+	return templates&TemplateAzure != 0 && (dot && s[0] != '.' || strings.ToLower(s[:end]) != s[:end] || macros[s[:end]])
 }
 
 // exprsIn returns the indices [lo, hi) of the expressions that begin in [start, end).
