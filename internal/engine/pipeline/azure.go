@@ -234,6 +234,11 @@ func shiftData(d *Data, base int64) {
 }
 
 func (a *azure) note(kind NoteKind, span, other penstock.Span, message string) {
+	for _, n := range a.p.Notes {
+		if n.Kind == kind && n.Span == span && n.Message == message {
+			return // of a template that is used several times
+		}
+	}
 	if len(a.p.Notes) < maxNotes {
 		a.p.Notes = append(a.p.Notes, Note{Kind: kind, Span: span, Other: other, Message: message})
 	}
@@ -658,6 +663,9 @@ func (a *azure) parameters(f azField) bool {
 }
 
 func (a *azure) resources(f azField) bool {
+	if a.settle(f.azNode).Kind == DataList {
+		return false // the old form, which says "repo: self" alone
+	}
 	a.each(f.azNode, &a.p.Extra, func(key string, f azField) bool {
 		kind := strings.TrimSuffix(key, "s")
 		if kind == "repositorie" {

@@ -666,7 +666,7 @@ func (a *azure) template(t Text, scope *azScope) Use {
 	if !other || strings.EqualFold(alias, "self") {
 		u.Kind = UseSelf
 		// A path is relative to the file that it stands in, or to the repository.
-		if strings.HasPrefix(name, "/") || other {
+		if strings.HasPrefix(name, "/") {
 			u.Path = "/" + strings.TrimLeft(name, "/")
 			return u
 		}
@@ -683,7 +683,6 @@ func (a *azure) template(t Text, scope *azScope) Use {
 			return u
 		}
 	}
-	u.Kind = UseInvalid
 	a.note(NoteMissing, t.Span, penstock.Span{}, "the repository of a template is not among the resources")
 	return u
 }
