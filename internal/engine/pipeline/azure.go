@@ -142,7 +142,8 @@ type azure struct {
 	stages []*azureStage
 	own    []azureNeeds // beside p.Jobs
 	// pool is what stands at the root.
-	pool RunsOn
+	pool   RunsOn
+	macros map[string]bool // the variables that the pipeline sets
 }
 
 // Bounds beyond those of the forge: 100 files (and levels) is Azure's own limit.
@@ -1567,7 +1568,7 @@ func (a *azure) finish() {
 						t.Value, t.Map, t.Parts = p.Jobs[other].ID.Value, syntax.TextMap{}, nil
 						need(job, t)
 						if budget < 0 {
-							return
+							break
 						}
 					}
 				}
@@ -1582,6 +1583,9 @@ func (a *azure) finish() {
 				}
 			}
 		}
+	}
+	a.macros = AzureVariables(p)
+	for i := range p.Jobs {
 		a.shells(&p.Jobs[i])
 	}
 }
@@ -1619,16 +1623,11 @@ func (a *azure) shells(j *Job) {
 		}
 		kept := run.Parts[:0:0]
 		for _, p := range run.Parts {
-			if strings.HasPrefix(run.Value[p.From:], "$(") && !shellMacro(run.Value[p.Inner:], TemplateAzure, nil) && !a.known(j, run.Source(p)) {
+			if strings.HasPrefix(run.Value[p.From:], "$(") && !shellMacro(run.Value[p.Inner:], TemplateAzure, a.macros) {
 				continue
 			}
 			kept = append(kept, p)
 		}
 		run.Parts = kept
 	}
-}
-
-// known reports whether the pipeline defines a variable.
-func (a *azure) known(j *Job, name string) bool {
-	return a.p.Env.Get(name).Kind != DataNone || j.Env.Get(name).Kind != DataNone
 }

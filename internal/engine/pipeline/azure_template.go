@@ -133,7 +133,8 @@ func (a *azure) insert(c *azChain, ins azInsertion, v azNode) []azNode {
 		i.Not = c.open
 		if t == Undecided || c.state == Undecided {
 			c.state = Undecided
-			c.open = append(c.open[:len(c.open):len(c.open)], ins.Source)
+			i.Source = a.residue(i.Source, v.scope)
+			c.open = append(c.open[:len(c.open):len(c.open)], i.Source)
 			return []azNode{with(i)}
 		}
 		c.state = True
@@ -545,6 +546,40 @@ func (a *azure) eval(source string, scope *azScope) Value {
 		env.Set(p.Name, a.value(n, a.kindOf(p.Name, scope), 0))
 	}
 	return c.Evaluate(env)
+}
+
+// residue is an expression with the parameters that are known put in, since who reads
+// it later does not have them.
+func (a *azure) residue(source string, scope *azScope) string {
+	if a.read == nil || source == "" {
+		return source
+	}
+	e, err := ParseExpression(source)
+	if err != nil {
+		return source
+	}
+	var b strings.Builder
+	at := 0
+	for _, p := range e.Paths() {
+		from, to := int(p.Span.Start), int(p.Span.End)
+		n, open, ok := a.find(p.Name, scope)
+		if !ok || open || from < at || to > len(source) {
+			continue
+		}
+		v := a.value(n, a.kindOf(p.Name, scope), 0)
+		if !v.Known() || v.Kind() == KindArray || v.Kind() == KindObject || b.Len() > 10_000 {
+			continue
+		}
+		b.WriteString(source[at:from])
+		text, _ := v.Text()
+		if v.Kind() == KindString || v.Kind() == KindNull {
+			text = "'" + strings.ReplaceAll(text, "'", "''") + "'"
+		}
+		b.WriteString(text)
+		at = to
+	}
+	b.WriteString(source[at:])
+	return b.String()
 }
 
 // kindOf is the declared type of a parameter.
