@@ -554,10 +554,10 @@ type Use struct {
 
 // RefSpan is where the reference stands, empty without one.
 func (u Use) RefSpan() penstock.Span {
-	if u.RefKind == RefNone {
+	trimmed := strings.TrimRight(u.Value, " \t\r\n")
+	if u.RefKind == RefNone || !strings.HasSuffix(trimmed, u.Ref) {
 		return penstock.Span{}
 	}
-	trimmed := strings.TrimRight(u.Value, " \t\r\n")
 	return u.At(len(trimmed)-len(u.Ref), len(trimmed))
 }
 

@@ -518,8 +518,48 @@ func (r *shRun) foreign() {
 		}
 		if !comment {
 			r.foreignLine(line, start)
+			if r.in.Templates&TemplateAzure != 0 {
+				r.foreignLogging(line, start, lo, hi)
+			}
 		}
 		start = end + 1
+	}
+}
+
+// foreignLogging looks for logging commands of Azure in a line of another shell. Of
+// the value only the template expressions are known.
+func (r *shRun) foreignLogging(line string, start, lo, hi int) {
+	i := strings.Index(strings.ToLower(line), azureCommand)
+	if i < 0 {
+		return
+	}
+	head, _, ok := strings.Cut(line[i+len(azureCommand):], "]")
+	if !ok {
+		return
+	}
+	action, name, output, secret := azureLogging(head)
+	f := ShellFact{
+		Kind: FactChannel, Span: penstock.Span{Start: int64(start + i), End: int64(start + len(strings.TrimRight(line, "\r")))},
+		Sink: SinkEnv, Command: azureCommand + action, Name: shPrint(name), Maybe: true,
+	}
+	switch {
+	case action == "task.prependpath":
+		f.Sink, f.Name = SinkPath, ""
+	case action != "task.setvariable":
+		return
+	case output:
+		f.Sink = SinkOutput
+	}
+	for j := lo; j < hi; j++ {
+		if e := r.res.Exprs[j]; e.Start > f.Start {
+			f.Labels |= e.Source.Labels
+		}
+	}
+	f.Smuggle = f.Labels&ShellNewline != 0
+	r.res.Facts = append(r.res.Facts, f)
+	if secret {
+		f.Kind, f.Sink = FactMask, ""
+		r.res.Facts = append(r.res.Facts, f)
 	}
 }
 
