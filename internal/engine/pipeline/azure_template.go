@@ -33,6 +33,7 @@ func AzureResolve(root *Pipeline, read func(path string) ([]byte, error)) (*Pipe
 	}
 	a := newAzure(root.Path)
 	a.read = read
+	a.work += len(b)
 	a.stack = []string{root.Path}
 	if f := a.load(root.Path, b); f != nil {
 		a.pipeline(f)
@@ -240,7 +241,9 @@ func (a *azure) fields(n azNode) []azField {
 			continue
 		}
 		for _, body := range a.insert(&chain, ins, v) {
-			out = append(out, a.fields(body)...)
+			below := a.fields(body)
+			a.spend(len(below) / 2)
+			out = append(out, below...)
 		}
 	}
 	return out
@@ -266,7 +269,9 @@ func (a *azure) items(n azNode) []azNode {
 		for _, f := range n.Fields {
 			if ins, ok := azureInsertion(f.Name); ok && a.spend(1) {
 				for _, body := range a.insert(&chain, ins, azNode{Data: f.Value, scope: n.scope, in: n.in}) {
-					out = append(out, a.items(body)...)
+					below := a.items(body)
+					a.spend(len(below) / 2)
+					out = append(out, below...)
 				}
 			}
 		}
@@ -296,7 +301,9 @@ func (a *azure) items(n azNode) []azNode {
 			for _, f := range i.Fields {
 				ins, _ := azureInsertion(f.Name)
 				for _, body := range a.insert(&chain, ins, azNode{Data: f.Value, scope: n.scope, in: n.in}) {
-					out = append(out, a.items(body)...)
+					below := a.items(body)
+					a.spend(len(below) / 2)
+					out = append(out, below...)
 				}
 			}
 		}
