@@ -105,7 +105,7 @@ func TestAzureGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(lines2(string(want)), lines2(got)); d != "" {
+		if d := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
@@ -120,8 +120,6 @@ func TestAzureGolden(t *testing.T) {
 		t.Errorf("what was put in is located at %s %v", path, in)
 	}
 }
-
-func lines2(s string) []string { return strings.Split(s, "\n") }
 
 // TestParseAzure shows what a file alone gives.
 func TestParseAzure(t *testing.T) {
