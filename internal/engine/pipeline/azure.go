@@ -11,7 +11,7 @@ import (
 // azureName reports whether a file is called as Azure's pipelines are.
 func azureName(name string) bool {
 	name = strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(name), ".yml"), ".yaml")
-	return name == "azure-pipelines" || name == ".vsts-ci" || name == ".azure-pipelines" ||
+	return name == "azure-pipelines" || name == ".vsts-ci" || name == ".vsts.ci" || name == ".azure-pipelines" ||
 		strings.HasPrefix(name, "azure-pipelines-") || strings.HasPrefix(name, "azure-pipelines.") || strings.HasSuffix(name, ".azure-pipelines")
 }
 
@@ -461,13 +461,21 @@ func (a *azure) pipeline(f *azureFile) {
 }
 
 // azureTemplate reports whether a file can only be a template: parameters of a
-// pipeline are a list, and those with steps or jobs as values are not for users.
+// pipeline are a list, and those with steps or jobs as values are not for users. Nor
+// does a push start a pipeline with a parameter that has no default.
 func azureTemplate(root azNode) bool {
 	p := root.Data.Get("parameters")
 	if p.Kind == DataMap {
 		return true
 	}
+	started := false
+	for _, key := range []string{"trigger", "pr", "schedules", "resources", "name"} {
+		started = started || root.Data.Get(key).Kind != DataNone
+	}
 	for _, i := range p.Items {
+		if !started && i.Kind == DataMap && i.Get("default").Kind == DataNone {
+			return true
+		}
 		switch strings.ToLower(i.Get("type").Text.Value) {
 		case "step", "steplist", "job", "joblist", "deployment", "deploymentlist", "stage", "stagelist":
 			return true

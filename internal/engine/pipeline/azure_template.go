@@ -54,8 +54,8 @@ type azScope struct {
 	depth    int
 }
 
-// azBinding is one name. Open is one that is chosen when the pipeline is started: its
-// value is a default.
+// azBinding is one name. Open is one that another value may take the place of: its
+// value is a default, or that of one of several branches.
 type azBinding struct {
 	name, kind string
 	open       bool
@@ -341,7 +341,7 @@ func (a *azure) settle(n azNode) azNode {
 			return n
 		}
 		to, open, ok := a.find(n.Text.Source(p), n.scope)
-		if !ok || open && to.Kind == DataScalar {
+		if !ok || open && (to.Kind == DataScalar || to.Kind == DataNone) {
 			return n
 		}
 		to.in = n.in
@@ -681,7 +681,8 @@ func (a *azure) declared(root azNode) []azBinding {
 				}
 			}
 			if b.value.scope == nil {
-				b.value.scope = root.scope
+				// Without a default it must be given.
+				b.value.scope, b.open = root.scope, true
 			}
 			out = append(out, b)
 		}
@@ -772,7 +773,7 @@ func (a *azure) include(u Use, with azNode, at azNode, use func(root azNode) boo
 			scope.names[i].value, scope.names[i].open = value, true
 		default:
 			value.in = nil
-			scope.names[i].value = value
+			scope.names[i].value, scope.names[i].open = value, false
 		}
 	}
 	a.stack = append(a.stack, f.path)

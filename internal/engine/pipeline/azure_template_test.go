@@ -126,6 +126,11 @@ Twox [split('a,b', ',')]: jobs`},
 First.F: f
 First.F: mine
 Mine.M: m`},
+		{"what must be given and is not", map[string]string{
+			"azure-pipelines.yml": "trigger: none\nparameters: [{name: tag}]\nsteps:\n- template: t.yml\n  parameters:\n    tag: ${{ parameters.tag }}\n    ${{ if eq(parameters.tag, 'x') }}:\n      mode: fast\n",
+			"t.yml":               "parameters: [{name: tag}, {name: mode, default: slow}, {name: more}]\nsteps:\n- bash: a ${{ parameters.tag }} ${{ parameters.mode }} ${{ parameters.more }}\n",
+		}, `
+Job: a ${{ parameters.tag }} ${{ parameters.mode }} ${{ parameters.more }}`},
 		{"what is missing, elsewhere or loops", map[string]string{
 			"azure-pipelines.yml": "resources: {repositories: [{repository: r, name: p/q, ref: refs/heads/main}]}\nsteps:\n- template: none.yml\n- template: a.yml@r\n  parameters: {preSteps: [{bash: given}]}\n- template: b.yml@unknown\n- template: ../../out.yml\n- template: loop.yml\n- template: jobs.yml\n- template: ${{ parameters.x }}.yml\n",
 			"loop.yml":            "steps: [{bash: l}, {template: loop.yml}]",

@@ -27,7 +27,7 @@ func Detect(file string) Kind {
 		return KindDependabot
 	case name == "action.yml" || name == "action.yaml":
 		return KindAction
-	case yaml && (azureName(name) || in(".azure-pipelines") || in(".azuredevops")):
+	case yaml && (azureName(name) || in(".azure-pipelines") || in(".azuredevops") || in(".vsts-ci") || in(".pipelines")):
 		return KindAzure
 	}
 	return KindNone
