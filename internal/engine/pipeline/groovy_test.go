@@ -219,8 +219,8 @@ func TestTextMapParts(t *testing.T) {
 		t.Errorf("%v %v", m.Span(0, 1), m.Span(1, 2))
 	}
 	var all syntax.TextMap
-	all.Append(n.Text.Map.Slice(0, 1))
-	all.Append(m)
+	all.Join(n.Text.Map.Slice(0, 1))
+	all.Join(m)
 	if all.Len() != 3 || all.Span(0, 3) != n.Text.Map.Span(0, 3) {
 		t.Errorf("%v", all.Span(0, 3))
 	}

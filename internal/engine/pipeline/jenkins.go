@@ -525,7 +525,7 @@ func (f *jenkinsFlow) joined(n *groovyNode) Text {
 			out.Parts = append(out.Parts, p)
 		}
 		value.WriteString(t.Value)
-		out.Map.Append(t.Map)
+		out.Map.Join(t.Map)
 	}
 	if !literal {
 		return f.bare(&groovyNode{Span: whole})

@@ -55,7 +55,7 @@ func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor)
 
 // ForgeVersion is a forge and, where it is one's own server, its version.
 type ForgeVersion struct {
-	// Name is "github" or "gitlab".
+	// Name is "github", "gitlab" or "azure".
 	Name string
 	// Server is the version of GitHub Enterprise Server or of a GitLab server; zero
 	// for github.com and gitlab.com.
@@ -70,7 +70,7 @@ func (f ForgeVersion) String() string {
 }
 
 // ParseForge reads github, github@3.17 (Enterprise Server), gitlab, gitlab@17.2 or
-// jenkins, whose rules have no version.
+// jenkins, whose rules have no version, or azure.
 func ParseForge(s string) (ForgeVersion, error) {
 	name, version, at := strings.Cut(s, "@")
 	switch name {
@@ -86,8 +86,8 @@ func ParseForge(s string) (ForgeVersion, error) {
 	if name == "jenkins" && !at {
 		return ForgeVersion{Name: name}, nil
 	}
-	if name != "github" && name != "gitlab" {
-		return ForgeVersion{}, fmt.Errorf("%q is no forge: write github, github@3.17, gitlab, gitlab@17.2 or jenkins", clip(s))
+	if name != "github" && name != "gitlab" && (name != "azure" || at) {
+		return ForgeVersion{}, fmt.Errorf("%q is no forge: write github, github@3.17, gitlab, gitlab@17.2, azure or jenkins", clip(s))
 	}
 	f := ForgeVersion{Name: name}
 	if !at {
