@@ -27,7 +27,7 @@ func Detect(file string) Kind {
 	case name == "action.yml" || name == "action.yaml":
 		return KindAction
 	}
-	return KindNone
+	return detectGitLab(dir, name)
 }
 
 // ParseGitHub reads a file of GitHub Actions or Dependabot. It never fails: what it

@@ -7,6 +7,7 @@
 package pipeline
 
 import (
+	"sort"
 	"strings"
 
 	"penstock"
@@ -22,17 +23,22 @@ const (
 	KindAction                 // GitHub: action.yml
 	KindDependabot             // GitHub: .github/dependabot.yml
 	KindLock                   // GitHub: .github/workflows/actions.lock
+	KindGitLab                 // GitLab: .gitlab-ci.yml, with which a pipeline begins
+	KindGitLabPart             // GitLab: what pipelines include, and is read only then
 )
 
-var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock"}
+var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock", "gitlab", "gitlab-part"}
 
 func (k Kind) String() string { return kindNames[k] }
 
 // Forge is the product that runs a pipeline.
 type Forge string
 
-// GitHub is GitHub Actions.
-const GitHub Forge = "github"
+// The forges that there is a front end for.
+const (
+	GitHub Forge = "github" // GitHub Actions
+	GitLab Forge = "gitlab" // GitLab CI/CD
+)
 
 // Pipeline is one file. A front end must set Forge, Path, Kind and Notes, and of
 // the rest what its format has; an element that the file lacks stays zero, which
@@ -67,6 +73,24 @@ type Pipeline struct {
 	Dependabot *Dependabot // set for KindDependabot
 	Lock       *Lock       // set for KindLock
 
+	// Includes are the files that the pipeline is made of besides its own (GitLab),
+	// those of included files too; in a file that was read alone, its own.
+	Includes []Include
+	// Files are the files that the elements come from, the pipeline's own first; nil
+	// if that is the only one. See Locate.
+	Files []SourceFile
+	// Stages run one after another (GitLab); empty means the forge's own.
+	Stages []Text
+	// Rules decide whether the pipeline runs (GitLab's workflow:rules). RulesSpan is
+	// set where there are any.
+	Rules     []Rule
+	RulesSpan penstock.Span
+	// Default is what jobs have that say nothing else (GitLab).
+	Default *Job
+	// Templates are jobs that do not run by themselves and that others take over
+	// (GitLab's .name).
+	Templates []Job
+
 	// Extra are keys that the model does not know, whose value has a shape that it
 	// cannot hold, or that a later one of the same name overrides. Every element has
 	// them, in the order of the file. A field without a name is what stands where
@@ -88,6 +112,28 @@ func (p *Pipeline) Trigger(event string) *Trigger {
 	return nil
 }
 
+// SourceFile is one of several files that a pipeline was made of.
+type SourceFile struct {
+	Path string
+	// Base is what positions in the file begin with: spans of the pipeline count on
+	// through all files, and those of the first are as they are in the file.
+	Base, Size int64
+}
+
+// Locate says in which file an element stands, and where in it. A span that begins in
+// one file and ends in another is cut at the end of the first. The cost is the
+// logarithm of the number of files.
+func (p *Pipeline) Locate(span penstock.Span) (path string, in penstock.Span) {
+	if len(p.Files) == 0 {
+		return p.Path, span
+	}
+	i := sort.Search(len(p.Files), func(i int) bool { return p.Files[i].Base > span.Start }) - 1
+	f := p.Files[max(i, 0)]
+	span.Start -= f.Base
+	span.End = min(span.End-f.Base, f.Size)
+	return f.Path, penstock.Span{Start: min(span.Start, f.Size), End: max(span.Start, span.End)}
+}
+
 // Reusable reports whether other pipelines can call this one.
 func (p *Pipeline) Reusable() bool { return p.Trigger("workflow_call") != nil }
 
@@ -100,6 +146,9 @@ const (
 	NoteDuplicate                      // a key that is there twice: Span is the earlier, Other the one that counts
 	NoteMerge                          // a merge key, which GitHub does not take
 	NoteExpression                     // an expression that does not end
+	NoteMissing                        // something that is referred to and is not there
+	NoteLoop                           // something that leads back to itself
+	NoteLimit                          // more than we, or the forge, read
 )
 
 // Note is something about the file that a reader should know. The message holds no
@@ -165,7 +214,8 @@ const (
 )
 
 // Data is a value of any shape: a matrix, an environment, an unknown key. Where a
-// format takes an expression in place of a map, it is the Text.
+// format takes an expression in place of a map, it is the Text. A variable of GitLab
+// that is written as a map is its value, with the other keys as Fields.
 type Data struct {
 	Kind DataKind
 	Text Text
@@ -333,7 +383,146 @@ type Job struct {
 	// Uses is the pipeline that is called; With and Secrets are what it is given.
 	Uses    Use
 	With    Data
-	Secrets Data
+	Secrets Data // GitLab: what the job takes out of vaults
+
+	// Stage is the group of jobs that it runs with.
+	Stage Text
+	// Extends are the templates that it takes over: already done in a merged pipeline.
+	Extends []Text
+	// Rules, of which the first that applies decides whether the job runs. RulesSpan
+	// is set where there are any, if only an empty list.
+	Rules     []Rule
+	RulesSpan penstock.Span
+	// Only and Except are the older form of rules.
+	Only, Except Filter
+	// When is "on_success", "manual", "always" and the like.
+	When Text
+	// Artifacts are the files that the job leaves to others, Downloads where it takes
+	// such files from. DownloadsSet is set where it says so, if only with an empty list.
+	Artifacts    []Artifact
+	Downloads    []Download
+	DownloadsSet bool
+	Caches       []Cache
+	// Tokens are the identity tokens that the job asks for.
+	Tokens []Token
+	// Inherit limits what it takes over from Pipeline.Default and Env.
+	Inherit Data
+	// Downstream is the pipeline that the job starts; Uses names it, too.
+	Downstream *Downstream
+	Extra      []Field
+}
+
+// Include is a file that becomes part of a pipeline before that runs (GitLab).
+type Include struct {
+	Span penstock.Span
+	// Use says where it comes from. Its text is the path, address or component. Unlike
+	// those of an action, Ref does not stand in the text of a file of another project.
+	Use
+	// Project and Version are where they are written: group/project, and a branch, tag
+	// or commit, without which the newest commit of the default branch counts.
+	Project, Version Text
+	// Integrity is the hash that the content must have.
+	Integrity Text
+	// Job is the one whose artifact the file is (UseArtifact).
+	Job    Text
+	Inputs Data
+	Rules  []Rule
+	// Found is the path in the tree that was read for it, empty if there was none.
+	// A pattern has one Include per file, and one without Found if none fits.
+	Found string
+	Extra []Field
+}
+
+// Rule is a condition: of several the first that applies decides.
+type Rule struct {
+	Span penstock.Span
+	// If is an expression; unset, it applies.
+	If Text
+	// Changes and Exists are patterns of files, one of which must have changed, or
+	// exist; CompareTo is what changes are counted from.
+	Changes, Exists []Text
+	CompareTo       Text
+	// When is "never" where the rule excludes. Unset, it is the job's.
+	When, AllowFailure Text
+	Variables          Data
+	Extra              []Field
+}
+
+// Filter is GitLab's only or except.
+type Filter struct {
+	Span penstock.Span
+	// Refs are branches, tags, patterns between slashes, and words such as
+	// "merge_requests".
+	Refs []Text
+	// Variables are expressions.
+	Variables, Changes []Text
+	Kubernetes         Text
+	Extra              []Field
+}
+
+// IsSet reports whether the filter is given at all.
+func (f Filter) IsSet() bool { return f.Span.End > 0 }
+
+// Artifact is a set of files that a job leaves to other jobs and to people.
+type Artifact struct {
+	Span           penstock.Span
+	Name           Text
+	Paths, Exclude []Text
+	Untracked      Text
+	// When is after which result, Access who may fetch it ("all", "none"; also
+	// "true" and "false" of GitLab's public).
+	When, Access, ExpireIn Text
+	// Dotenv are files whose lines become variables of later jobs.
+	Dotenv []Text
+	// Reports are files that the forge itself reads, by kind.
+	Reports []Field
+	Extra   []Field
+}
+
+// Download is a job whose artifacts another one takes.
+type Download struct {
+	Span penstock.Span
+	Job  Text
+	// Project, Ref and Pipeline lead out of the pipeline.
+	Project, Ref, Pipeline Text
+	// Artifacts is "false" where only the order counts.
+	Artifacts Text
+	Optional  Text
+	Extra     []Field
+}
+
+// Cache is a set of files that later runs get again.
+type Cache struct {
+	Span penstock.Span
+	// Key names it; without one, and without KeyFiles, it is "default". Prefix stands
+	// before the hash of KeyFiles.
+	Key, Prefix     Text
+	KeyFiles        []Text
+	Fallback, Paths []Text
+	// Policy is "pull", "push" or "pull-push", the default. Unprotect shares it
+	// between protected and other branches.
+	Policy, When, Untracked, Unprotect Text
+	Extra                              []Field
+}
+
+// Token is an identity token, in a variable of that name.
+type Token struct {
+	Name     Text
+	Audience []Text
+	Extra    []Field
+}
+
+// Downstream is a pipeline that a job starts: a child, made of files, or that of
+// another project.
+type Downstream struct {
+	Span            penstock.Span
+	Project, Branch Text
+	// Strategy is "depend" where the job waits for it.
+	Strategy Text
+	Includes []Include
+	Inputs   Data
+	// Forward says which variables it gets.
+	Forward Data
 	Extra   []Field
 }
 
@@ -358,7 +547,8 @@ type JobEnvironment struct {
 
 // Strategy runs a job several times.
 type Strategy struct {
-	// Matrix holds the axes, and "include" and "exclude".
+	// Matrix holds the axes, and "include" and "exclude"; at GitLab it is a list of
+	// sets of axes.
 	Matrix                Data
 	FailFast, MaxParallel Text
 	Extra                 []Field
@@ -396,8 +586,22 @@ type Step struct {
 	Background, WaitAll, Cancel Text
 	Wait                        []Text
 	Parallel                    []Step
-	Extra                       []Field
+	// Phase is the key of the job that a GitLab script stands under: StepScript runs
+	// before_script and script in one shell, StepAfter has a shell of its own and runs
+	// also when those failed, StepHook runs before the checkout.
+	Phase StepPhase
+	Extra []Field
 }
+
+// StepPhase says when in a job a step runs. It is unset for a forge whose steps run
+// in the order of the list, and for GitLab's "run".
+type StepPhase uint8
+
+const (
+	StepHook StepPhase = iota + 1
+	StepScript
+	StepAfter
+)
 
 // Script is text for a shell. An unset shell or directory is that of the defaults.
 type Script struct {
@@ -416,6 +620,9 @@ const (
 	UseDocker             // an image: docker://image
 	UseExpression         // known only at run time
 	UseInvalid
+	UseURL      // a file at an address
+	UseTemplate // a file that the forge ships with
+	UseArtifact // a file that another job makes
 )
 
 // RefKind is what a reference looks like; only the forge knows what it is.
@@ -434,7 +641,7 @@ const (
 type Use struct {
 	Text
 	Kind                    UseKind
-	Owner, Repo, Path, Name string // Name is an image's
+	Owner, Repo, Path, Name string // Name is an image's; the host of a GitLab component
 	Ref                     string
 	RefKind                 RefKind
 	// Comment stands behind it on the same line, as a version does behind a commit.
@@ -443,10 +650,10 @@ type Use struct {
 
 // RefSpan is where the reference stands, empty without one.
 func (u Use) RefSpan() penstock.Span {
-	if u.RefKind == RefNone {
+	trimmed := strings.TrimRight(u.Value, " \t\r\n")
+	if u.RefKind == RefNone || !strings.HasSuffix(trimmed, u.Ref) {
 		return penstock.Span{}
 	}
-	trimmed := strings.TrimRight(u.Value, " \t\r\n")
 	return u.At(len(trimmed)-len(u.Ref), len(trimmed))
 }
 

@@ -1,0 +1,3 @@
+package pipeline
+
+func gitlabTriggers(p *Pipeline) []Trigger { return nil }
