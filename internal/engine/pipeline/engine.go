@@ -68,7 +68,8 @@ func open(_ context.Context, setup penstock.Setup) (penstock.Pass, error) {
 
 // Wants implements penstock.Pass.
 func (p *pass) Wants(path string, info penstock.FileInfo) bool {
-	return !info.Binary && Detect(path) != KindNone
+	kind := Detect(path)
+	return !info.Binary && kind != KindNone && kind != KindGitLabPart
 }
 
 // File implements penstock.Pass.
@@ -123,6 +124,10 @@ func (p *pass) model(path string, kind Kind, d digest, b []byte) *Pipeline {
 
 // parse reads a definition of any kind.
 func parse(path string, kind Kind, b []byte) *Pipeline {
+	switch kind {
+	case KindGitLab, KindGitLabPart:
+		return ParseGitLab(path, b)
+	}
 	return ParseGitHub(path, kind, b)
 }
 

@@ -191,6 +191,18 @@ func (g gitlab) file(n *syntax.Node) {
 		p.Default = &Job{Span: d.Span}
 		g.job(p.Default, d)
 	}
+	jobs, templates := 0, 0
+	for _, e := range n.Entries {
+		if isGitLabJob(e) {
+			if strings.HasPrefix(e.Key.Value, ".") {
+				templates++
+			} else {
+				jobs++
+			}
+		}
+	}
+	// A job is large: growing the lists would copy them.
+	p.Jobs, p.Templates = make([]Job, 0, jobs), make([]Job, 0, templates)
 	g.fields(n, &p.Extra, func(key string, e syntax.Entry) bool {
 		switch key {
 		case "spec":
@@ -365,9 +377,7 @@ func (g gitlab) script(j *Job, phase StepPhase, from ...entry) {
 				lines = append(lines, n)
 				return
 			}
-			if n.Tag != referenceTag {
-				g.wrong(n, "a command is expected here: one with a colon and a space must stand in quotes")
-			}
+			g.wrong(n, "a command is expected here: one with a colon and a space must stand in quotes")
 			f := Field{Value: g.data(placeOf(e.Key), n)}
 			f.Name.Value = e.key
 			s.Extra = append(s.Extra, f)
@@ -454,12 +464,9 @@ func (g gitlab) texts(to *[]Text, e syntax.Entry) bool {
 	good := true
 	key := placeOf(e.Key)
 	g.items(e, 0, func(n *syntax.Node) {
-		switch {
-		case n.Kind == syntax.Scalar:
+		if n.Kind == syntax.Scalar {
 			*to = append(*to, g.scalar(key, n))
-		case n.Tag == referenceTag:
-			good = false
-		default:
+		} else {
 			good = g.wrong(n, "a single value is expected here")
 		}
 	})
@@ -469,7 +476,7 @@ func (g gitlab) texts(to *[]Text, e syntax.Entry) bool {
 // vars takes variables. One that is written as a map is its value.
 func (g gitlab) vars(to *Data, e syntax.Entry) bool {
 	if e.Value.Kind != syntax.Mapping {
-		return e.Value.IsNull() || e.Value.Tag != referenceTag && g.wrong(e.Value, "a map of names is expected here")
+		return e.Value.IsNull() || g.wrong(e.Value, "a map of names is expected here")
 	}
 	g.any(to, e)
 	for i := range to.Fields {
@@ -501,9 +508,7 @@ func (g gitlab) rules(to *[]Rule, span *penstock.Span, e syntax.Entry) bool {
 	return g.items(e, 0, func(n *syntax.Node) {
 		r := Rule{Span: placeOf(n)}
 		if n.Kind != syntax.Mapping {
-			if n.Tag != referenceTag {
-				g.wrong(n, "a rule is expected here")
-			}
+			g.wrong(n, "a rule is expected here")
 			r.Extra = append(r.Extra, Field{Value: g.data(placeOf(e.Key), n)})
 		} else {
 			g.fields(n, &r.Extra, func(key string, e syntax.Entry) bool { return g.rule(&r, key, e) })
@@ -593,7 +598,7 @@ func (g gitlab) container(to *Container, n *syntax.Node, key penstock.Span) bool
 		})
 		return true
 	}
-	return n.Tag != referenceTag && g.wrong(n, "an image is expected here")
+	return g.wrong(n, "an image is expected here")
 }
 
 func (g gitlab) needs(j *Job, to *[]Download, e syntax.Entry) bool {
@@ -621,9 +626,7 @@ func (g gitlab) needs(j *Job, to *[]Download, e syntax.Entry) bool {
 				return false // also parallel
 			})
 		default:
-			if n.Tag != referenceTag {
-				g.wrong(n, "a job is expected here")
-			}
+			g.wrong(n, "a job is expected here")
 			d.Extra = append(d.Extra, Field{Value: g.data(placeOf(e.Key), n)})
 		}
 		if d.Job.IsSet() && !d.Project.IsSet() && !d.Pipeline.IsSet() {
@@ -684,9 +687,7 @@ func (g gitlab) artifacts(j *Job, e syntax.Entry) bool {
 func (g gitlab) cache(j *Job, key penstock.Span, n *syntax.Node) {
 	c := Cache{Span: placeOf(n)}
 	if n.Kind != syntax.Mapping {
-		if n.Tag != referenceTag {
-			g.wrong(n, "a cache is expected here")
-		}
+		g.wrong(n, "a cache is expected here")
 		j.Extra = append(j.Extra, Field{Value: g.data(key, n)})
 		return
 	}
@@ -843,7 +844,7 @@ func (g gitlab) trigger(j *Job, e syntax.Entry) bool {
 			return false
 		})
 	default:
-		return e.Value.Tag != referenceTag && g.wrong(e.Value, "a project or files are expected here")
+		return g.wrong(e.Value, "a project or files are expected here")
 	}
 	j.Downstream, j.With = d, d.Inputs
 	switch {
@@ -874,9 +875,7 @@ func (g gitlab) include(n *syntax.Node, key penstock.Span) []Include {
 		return []Include{in}
 	}
 	if n.Kind != syntax.Mapping {
-		if n.Tag != referenceTag {
-			g.wrong(n, "a file to include is expected here")
-		}
+		g.wrong(n, "a file to include is expected here")
 		in.Kind = UseInvalid
 		in.Extra = append(in.Extra, Field{Value: g.data(key, n)})
 		return []Include{in}

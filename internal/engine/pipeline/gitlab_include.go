@@ -530,6 +530,11 @@ func isGitLabJob(e syntax.Entry) bool {
 	return !slices.Contains(gitlabDefaults[:gitlabGlobals], e.Key.Value)
 }
 
+// complete reports whether all files are known: only then is something missing.
+func (m *merger) complete() bool {
+	return !slices.ContainsFunc(m.p.Includes, func(in Include) bool { return in.Found == "" })
+}
+
 // extended is the value of a key at the top, joined with what it extends.
 func (m *merger) extended(name string, depth int) *syntax.Node {
 	if n, ok := m.jobs[name]; ok {
@@ -555,7 +560,7 @@ func (m *merger) extended(name string, depth int) *syntax.Node {
 		switch {
 		case n.Kind != syntax.Scalar || n.IsNull():
 		case !ok || e.Value.Kind != syntax.Mapping:
-			if !strings.Contains(n.Value, "$[[") {
+			if m.complete() && !strings.Contains(n.Value, "$[[") {
 				m.note(NoteMissing, placeOf(n), penstock.Span{}, "the template to extend is not there")
 			}
 		case m.open[n.Value]:
@@ -635,7 +640,9 @@ func (m *merger) target(n *syntax.Node, depth int) *syntax.Node {
 			break
 		}
 		if i > 0 {
-			if to = to.Get(c.Value); to == nil {
+			if n, err := strconv.Atoi(c.Value); err == nil && n >= 0 && n < len(to.Items) {
+				to = to.Items[n]
+			} else if to = to.Get(c.Value); to == nil {
 				break
 			}
 		} else if to = m.jobs[c.Value]; to == nil {
@@ -645,7 +652,9 @@ func (m *merger) target(n *syntax.Node, depth int) *syntax.Node {
 		}
 	}
 	if to == nil {
-		m.note(NoteMissing, placeOf(n), penstock.Span{}, "what the reference leads to is not there")
+		if m.complete() {
+			m.note(NoteMissing, placeOf(n), penstock.Span{}, "what the reference leads to is not there")
+		}
 		return n
 	}
 	to = m.resolve(to, depth+1)

@@ -52,10 +52,10 @@ func (r *reader) note(kind NoteKind, span, other penstock.Span, message string) 
 	}
 }
 
-// wrong notes a value of the wrong type, unless it is an expression, whose type
-// only the forge knows. It returns false.
+// wrong notes a value of the wrong type, unless it is an expression or a reference,
+// whose type only the forge knows. It returns false.
 func (r *reader) wrong(n *syntax.Node, message string) bool {
-	if n.Kind == syntax.Scalar && len(r.find(n.Value)) > 0 {
+	if n.Kind == syntax.Scalar && len(r.find(n.Value)) > 0 || n.Tag == referenceTag {
 		return false
 	}
 	r.note(NoteType, placeOf(n), penstock.Span{}, message)
