@@ -760,13 +760,26 @@ func (g gitlab) comment(at int64) *syntax.Comment {
 	return g.y.CommentAfter(at)
 }
 
-// gitlabStep takes apart where a step comes from: ./path or host/group/project/dir@ref.
+// gitlabStep takes apart where a step comes from: ./path, or host/group/project@ref with
+// /-/folder before the reference.
 func gitlabStep(t Text) Use {
 	v := strings.TrimSpace(t.Value)
 	if v == "." || strings.HasPrefix(v, "./") || strings.HasPrefix(v, "../") {
 		return Use{Text: t, Kind: UseLocal, Path: strings.TrimPrefix(v, "./")}
 	}
-	return gitlabComponent(t)
+	u := Use{Text: t, Kind: UseInvalid}
+	name, ref, _ := strings.Cut(v, "@")
+	name, u.Path, _ = strings.Cut(name, "/-/")
+	u.Name, name, _ = strings.Cut(name, "/")
+	u.Owner, u.Repo = splitProject(name)
+	u.Ref, u.RefKind = ref, gitlabRefKind(ref)
+	switch {
+	case strings.Contains(name, "$"):
+		u.Kind = UseExpression
+	case u.Owner != "" && u.Repo != "":
+		u.Kind = UseRemote
+	}
+	return u
 }
 
 // gitlabComponent takes apart host/group/project/component@version.

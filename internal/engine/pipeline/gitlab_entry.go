@@ -52,7 +52,7 @@ func (s GitLabSituation) Environment() *Environment {
 	}
 	set("CI", String("true"))
 	set("GITLAB_CI", String("true"))
-	set("CI_SERVER", String("yes"))
+	set("CI_SERVER", Null()) // it is there for scripts alone
 	if s.Source == "" {
 		return e
 	}
@@ -148,7 +148,9 @@ func (s GitLabSituation) setProject(e *Environment) {
 	switch {
 	case away:
 		for _, name := range []string{"CI_PROJECT_PATH", "CI_PROJECT_NAMESPACE", "CI_PROJECT_ROOT_NAMESPACE", "CI_PROJECT_ID", "CI_PROJECT_URL", "GITLAB_USER_LOGIN"} {
-			e.Set("$"+name, Foreign(false, "$"+name))
+			v := Foreign(false, "$"+name)
+			v.u.is = "$" + name
+			e.Set("$"+name, v)
 		}
 	case s.Project != "":
 		e.Set(own, String(s.Project))
@@ -519,31 +521,33 @@ func (r *GitLabRun) ref(t Text, env *Environment) Truth {
 	if r.s.Source == "" || len(t.Parts) > 0 {
 		return Undecided
 	}
-	switch t.Value {
-	case "branches":
-		return truthOf(!r.s.Tag && !r.s.mergeRequest())
-	case "tags":
-		return truthOf(r.s.Tag)
+	// A pattern, or a word, of one project only: branches@group/project.
+	pattern, project := t.Value, ""
+	end := 0
+	if strings.HasPrefix(pattern, "/") {
+		end = max(patternEnd(pattern), 0)
 	}
-	if source, ok := refWords[t.Value]; ok {
-		return truthOf(r.s.Source == source)
+	if i := strings.IndexByte(pattern[end:], '@'); i >= 0 {
+		pattern, project = pattern[:end+i], pattern[end+i+1:]
+	}
+	out := True
+	if project != "" {
+		out = sameGitLab(env.variable("CI_PROJECT_PATH"), String(project))
+	}
+	switch pattern {
+	case "branches":
+		return and(out, truthOf(!r.s.Tag && !r.s.mergeRequest()))
+	case "tags":
+		return and(out, truthOf(r.s.Tag))
+	}
+	if source, ok := refWords[pattern]; ok {
+		return and(out, truthOf(r.s.Source == source))
 	}
 	if r.s.mergeRequest() {
 		return False // patterns are for branches and tags
 	}
 	if r.left--; r.left < 0 {
 		return Undecided
-	}
-	pattern, project := t.Value, ""
-	out := True
-	if i := strings.LastIndexByte(pattern, '@'); i > strings.LastIndexByte(pattern, '/') || i > 0 && !strings.HasPrefix(pattern, "/") {
-		pattern, project = pattern[:i], pattern[i+1:]
-		out = sameGitLab(env.variable("CI_PROJECT_PATH"), String(project))
-	} else if strings.HasPrefix(pattern, "/") && i > 0 {
-		if end := patternEnd(pattern); end > 0 && end < len(pattern) && pattern[end] == '@' {
-			out = sameGitLab(env.variable("CI_PROJECT_PATH"), String(pattern[end+1:]))
-			pattern = pattern[:end]
-		}
 	}
 	name := env.variable("CI_COMMIT_REF_NAME")
 	if strings.HasPrefix(pattern, "/") {
@@ -715,7 +719,7 @@ var gitlabControls = []controlRow{
 	// The commit that is built may be a stranger's, and that of a merge names the
 	// branch and the title.
 	{gitlabOthers, ActorAnyone, gitlabMerged, `text:CI_COMMIT_MESSAGE line:CI_COMMIT_TITLE text:CI_COMMIT_DESCRIPTION line:CI_COMMIT_AUTHOR`},
-	{gitlabOthers, ActorWriter, "", `ref:CI_COMMIT_REF_NAME ref:CI_COMMIT_BRANCH ref:CI_COMMIT_TAG text:CI_COMMIT_TAG_MESSAGE slug:CI_COMMIT_REF_SLUG
+	{gitlabOthers, ActorWriter, "", `ref:CI_COMMIT_REF_NAME ref:CI_COMMIT_BRANCH ref:CI_COMMIT_TAG text:CI_COMMIT_TAG_MESSAGE text:CI_RELEASE_DESCRIPTION slug:CI_COMMIT_REF_SLUG
 		ref:CI_BUILD_REF_NAME ref:CI_BUILD_TAG slug:CI_BUILD_REF_SLUG date:CI_COMMIT_TIMESTAMP sha:CI_COMMIT_SHA sha:CI_COMMIT_SHORT_SHA
 		sha:CI_COMMIT_BEFORE_SHA sha:CI_BUILD_REF slug:CI_OPEN_MERGE_REQUESTS line:GITLAB_USER_NAME email:GITLAB_USER_EMAIL slug:GITLAB_USER_LOGIN
 		number:GITLAB_USER_ID`},

@@ -19,7 +19,7 @@ const (
 	maxIncludeBytes  = 16 << 20
 	maxExtendsDepth  = 11
 	maxReferences    = 10      // one within the other, as GitLab has it
-	maxMergedEntries = 2 << 20 // that merging looks at
+	maxMergedEntries = 2 << 20 // that merging looks at, and bytes of inputs put in
 	maxMergedValues  = 1 << 18 // that are made of it, at about 0.3 KB each
 )
 
@@ -640,9 +640,7 @@ func (m *merger) target(n *syntax.Node, depth int) *syntax.Node {
 			break
 		}
 		if i > 0 {
-			if n, err := strconv.Atoi(c.Value); err == nil && n >= 0 && n < len(to.Items) {
-				to = to.Items[n]
-			} else if to = to.Get(c.Value); to == nil {
+			if to = to.Get(c.Value); to == nil {
 				break
 			}
 		} else if to = m.jobs[c.Value]; to == nil {
@@ -814,7 +812,7 @@ func (x *interpolator) scalar(n *syntax.Node) *syntax.Node {
 		if v.Kind != syntax.Scalar {
 			value = jsonOf(v)
 		}
-		if x.m.work -= 1 + len(value)/scalarUnit; x.m.work < 0 {
+		if x.m.work -= 1 + len(value); x.m.work < 0 {
 			x.m.limit(n.Span, "the pipeline is too large to be merged: the rest was not")
 			break
 		}
