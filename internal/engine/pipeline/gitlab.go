@@ -55,6 +55,11 @@ func ParseGitLab(file string, b []byte) *Pipeline {
 	}
 	g.header(header)
 	g.file(body)
+	for _, jobs := range [][]Job{g.p.Jobs, g.p.Templates} {
+		for i := range jobs {
+			jobs[i].Incomplete = len(jobs[i].Extends) > 0
+		}
+	}
 	g.p.Triggers = gitlabTriggers(g.p)
 	return g.p
 }

@@ -434,7 +434,9 @@ func (r *GitLabRun) expression(t Text, env *Environment) Truth {
 }
 
 // Job decides whether a job is part of the run: by its rules, or its only and except,
-// without which it is for branches and tags. What it needs is not looked at.
+// without which it is for branches and tags. What it needs is not looked at, and that
+// a file which was not read may have workflow:rules only where it makes a job run that
+// else would not.
 func (r *GitLabRun) Job(j *Job) GitLabDecision {
 	env := r.env
 	if len(j.Env.Fields) > 0 {
@@ -444,6 +446,8 @@ func (r *GitLabRun) Job(j *Job) GitLabDecision {
 	var d GitLabDecision
 	if j.RulesSpan.End > 0 {
 		d = r.rules(j.Rules, j.When.Value, env)
+	} else if !j.Only.IsSet() && j.Incomplete {
+		// What it extends may have rules.
 	} else {
 		d.Runs = and(r.only(j, env), r.except(j, env).Not())
 		d.Manual = d.Runs != False && j.When.Value == "manual"
@@ -464,6 +468,9 @@ func (r *GitLabRun) only(j *Job, env *Environment) Truth {
 	f := j.Only
 	if !f.IsSet() && r.p.RulesSpan.End > 0 {
 		return True
+	}
+	if !f.IsSet() && r.s.mergeRequest() && r.p.incomplete() {
+		return Undecided // a file that we do not have may bring workflow:rules
 	}
 	out := False
 	for _, ref := range f.Refs {
@@ -507,6 +514,16 @@ func (r *GitLabRun) except(j *Job, env *Environment) Truth {
 		out = or(out, Undecided)
 	}
 	return out
+}
+
+// incomplete reports whether the pipeline includes a file that was not read.
+func (p *Pipeline) incomplete() bool {
+	for i := range p.Includes {
+		if p.Includes[i].Found == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // refWords are the words of only and except that stand for a source.

@@ -26,6 +26,10 @@ func TestGitLabJobRuns(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"no rules: branches and tags", "j: {script: x}\n", "main:true branch:true tag:true own:false parent:false nightly:true"},
 		{"no rules, but workflow:rules", "workflow: {rules: [{when: always}]}\nj: {script: x}\n", "main:true own:true parent:true"},
+		{"no rules, and a file that we do not have", "include: {project: a/b, file: c.yml}\nj: {script: x}\n", "main:true own:undecided"},
+		{"it extends what we do not have", "include: {project: a/b, file: c.yml}\nj: {extends: .t, script: x}\n.t: {extends: .theirs}\n", "main:undecided own:undecided"},
+		{"it extends what we have", "include: {project: a/b, file: c.yml}\nj: {extends: .t, script: x}\n.t: {image: x}\n", "main:true own:undecided"},
+		{"its own rules count", "include: {project: a/b, file: c.yml}\nj: {extends: .theirs, script: x, rules: [{if: $CI_COMMIT_TAG}]}\n", "main:false tag:true"},
 		{"rules: the first that applies", `j: {script: x, rules: [{if: $CI_COMMIT_TAG, when: never}, {if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH}]}`,
 			"main:true branch:false tag:false v1:false own:false named:false nightly:true"},
 		{"rules: none applies", `j: {script: x, rules: [{if: '$CI_PIPELINE_SOURCE == "merge_request_event"'}]}`, "main:false own:true fork:true parent:true web:false"},

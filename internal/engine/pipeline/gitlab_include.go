@@ -71,6 +71,11 @@ func MergeGitLab(file string, b []byte, tree GitLabTree) *Pipeline {
 	m.left = maxMergedValues
 	m.file(m.finish(root))
 	m.p.Includes = includes
+	for _, jobs := range [][]Job{m.p.Jobs, m.p.Templates} {
+		for i := range jobs {
+			jobs[i].Incomplete = m.missing[jobs[i].ID.Value]
+		}
+	}
 	m.p.Triggers = gitlabTriggers(m.p)
 	return m.p
 }
@@ -99,6 +104,7 @@ type merger struct {
 	jobs     map[string]*syntax.Node // of the merged map, extended where that is done
 	top      map[string]syntax.Entry
 	open     map[string]bool
+	missing  map[string]bool // of jobs that extend what is not there
 	resolved map[*syntax.Node]*syntax.Node
 }
 
@@ -490,7 +496,7 @@ func (m *merger) finish(root *syntax.Node) *syntax.Node {
 	}
 	m.jobs = make(map[string]*syntax.Node, len(root.Entries))
 	m.top = make(map[string]syntax.Entry, len(root.Entries))
-	m.open = map[string]bool{}
+	m.open, m.missing = map[string]bool{}, map[string]bool{}
 	for _, e := range root.Entries {
 		if e.Key.Kind == syntax.Scalar {
 			m.top[e.Key.Value] = e
@@ -550,6 +556,7 @@ func (m *merger) extended(name string, depth int) *syntax.Node {
 		return own
 	}
 	if depth > maxExtendsDepth {
+		m.missing[name] = true
 		m.note(NoteLimit, placeOf(list), penstock.Span{}, "templates extend one another too deep")
 		return own
 	}
@@ -560,6 +567,7 @@ func (m *merger) extended(name string, depth int) *syntax.Node {
 		switch {
 		case n.Kind != syntax.Scalar || n.IsNull():
 		case !ok || e.Value.Kind != syntax.Mapping:
+			m.missing[name] = true
 			if m.complete() && !strings.Contains(n.Value, "$[[") {
 				m.note(NoteMissing, placeOf(n), penstock.Span{}, "the template to extend is not there")
 			}
@@ -567,6 +575,9 @@ func (m *merger) extended(name string, depth int) *syntax.Node {
 			m.note(NoteLoop, placeOf(n), penstock.Span{}, "the template extends itself")
 		default:
 			base = m.merge(base, m.extended(n.Value, depth+1))
+			if m.missing[n.Value] {
+				m.missing[name] = true
+			}
 		}
 	})
 	delete(m.open, name)

@@ -388,7 +388,9 @@ type Job struct {
 	// Stage is the group of jobs that it runs with.
 	Stage Text
 	// Extends are the templates that it takes over: already done in a merged pipeline.
-	Extends []Text
+	// Incomplete says that some of them were not there, so that it may have more to it.
+	Extends    []Text
+	Incomplete bool
 	// Rules, of which the first that applies decides whether the job runs. RulesSpan
 	// is set where there are any, if only an empty list.
 	Rules     []Rule
