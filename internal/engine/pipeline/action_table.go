@@ -18,9 +18,10 @@ type InputRole string
 const (
 	// RoleCode inputs are run as a program; Detail is the language.
 	RoleCode InputRole = "code"
-	// RoleCommand inputs become a command of a shell, or a part of one; so do
-	// RoleArguments, where the action sets the command.
-	RoleCommand   InputRole = "command"
+	// RoleCommand inputs become a command, or are pasted into one for a shell.
+	RoleCommand InputRole = "command"
+	// RoleArguments inputs become words of a command that the action sets: who chooses
+	// one can add options, but no other command where Detail's tool has none for that.
 	RoleArguments InputRole = "arguments"
 	// RoleTemplate inputs are texts in which the action resolves expressions of its own.
 	RoleTemplate InputRole = "template"
@@ -73,14 +74,15 @@ var inputRoles = []InputRole{
 
 // Runs reports whether who chooses the value of an input of this role runs code.
 func (r InputRole) Runs() bool {
-	return r == RoleCode || r == RoleCommand || r == RoleArguments || r == RoleTemplate
+	return r == RoleCode || r == RoleCommand || r == RoleTemplate
 }
 
 // ActionInput is an input with a meaning.
 type ActionInput struct {
 	Name string
 	Role InputRole
-	// Detail is the language of code ("javascript", "shell", "python", "powershell").
+	// Detail is the language of code ("javascript", "shell", "powershell", "r" ...), and of
+	// arguments the tool that gets them.
 	Detail string
 	// Default is the value without one, as in the action's metadata.
 	Default string
