@@ -37,6 +37,39 @@ func (m *TextMap) Add(length, from, to int) {
 	m.length += int32(length)
 }
 
+// Append appends the map of a text that follows in the file.
+func (m *TextMap) Append(next TextMap) {
+	for i, p := range next.pieces {
+		n := next.length
+		if i+1 < len(next.pieces) {
+			n = next.pieces[i+1].value
+		}
+		m.Add(int(n-p.value), int(p.file), int(p.file+p.size))
+	}
+}
+
+// Slice is the map of the bytes [from, to) of the decoded text. An escape that is cut
+// stands for the whole of it.
+func (m TextMap) Slice(from, to int) TextMap {
+	var out TextMap
+	for i, p := range m.pieces {
+		end := int(m.length)
+		if i+1 < len(m.pieces) {
+			end = int(m.pieces[i+1].value)
+		}
+		lo, hi := max(from, int(p.value)), min(to, end)
+		if lo >= hi {
+			continue
+		}
+		start, stop := int(p.file), int(p.file+p.size)
+		if end-int(p.value) == int(p.size) {
+			start, stop = start+lo-int(p.value), start+hi-int(p.value)
+		}
+		out.Add(hi-lo, start, stop)
+	}
+	return out
+}
+
 // Len is the length of the decoded text.
 func (m TextMap) Len() int { return int(m.length) }
 

@@ -219,7 +219,8 @@ type ActionOutput struct {
 
 // ActionAdvisory is a known vulnerability of an action, or a compromise.
 type ActionAdvisory struct {
-	// ID is GHSA-..., Alias a CVE or empty.
+	// ID is GHSA-..., a CVE, or the address of a report where there is none of both;
+	// Alias a CVE or empty.
 	ID, Alias string
 	Severity  string // "low", "moderate", "high" or "critical"
 	// Range is of versions; Fixed the first version without it, empty without one.
@@ -247,15 +248,15 @@ func VersionOf(u Use) ActionVersion {
 	case RefTag:
 		return readVersion(u.Ref)
 	case RefBranch:
-		v := readVersion(u.Ref[strings.LastIndexByte(u.Ref, '/')+1:])
-		return v
+		return readVersion(u.Ref[strings.LastIndexByte(u.Ref, '/')+1:])
 	case RefCommit:
 		if u.Comment == nil {
 			break
 		}
 		for _, word := range strings.FieldsFunc(u.Comment.Text, func(r rune) bool { return strings.ContainsRune(" \t#,;:=@()", r) }) {
 			word = word[strings.LastIndexByte(word, '/')+1:]
-			if v := readVersion(word); v.Known {
+			// A bare number may be a year, or of a pull request.
+			if v := readVersion(word); v.Known && (strings.ContainsAny(word[:1], "vV") || v.Parts[1] != math.MaxInt || v.Parts[0] < 100) {
 				v.Comment = true
 				return v
 			}
@@ -397,11 +398,11 @@ func (s *ActionSummary) Applies(e Effect, with Data) Truth {
 	for _, c := range e.Conditions {
 		value, known := s.Value(c.Input, with)
 		if !known {
-			if len(c.Values) == 0 && strings.Contains(value, "secrets.") {
-				continue // a secret that is asked for is taken to be there
+			if len(c.Values) > 0 || !strings.Contains(value, "secrets.") {
+				answer = Undecided
+				continue
 			}
-			answer = Undecided
-			continue
+			value = "secret" // one that is asked for is taken to be there
 		}
 		value = strings.TrimSpace(value)
 		holds := value != "" && !strings.EqualFold(value, "false")
@@ -660,6 +661,7 @@ func (e *actionEntry) set(key, value string) error {
 		}
 	case "do":
 		r := row()
+		r.effects = make([]Effect, 0, strings.Count(value, ";")+1)
 		for part := range strings.SplitSeq(value, ";") {
 			effect, err := readEffect(part)
 			if err != nil {
@@ -669,6 +671,7 @@ func (e *actionEntry) set(key, value string) error {
 		}
 	case "out":
 		r := row()
+		r.outputs = make([]ActionOutput, 0, strings.Count(value, "="))
 		for word := range strings.FieldsSeq(value) {
 			name, rest, _ := strings.Cut(word, "=")
 			shape, source, _ := strings.Cut(rest, ":")
@@ -767,7 +770,7 @@ func readActionAdvisory(text string) (actionAdvisory, error) {
 	a.Title = strings.TrimSpace(title)
 	for word := range strings.FieldsSeq(left) {
 		switch {
-		case strings.HasPrefix(word, "GHSA-"):
+		case strings.HasPrefix(word, "GHSA-"), strings.HasPrefix(word, "https://"):
 			a.ID = word
 		case strings.HasPrefix(word, "CVE-"):
 			if a.Alias = word; a.ID == "" {

@@ -26,6 +26,8 @@ func Detect(file string) Kind {
 		return KindDependabot
 	case name == "action.yml" || name == "action.yaml":
 		return KindAction
+	case isJenkinsfile(name):
+		return KindJenkinsfile
 	}
 	return KindNone
 }

@@ -17,14 +17,15 @@ import (
 type Kind uint8
 
 const (
-	KindNone       Kind = iota // no pipeline definition
-	KindWorkflow               // GitHub: .github/workflows/*.yml, also reusable ones
-	KindAction                 // GitHub: action.yml
-	KindDependabot             // GitHub: .github/dependabot.yml
-	KindLock                   // GitHub: .github/workflows/actions.lock
+	KindNone        Kind = iota // no pipeline definition
+	KindWorkflow                // GitHub: .github/workflows/*.yml, also reusable ones
+	KindAction                  // GitHub: action.yml
+	KindDependabot              // GitHub: .github/dependabot.yml
+	KindLock                    // GitHub: .github/workflows/actions.lock
+	KindJenkinsfile             // Jenkins: Jenkinsfile
 )
 
-var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock"}
+var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock", "jenkinsfile"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -33,6 +34,9 @@ type Forge string
 
 // GitHub is GitHub Actions.
 const GitHub Forge = "github"
+
+// Jenkins is Jenkins with its Pipeline plugins.
+const Jenkins Forge = "jenkins"
 
 // Pipeline is one file. A front end must set Forge, Path, Kind and Notes, and of
 // the rest what its format has; an element that the file lacks stays zero, which
@@ -66,6 +70,9 @@ type Pipeline struct {
 	Action     *Action     // set for KindAction
 	Dependabot *Dependabot // set for KindDependabot
 	Lock       *Lock       // set for KindLock
+
+	// Libraries are code of other repositories that runs as part of the pipeline.
+	Libraries []Use
 
 	// Extra are keys that the model does not know, whose value has a shape that it
 	// cannot hold, or that a later one of the same name overrides. Every element has
@@ -337,7 +344,45 @@ type Job struct {
 	Uses    Use
 	With    Data
 	Secrets Data
-	Extra   []Field
+	// Clauses and Credentials are those that enclose the whole job.
+	Clauses       []Clause
+	Credentials []Credential
+	// Workspace is equal for jobs that work in one folder of one runner, one after the
+	// other or at the same time; 0 where each has its own.
+	Workspace int
+	Extra     []Field
+}
+
+// Clause is a condition that decides whether what it encloses runs, for forges whose
+// conditions nest. All clauses of an element must hold.
+type Clause struct {
+	Text
+	Kind ClauseKind
+	// Not says that the condition must not hold: the branch behind else, or what
+	// follows a return.
+	Not bool
+}
+
+// ClauseKind is the form of a clause.
+type ClauseKind string
+
+// The forms.
+const (
+	ClauseWhen  ClauseKind = "when"  // of a stage: the conditions, of which all must hold
+	ClauseIf    ClauseKind = "if"    // an expression
+	ClausePost  ClauseKind = "post"  // the result of the run: always, success, failure ...
+	ClauseInput ClauseKind = "input" // a person who lets the run go on; the text is what the step is given
+)
+
+// Credential is a secret of the forge's store that a job or step holds.
+type Credential struct {
+	penstock.Span
+	// ID names it in the store.
+	ID Text
+	// Variables are those of the environment that it is put into.
+	Variables []Text
+	// Kind is what binds it: "string", "usernamePassword", "sshagent", "environment".
+	Kind string
 }
 
 // InheritsSecrets reports whether a called pipeline gets all secrets of this one.
@@ -399,7 +444,18 @@ type Step struct {
 	Background, WaitAll, Cancel Text
 	Wait                        []Text
 	Parallel                    []Step
-	Extra                       []Field
+	// Call is a step that the forge itself has, or a function that the file does not
+	// hold; With is what it is given, where arguments without a name have none.
+	Call Text
+	// Set is a variable of the pipeline's language that the step sets, such as x or
+	// env.X: to Value, or to what Run prints.
+	Set   Text
+	Value Data
+	// Clauses, Credentials and Container enclose the step within its job.
+	Clauses       []Clause
+	Credentials []Credential
+	Container   Container
+	Extra       []Field
 }
 
 // Script is text for a shell. An unset shell or directory is that of the defaults.
