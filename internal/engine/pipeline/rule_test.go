@@ -142,9 +142,9 @@ func testExampleFile(t *testing.T, name string, r RuleInfo, f ExampleFile) Forge
 	if n := strings.Count(f.Text, "\n"); n > 45 {
 		t.Errorf("%s has %d lines", name, n)
 	}
-	switch {
-	case Detect(f.Path) != KindNone:
-		p := ParseGitHub(f.Path, Detect(f.Path), []byte(f.Text))
+	switch kind := Detect(f.Path); kind {
+	case KindWorkflow, KindAction, KindDependabot, KindLock:
+		p := ParseGitHub(f.Path, kind, []byte(f.Text))
 		for _, n := range p.Notes {
 			// What is wrong with a definition is the point of some rules.
 			if n.Kind == NoteSyntax || r.ID != "pipeline/duplicate-key" && r.ID != "pipeline/invalid-definition" {
@@ -155,12 +155,17 @@ func testExampleFile(t *testing.T, name string, r RuleInfo, f ExampleFile) Forge
 			t.Errorf("%s: nothing in it", name)
 		}
 		return GitHub
-	case strings.HasSuffix(f.Path, "Jenkinsfile"):
-		if !strings.Contains(f.Text, "pipeline {") {
-			t.Errorf("%s: no pipeline", name)
+	case KindJenkinsfile:
+		p := ParseJenkins(f.Path, kind, []byte(f.Text))
+		for _, n := range p.Notes {
+			t.Errorf("%s: %s at %d", name, n.Message, n.Start)
+		}
+		if len(p.Jobs) == 0 {
+			t.Errorf("%s: nothing in it", name)
 		}
 		return "jenkins"
 	}
+	// The front ends of GitLab and Azure have tests of their own; here it is YAML.
 	d := yaml.NewDecoder(strings.NewReader(f.Text))
 	for {
 		var n yaml.Node
