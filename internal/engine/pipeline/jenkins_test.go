@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,8 +13,6 @@ import (
 
 	"penstock"
 )
-
-var updateJenkins = flag.Bool("update-jenkins", false, "write testdata/jenkins/*.want")
 
 // outline writes what a pipeline says, a line for each job and step.
 func outline(p *Pipeline) string {
@@ -122,7 +119,7 @@ func TestJenkins(t *testing.T) {
 		checkModel(t, p, b)
 		got := outline(p)
 		golden := strings.TrimSuffix(name, ".jenkinsfile") + ".want"
-		if *updateJenkins {
+		if *update {
 			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 				t.Fatal(err)
 			}
