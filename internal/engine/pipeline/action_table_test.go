@@ -393,7 +393,7 @@ func TestActionAdvisories(t *testing.T) {
 	for u, want := range map[string]string{
 		"tj-actions/changed-files@v46":                                                "",
 		"tj-actions/changed-files@v45":                                                "GHSA-mrrh-fwg8-r2c3",
-		"tj-actions/changed-files@v40.1.0":                                            "GHSA-mcph-m25j-8j63",
+		"tj-actions/changed-files@v40.1.0":                                            "GHSA-mcph-m25j-8j63 GHSA-mrrh-fwg8-r2c3",
 		"tj-actions/changed-files@0e58ed8671d6b60d0890c21b07f8835ace038e67":           "GHSA-mrrh-fwg8-r2c3",
 		"tj-actions/changed-files@1111111111111111111111111111111111111111":           "",
 		"tj-actions/changed-files@1111111111111111111111111111111111111111 # v39.0.0": "GHSA-mcph-m25j-8j63",
