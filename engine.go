@@ -62,9 +62,26 @@ type Setup struct {
 	// Key is for keyed hashes of secrets; 32 random bytes that stay on this
 	// machine.
 	Key []byte `json:"key,omitempty"`
+	// Pipeline is for the engine of that name.
+	Pipeline PipelineSetup `json:"pipeline,omitzero"`
 	// Salt is the key of Features: that of the baseline the run compares with, or
 	// any for two sides that are scanned together. Empty means Key.
 	Salt []byte `json:"salt,omitempty"`
+}
+
+// PipelineSetup is what the answers about pipelines depend on beside their
+// definitions.
+type PipelineSetup struct {
+	// AsOf is the day YYYY-MM-DD that the answer is for, empty for the latest rules.
+	AsOf string `json:"asOf,omitempty"`
+	// Forge is the server: "github", "github@3.17"; empty for the public ones.
+	Forge string `json:"forge,omitempty"`
+	// Settings is a file of settings of forges, nil for none.
+	Settings *RuleFile `json:"settings,omitempty"`
+	// Forbidden are patterns of actions that must not be used; with Allowed only
+	// those may.
+	Forbidden []string `json:"forbidden,omitempty"`
+	Allowed   []string `json:"allowed,omitempty"`
 }
 
 // Pass is one engine at work on one run. File is called concurrently, once for
@@ -78,7 +95,8 @@ type Pass interface {
 	// File analyses one file. An error is a coverage record of this file; the
 	// run goes on. The File must not be kept.
 	File(ctx context.Context, f *File, r Reporter) error
-	// Finish is called once, after all files and after the engines in After.
+	// Finish is called after all files and after the engines in After. Findings may
+	// lie in any file of the tree.
 	Finish(ctx context.Context, run Run, r Reporter) error
 }
 
@@ -90,12 +108,21 @@ type Reporter interface{ Report(Record) }
 // bounded.
 type Tree interface {
 	Read(path string) ([]byte, error)
+	// List names what lies in a folder, sorted, folders with a slash at their end.
+	// What is no folder, or cannot be read, has nothing in it.
+	List(path string) []string
 }
 
-// Run is what Finish may use.
+// Run is what Finish may use. Where there are several roots, or two sides of a
+// change, Finish is called for each.
 type Run struct {
 	Tree  Tree
 	Facts []Fact
+	// Root is what paths begin with: empty, or a folder with a slash at its end.
+	Root string
+	// Changed means that only files that differ between two versions were offered;
+	// facts of the others are missing.
+	Changed bool
 	// Each calls do for 0 to n-1 on the pass's own worker pool.
 	Each func(n int, do func(i int))
 }
@@ -162,6 +189,10 @@ func NewFile(path string, info FileInfo, load func() ([]byte, error), segments f
 
 // ErrTooLarge is returned by Bytes for a file that is only read in segments.
 var ErrTooLarge = &Error{Message: "too large to read whole", Err: io.ErrShortBuffer}
+
+// ErrNotChecked is returned by Pass.File for a file that the engine wanted to see and
+// cannot judge: it does not count as read by the engine, which has said why in a note.
+var ErrNotChecked = &Error{Message: "not checked"}
 
 // Bytes returns the whole file. The slice is shared: do not write to it. It is
 // valid until File returns.

@@ -101,8 +101,25 @@ type Edit struct {
 	Text string `json:"text"`
 }
 
+// Tier says how far a flaw of a pipeline leads, as far as it can be shown.
+type Tier string
+
+const (
+	// TierProvenPath: an outsider reaches something of value, every step shown.
+	TierProvenPath Tier = "proven-path"
+	// TierExploitable: untrusted input reaches a place where it does harm, or a guard
+	// does not hold.
+	TierExploitable Tier = "exploitable"
+	// TierHygiene makes attacks easier or worse, and is none by itself.
+	TierHygiene Tier = "hygiene"
+)
+
 // Evidence carries the facts of a finding that only some engines have.
 type Evidence struct {
+	// Tier is set by engines that tell danger from hygiene.
+	Tier Tier `json:"tier,omitempty"`
+	// Pipeline is set by the pipeline engine for a flaw above hygiene.
+	Pipeline *PipelineEvidence `json:"pipeline,omitempty"`
 	// Secret is set by the secrets engine.
 	Secret *SecretEvidence `json:"secret,omitempty"`
 	// Scope names what encloses the flaw: a key, a function, a job, a resource.
@@ -125,6 +142,21 @@ type SecretEvidence struct {
 	// Where classes the place: "source", "test", "example", "documentation",
 	// "configuration", "ci", "history", "archive".
 	Where string `json:"where,omitempty"`
+}
+
+// PipelineEvidence says who can use a flaw of a pipeline, and what for.
+type PipelineEvidence struct {
+	// Actor is the weakest who can: "anyone with an account".
+	Actor string `json:"actor,omitempty"`
+	// Events are the forge's names of those by which.
+	Events []string `json:"events,omitempty"`
+	// Reaches is what is won: "the secret NPM_TOKEN".
+	Reaches []string `json:"reaches,omitempty"`
+	// Semantics are the ids of the rows of the table of the forge's rules on which
+	// the answer rests.
+	Semantics []string `json:"semantics,omitempty"`
+	// Cut are the fewest edits that break the path.
+	Cut []string `json:"cut,omitempty"`
 }
 
 // Compare is the total order of findings: path, offset, rule, then the rest.

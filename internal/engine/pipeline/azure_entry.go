@@ -42,8 +42,8 @@ const (
 	AzureOff
 )
 
-// AzureSettings are what the rules depend on and no file says.
-type AzureSettings struct {
+// AzureServer are what the rules depend on and no file says.
+type AzureServer struct {
 	Host AzureHost
 	// ForkBuilds: pull requests from forks are built. Default: on.
 	ForkBuilds AzureSetting
@@ -81,7 +81,7 @@ type AzureEntry struct {
 // AzureEntries are the ways in which a pipeline starts, the manual one last. A template
 // has none: KindAzurePart says so only of some, a caller who has seen a file used as a
 // template knows better.
-func AzureEntries(p *Pipeline, view View, s AzureSettings) []AzureEntry {
+func AzureEntries(p *Pipeline, view View, s AzureServer) []AzureEntry {
 	if p.Kind != KindAzure {
 		return nil
 	}
@@ -143,7 +143,7 @@ func azureEntry(view View, event string, origin Origin) AzureEntry {
 }
 
 // azureFork is the pull request from a fork beside one from the repository itself.
-func azureFork(view View, s AzureSettings, own AzureEntry) AzureEntry {
+func azureFork(view View, s AzureServer, own AzureEntry) AzureEntry {
 	event := AzurePullRequest
 	if s.Host == AzureHostEnterprise {
 		event = azureEnterprise

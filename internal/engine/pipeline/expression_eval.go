@@ -61,6 +61,9 @@ func normalPath(path string) string {
 	if strings.HasPrefix(path, "$") {
 		return path // variables have case
 	}
+	if strings.Trim(path, "abcdefghijklmnopqrstuvwxyz_.") == "" {
+		return path // it is in normal form
+	}
 	if e, err := ParseExpression(path); err == nil {
 		if p, ok := pathOf(e.Root); ok {
 			return p

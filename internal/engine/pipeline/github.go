@@ -27,6 +27,8 @@ func Detect(file string) Kind {
 		return KindDependabot
 	case name == "action.yml" || name == "action.yaml":
 		return KindAction
+	case isJenkinsfile(name):
+		return KindJenkinsfile
 	case yaml && (azureName(name) || in(".azure-pipelines") || in(".azuredevops") || in(".vsts-ci") || in(".pipelines")):
 		return KindAzure
 	}

