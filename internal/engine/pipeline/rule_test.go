@@ -144,7 +144,7 @@ func testExampleFile(t *testing.T, name string, r RuleInfo, f ExampleFile) Forge
 	}
 	switch {
 	case Detect(f.Path) != KindNone:
-		p := ParseGitHub(f.Path, Detect(f.Path), []byte(f.Text))
+		p := parse(f.Path, Detect(f.Path), []byte(f.Text))
 		for _, n := range p.Notes {
 			// What is wrong with a definition is the point of some rules.
 			if n.Kind == NoteSyntax || r.ID != "pipeline/duplicate-key" && r.ID != "pipeline/invalid-definition" {
