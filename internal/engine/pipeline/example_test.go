@@ -132,29 +132,14 @@ func TestExamples(t *testing.T) {
 
 func exampleSettings(t testing.TB, e *Example) Settings {
 	t.Helper()
-	var s Settings
-	if b := e.SettingsFile(); b != nil {
-		if err := s.ParseSettings("settings.yaml", b); err != nil {
-			t.Fatal(err)
-		}
+	setup := penstock.PipelineSetup{AsOf: e.Config["as-of"], Forge: e.Config["forge"]}
+	if f := e.SettingsFile(); f != nil {
+		setup.Settings = &penstock.RuleFile{Path: "settings.yaml", Data: f}
 	}
-	var err error
-	for option, value := range e.Config {
-		switch option {
-		case "forge":
-			s.Forge, err = ParseForge(value)
-		case "as-of":
-			s.AsOf, err = ParseDate(value)
-		case "allowed":
-			s.Allowed = strings.Fields(value)
-		case "forbidden":
-			s.Forbidden = strings.Fields(value)
-		default:
-			t.Fatalf("unknown option %q", option)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	setup.Allowed, setup.Forbidden = strings.Fields(e.Config["allowed"]), strings.Fields(e.Config["forbidden"])
+	var s Settings
+	if err := s.from(setup); err != nil {
+		t.Fatal(err)
 	}
 	return s
 }
