@@ -57,8 +57,8 @@ func azureNotes(p *Pipeline) []string {
 func TestDetectAzure(t *testing.T) {
 	for file, want := range map[string]Kind{
 		"azure-pipelines.yml": KindAzure, "sub/azure-pipelines.yaml": KindAzure, "azure-pipelines-release.yml": KindAzure, "ci.azure-pipelines.yml": KindAzure,
-		".azure-pipelines/ci.yml": KindAzure, "x/.azuredevops/build.yaml": KindAzure, ".vsts-ci.yml": KindAzure, ".vsts-ci/mac.yml": KindAzure, "x/.pipelines/a.yml": KindAzure, "a.zip!/.azure-pipelines/ci.yml": KindAzure,
-		".azure-pipelines/parts/ci.yml": KindNone, "azure-pipelines.json": KindNone, "my-azure-pipelines.yml": KindNone, "x.azuredevops/a.yml": KindNone,
+		".azure-pipelines/ci.yml": KindAzure, "x/.azuredevops/build.yaml": KindAzure, ".vsts-ci.yml": KindAzure, ".vsts.release.yml": KindAzure, ".vsts-ci/mac.yml": KindAzure, "x/.pipelines/a.yml": KindAzure, "a.zip!/.azure-pipelines/ci.yml": KindAzure,
+		".azure-pipelines/sub/x.yml": KindNone, "azure-pipelines.json": KindNone, "my-azure-pipelines.yml": KindNone, "x.azuredevops/a.yml": KindNone,
 		".github/workflows/azure-pipelines.yml": KindWorkflow, ".azuredevops/readme.md": KindNone, "azure-pipelines/ci.yml": KindNone,
 	} {
 		if got := Detect(file); got != want {
