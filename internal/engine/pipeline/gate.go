@@ -857,6 +857,9 @@ func namesBot(list []string) bool {
 	})
 }
 
+// weakContains is said of contains with a text for a list.
+const weakContains = "contains finds a part of a name or of the list: any account with such a name passes"
+
 // actor judges a comparison of an account.
 func (a *asker) actor(n *ExprNode, path string, who whose, asks bool, g Gate, paths int) (Gate, bool) {
 	e, list := a.e, texts(n)
@@ -879,12 +882,14 @@ func (a *asker) actor(n *ExprNode, path string, who whose, asks bool, g Gate, pa
 	}
 	bot := namesBot(list)
 	switch subject := e.subject(); {
+	case n.Kind == ExprCall && n.Name == "contains" && n.Args[0].Kind == ExprLiteral && n.Args[0].Value.kind == KindString:
+		g.Weakness = weakContains
 	case who == whoseActor && bot:
 		g.Weakness = "the actor of a run is who acted last, not the author of the code: a bot can be made to act on a stranger's branch"
 	case who == whoseAuthor && subject != "" && !strings.HasPrefix(path, subject):
 		g.Weakness = "whose name it asks for is not who causes the event"
 	case n.Kind == ExprCall && n.Name == "contains" && n.Args[0].Kind != ExprCall && n.Args[0].Kind != ExprFilter:
-		g.Weakness = "contains finds a part of a name or of the list: any account with such a name passes"
+		g.Weakness = weakContains
 	case n.Kind == ExprCall && (n.Name == "startswith" || n.Name == "endswith"):
 		g.Weakness = "any account with such a name passes"
 	default:
