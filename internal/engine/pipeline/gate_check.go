@@ -152,6 +152,12 @@ func checkScript(script string, s *Step, javascript bool) check {
 	fails := hasAny(script, "exit 1", "exit -1", "exit 78", "exit 2", "setFailed", "throw ", "process.exit", "sys.exit", "raise ", "core.error(", "Deno.exit", "cancelWorkflowRun", "/cancel", "gh run cancel")
 	c := check{ends: fails}
 	switch {
+	case hasAny(script, "check_membership.cjs", "check_team_member.cjs"):
+		// Workflows that gh-aw compiles.
+		if strings.Contains(s.Env.Get("GH_AW_REQUIRED_ROLES").Text.Value, "all") {
+			return check{}
+		}
+		return check{kind: GuardPermission, stops: true, text: "only for actors with a role in the repository"}
 	case hasAny(script, "getCollaboratorPermissionLevel") || strings.Contains(script, "/collaborators/") && strings.Contains(script, "permission"):
 		c.kind, c.text = GuardPermission, "the actor's permission in the repository is asked for"
 		c.stops = hasAny(strings.ToLower(script), "write", "admin", "maintain", "triage", "push")
