@@ -2,6 +2,7 @@ package scan
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -463,6 +464,8 @@ func (p *pass) engine(ctx context.Context, c *content, enc source.Encoding, col 
 		err = guard(func() error { return engine.File(ctx, f, col) })
 		var broke *crashError
 		switch {
+		case errors.Is(err, penstock.ErrNotChecked):
+			col.failed = true
 		case errors.As(err, &broke):
 			col.open = nil
 			col.Report(&penstock.Coverage{Path: c.path, Size: c.size, State: penstock.Unread, Reason: penstock.ReasonCrash, Detail: broke.Error()})
@@ -512,7 +515,7 @@ func (p *pass) endPiece(t *piece, col *collector, ig *ignores) {
 		ig.read(t)
 	}
 	if len(ig.marks) > 0 {
-		col.records = append(col.records, ig.unused(p.ran)...)
+		col.records = append(col.records, ig.unused(p.ranHere)...)
 	}
 	ig.marks = nil
 }
@@ -525,9 +528,10 @@ func (p *pass) salt() []byte {
 	return p.job.Setup.Key
 }
 
-func (p *pass) ran(engine string) bool {
+// ranHere reports whether an engine has said all about a file that it has to say.
+func (p *pass) ranHere(engine string) bool {
 	for _, r := range p.engines {
-		if r.engine.Name == engine {
+		if r.engine.Name == engine && r.engine.PerFile {
 			return true
 		}
 	}
@@ -642,8 +646,10 @@ type tree struct {
 	root *openRoot
 	// read reads a file of the root's folder; nil reads the folder itself.
 	read func(name string) ([]byte, error)
-	mu   sync.Mutex
-	deps []dep
+	// limit bounds how many files are read, 0 is treeLimit.
+	limit int
+	mu    sync.Mutex
+	deps  []dep
 }
 
 func (p *pass) tree(root *openRoot) *tree { return &tree{p: p, root: root} }
@@ -664,8 +670,8 @@ func (t *tree) Read(path string) ([]byte, error) {
 	b, err := read(name)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.deps) >= treeLimit {
-		return nil, fmt.Errorf("more than %d other files are needed", treeLimit)
+	if limit := cmp.Or(t.limit, treeLimit); len(t.deps) >= limit {
+		return nil, fmt.Errorf("more than %d other files are needed", limit)
 	}
 	t.deps = append(t.deps, dep{path: path, hash: depHash(b, err)})
 	return b, err

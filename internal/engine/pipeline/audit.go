@@ -1,14 +1,14 @@
 package pipeline
 
-import "slices"
-
 // audit looks at one definition and reports what is wrong with it. An audit holds no
 // state and depends on the project alone.
 type audit func(x *Project, p *Pipeline, report func(Flaw))
 
 // audits are all that look at one definition at a time.
 func audits() []audit {
-	return slices.Concat(guardAudits())
+	return append(guardAudits(),
+		auditPermissions, auditTokens, auditSecrets, auditDefinition, auditUpdates, auditUses, auditScripts, auditLock, auditRuntime,
+	)
 }
 
 // Audit reports every flaw of the project, in no given order.

@@ -24,8 +24,8 @@ func auditWords(x *Project, files map[string]string) []string {
 	return slices.Compact(out)
 }
 
-// wanted are the comments "# want RULE TIER" of the files.
-func wanted(files map[string]string) []string {
+// wantedWords are the comments "# want RULE TIER" of the files.
+func wantedWords(files map[string]string) []string {
 	var out []string
 	for name, text := range files {
 		for i, line := range strings.Split(text, "\n") {
@@ -388,7 +388,7 @@ jobs:
 `}},
 	} {
 		x := testProject(c.settings, c.files)
-		if diff := cmp.Diff(wanted(c.files), auditWords(x, c.files)); diff != "" {
+		if diff := cmp.Diff(wantedWords(c.files), auditWords(x, c.files)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

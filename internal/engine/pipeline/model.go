@@ -7,6 +7,7 @@
 package pipeline
 
 import (
+	"sort"
 	"strings"
 
 	"penstock"
@@ -17,22 +18,29 @@ import (
 type Kind uint8
 
 const (
-	KindNone       Kind = iota // no pipeline definition
-	KindWorkflow               // GitHub: .github/workflows/*.yml, also reusable ones
-	KindAction                 // GitHub: action.yml
-	KindDependabot             // GitHub: .github/dependabot.yml
-	KindLock                   // GitHub: .github/workflows/actions.lock
+	KindNone        Kind = iota // no pipeline definition
+	KindWorkflow                // GitHub: .github/workflows/*.yml, also reusable ones
+	KindAction                  // GitHub: action.yml
+	KindDependabot              // GitHub: .github/dependabot.yml
+	KindLock                    // GitHub: .github/workflows/actions.lock
+	KindJenkinsfile             // Jenkins: Jenkinsfile
+	KindAzure                   // Azure: azure-pipelines.yml
+	KindAzurePart               // Azure: a template, and is read only where one is used
 )
 
-var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock"}
+var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock", "jenkinsfile", "azure", "azure-part"}
 
 func (k Kind) String() string { return kindNames[k] }
 
 // Forge is the product that runs a pipeline.
 type Forge string
 
-// GitHub is GitHub Actions.
-const GitHub Forge = "github"
+// The forges that there is a front end for.
+const (
+	GitHub  Forge = "github"  // GitHub Actions
+	Azure   Forge = "azure"   // Azure Pipelines
+	Jenkins Forge = "jenkins" // Jenkins with its Pipeline plugins
+)
 
 // Pipeline is one file. A front end must set Forge, Path, Kind and Notes, and of
 // the rest what its format has; an element that the file lacks stays zero, which
@@ -67,11 +75,28 @@ type Pipeline struct {
 	Dependabot *Dependabot // set for KindDependabot
 	Lock       *Lock       // set for KindLock
 
+	// Libraries are code of other repositories that runs as part of the pipeline.
+	Libraries []Use
+	// Files are the files that the elements come from, the pipeline's own first; nil
+	// if that is the only one. See Locate.
+	Files []SourceFile
+	// Stages run one after another (GitLab, Azure); empty means the forge's own.
+	Stages []Text
+	// RunsOn is what jobs have that say nothing else (Azure). They have it, too.
+	RunsOn RunsOn
+	// Resources are what the pipeline takes from elsewhere under a name (Azure).
+	Resources []Resource
+	// Sources are where further variables come from (Azure).
+	Sources []VariableSource
+
 	// Extra are keys that the model does not know, whose value has a shape that it
 	// cannot hold, or that a later one of the same name overrides. Every element has
 	// them, in the order of the file. A field without a name is what stands where
 	// the element should be a map.
 	Extra []Field
+	// Source is the file as it was read, for what is about its layout. It must not be
+	// written to.
+	Source []byte
 	// Comments are those of the file, in order.
 	Comments []syntax.Comment
 	// Notes are what could not be read, or may be read in two ways.
@@ -88,6 +113,28 @@ func (p *Pipeline) Trigger(event string) *Trigger {
 	return nil
 }
 
+// SourceFile is one of several files that a pipeline was made of.
+type SourceFile struct {
+	Path string
+	// Base is what positions in the file begin with: spans of the pipeline count on
+	// through all files, and those of the first are as they are in the file.
+	Base, Size int64
+}
+
+// Locate says in which file an element stands, and where in it. A span that begins in
+// one file and ends in another is cut at the end of the first. The cost is the
+// logarithm of the number of files.
+func (p *Pipeline) Locate(span penstock.Span) (path string, in penstock.Span) {
+	if len(p.Files) == 0 {
+		return p.Path, span
+	}
+	i := sort.Search(len(p.Files), func(i int) bool { return p.Files[i].Base > span.Start }) - 1
+	f := p.Files[max(i, 0)]
+	span.Start -= f.Base
+	span.End = min(span.End-f.Base, f.Size)
+	return f.Path, penstock.Span{Start: min(span.Start, f.Size), End: max(span.Start, span.End)}
+}
+
 // Reusable reports whether other pipelines can call this one.
 func (p *Pipeline) Reusable() bool { return p.Trigger("workflow_call") != nil }
 
@@ -100,6 +147,9 @@ const (
 	NoteDuplicate                      // a key that is there twice: Span is the earlier, Other the one that counts
 	NoteMerge                          // a merge key, which GitHub does not take
 	NoteExpression                     // an expression that does not end
+	NoteMissing                        // something that is referred to and is not there
+	NoteLoop                           // something that leads back to itself
+	NoteLimit                          // more than we, or the forge, read
 )
 
 // Note is something about the file that a reader should know. The message holds no
@@ -179,6 +229,60 @@ type Data struct {
 type Field struct {
 	Name  Text
 	Value Data
+	// Inserted are the keys that decide whether it is there, outermost first.
+	Inserted []Insertion
+}
+
+// InsertionKind says what an Insertion does.
+type InsertionKind uint8
+
+const (
+	InsertIf        InsertionKind = iota + 1
+	InsertElse                    // also with a condition of its own
+	InsertEach                    // for every element of a list
+	InsertParameter               // what a template is given, which may use it or not
+)
+
+// Insertion is a key that decides, before the pipeline runs, whether what stands below
+// it is part of it: Azure's ${{ if }}. What is certainly not there is left out of the
+// model, and what certainly is has no Insertion.
+type Insertion struct {
+	// Text is the key.
+	Text
+	Kind InsertionKind
+	// Source is the condition, or the list; empty for a plain else.
+	Source string
+	// Not are the conditions of the branches before, none of which held.
+	Not []string
+}
+
+// VariableSource is a set of variables whose values do not stand in the pipeline.
+type VariableSource struct {
+	Span penstock.Span
+	// Group is one that the forge keeps: its variables may be secret.
+	Group Text
+	// Uses is a template with variables, and With what that is given.
+	Uses     Use
+	With     Data
+	Inserted []Insertion
+	Extra    []Field
+}
+
+// Resource is something outside of the pipeline that it uses under a name.
+type Resource struct {
+	Span penstock.Span
+	// Kind is "repository", "pipeline", "container", "build", "package" or "webhook".
+	Kind string
+	// Name is what the pipeline calls it, Type what kind of service has it: "git",
+	// "github".
+	Name, Type Text
+	// Uses is, of a repository, what it is and at which ref; of a pipeline or build
+	// its text alone. Endpoint is the connection that opens it.
+	Uses     Use
+	Endpoint Text
+	// Container is set for a container.
+	Container Container
+	Extra     []Field
 }
 
 // Get returns the value of the last field of that name, in any case: so GitHub
@@ -334,7 +438,52 @@ type Job struct {
 	Uses    Use
 	With    Data
 	Secrets Data
-	Extra   []Field
+	// Clauses and Credentials are those that enclose the whole job.
+	Clauses     []Clause
+	Credentials []Credential
+	// Workspace is equal for jobs that work in one folder of one runner, one after the
+	// other or at the same time; 0 where each has its own.
+	Workspace int
+	// Stage is the group of jobs that it runs with. StageIf is the condition of all of
+	// them.
+	Stage, StageIf Text
+	// Sources are where further variables come from.
+	Sources []VariableSource
+	// Inserted are the keys that decide whether it is there, outermost first.
+	Inserted []Insertion
+	Extra    []Field
+}
+
+// Clause is a condition that decides whether what it encloses runs, for forges whose
+// conditions nest. All clauses of an element must hold.
+type Clause struct {
+	Text
+	Kind ClauseKind
+	// Not says that the condition must not hold: the branch behind else, or what
+	// follows a return.
+	Not bool
+}
+
+// ClauseKind is the form of a clause.
+type ClauseKind string
+
+// The forms.
+const (
+	ClauseWhen  ClauseKind = "when"  // of a stage: the conditions, of which all must hold
+	ClauseIf    ClauseKind = "if"    // an expression
+	ClausePost  ClauseKind = "post"  // the result of the run: always, success, failure ...
+	ClauseInput ClauseKind = "input" // a person who lets the run go on; the text is what the step is given
+)
+
+// Credential is a secret of the forge's store that a job or step holds.
+type Credential struct {
+	penstock.Span
+	// ID names it in the store.
+	ID Text
+	// Variables are those of the environment that it is put into.
+	Variables []Text
+	// Kind is what binds it: "string", "usernamePassword", "sshagent", "environment".
+	Kind string
 }
 
 // InheritsSecrets reports whether a called pipeline gets all secrets of this one.
@@ -396,7 +545,22 @@ type Step struct {
 	Background, WaitAll, Cancel Text
 	Wait                        []Text
 	Parallel                    []Step
-	Extra                       []Field
+	// Call is a step that the forge itself has, or a function that the file does not
+	// hold; With is what it is given, where arguments without a name have none.
+	Call Text
+	// Set is a variable of the pipeline's language that the step sets, such as x or
+	// env.X: to Value, or to what Run prints.
+	Set   Text
+	Value Data
+	// Clauses, Credentials and Container enclose the step within its job.
+	Clauses     []Clause
+	Credentials []Credential
+	Container   Container
+	// Hook is the part of a deployment that the step belongs to (Azure): "deploy".
+	Hook Text
+	// Inserted are the keys that decide whether it is there, outermost first.
+	Inserted []Insertion
+	Extra    []Field
 }
 
 // Script is text for a shell. An unset shell or directory is that of the defaults.
@@ -416,6 +580,8 @@ const (
 	UseDocker             // an image: docker://image
 	UseExpression         // known only at run time
 	UseInvalid
+	UseTask    // Azure: a task of the forge or of an extension: Name@Ref
+	UseBuiltin // Azure: a step of the language itself: Name is checkout, download ...
 )
 
 // RefKind is what a reference looks like; only the forge knows what it is.
@@ -443,10 +609,10 @@ type Use struct {
 
 // RefSpan is where the reference stands, empty without one.
 func (u Use) RefSpan() penstock.Span {
-	if u.RefKind == RefNone {
+	trimmed := strings.TrimRight(u.Value, " \t\r\n")
+	if u.RefKind == RefNone || !strings.HasSuffix(trimmed, u.Ref) {
 		return penstock.Span{}
 	}
-	trimmed := strings.TrimRight(u.Value, " \t\r\n")
 	return u.At(len(trimmed)-len(u.Ref), len(trimmed))
 }
 
