@@ -208,6 +208,10 @@ func TestGatesOfSteps(t *testing.T) {
           level=$(gh api repos/$GITHUB_REPOSITORY/collaborators/$GITHUB_ACTOR/permission --jq .permission)
           if [[ "$level" != "admin" && "$level" != "write" ]]; then exit 1; fi
 `, True, "permission stops"},
+		{"a test at the end", "issue_comment", `      - run: |
+          level=$(gh api "repos/$GITHUB_REPOSITORY/collaborators/$WHO/permission" --jq .permission)
+          [ "$level" = write ] || [ "$level" = admin ]
+`, True, "permission stops once"},
 		{"permission read is everyone's", "pull_request_target", `      - run: |
           level=$(gh api repos/$GITHUB_REPOSITORY/collaborators/$GITHUB_ACTOR/permission --jq .permission)
           if [[ "$level" != "read" ]]; then exit 1; fi
