@@ -433,9 +433,9 @@ func (a *asker) withEnv(expr Expression) *Environment {
 		}
 		if t := a.variable(name); t.IsSet() {
 			if env == a.env {
-				env = env.clone()
+				env = env.over()
 			}
-			env.known[path.Name] = ParseTemplate(t.Value).Evaluate(a.env)
+			env.Set(path.Name, ParseTemplate(t.Value).Evaluate(a.env))
 		}
 	}
 	return env
