@@ -26,7 +26,7 @@ import (
 var arrows = map[string][]string{
 	".":                        {},
 	"bench":                    {},
-	"cmd/penstock":             {"internal/engine/secrets", "internal/fix", "internal/gate", "internal/identity", "internal/report", "internal/scan", "internal/source", "internal/syntax", "rules"},
+	"cmd/penstock":             {"internal/engine/pipeline", "internal/engine/secrets", "internal/fix", "internal/gate", "internal/identity", "internal/report", "internal/scan", "internal/source", "internal/syntax", "rules"},
 	"examples/plant":           {},
 	"internal/engine/pipeline": {"internal/syntax", "rules"},
 	"internal/engine/secrets":  {"internal/syntax", "rules"},

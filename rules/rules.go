@@ -9,3 +9,9 @@ import "embed"
 //
 //go:embed secrets/*.toml
 var Secrets embed.FS
+
+// Actions is what is known about well-known actions of GitHub, pipeline/actions.yaml;
+// internal/engine/pipeline reads it and says in what format it is.
+//
+//go:embed pipeline/actions.yaml
+var Actions string

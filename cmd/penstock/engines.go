@@ -2,12 +2,14 @@ package main
 
 import (
 	"penstock"
+	"penstock/internal/engine/pipeline"
 	"penstock/internal/engine/secrets"
 )
 
 // engines is the one list of engines.
 func engines() []penstock.Engine {
 	return []penstock.Engine{
+		pipeline.Engine(),
 		secrets.Engine(),
 	}
 }

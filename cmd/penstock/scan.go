@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"penstock"
+	"penstock/internal/engine/pipeline"
 	"penstock/internal/gate"
 	"penstock/internal/report"
 	"penstock/internal/scan"
@@ -141,6 +142,10 @@ func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, k
 	if err != nil {
 		return nil, err
 	}
+	pipelines, err := s.pipelineSetup()
+	if err != nil {
+		return nil, err
+	}
 	in := gate.Input{Policy: s.Gate, From: "default", FromRoot: s.fromRoot(), Today: started.Format(time.DateOnly)}
 	if s.path != "" {
 		in.From = filepath.ToSlash(s.path)
@@ -173,7 +178,7 @@ func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, k
 	cfg := scan.Config{
 		Roots: targets, Stdin: a.in,
 		Engines: a.engines, Select: selected,
-		Setup:   penstock.Setup{RuleFiles: ruleFiles, SkipRules: s.Scan.SkipRules, DecodeDepth: s.Scan.DecodeDepth, Key: cache.key, Salt: known.key()},
+		Setup:   penstock.Setup{RuleFiles: ruleFiles, SkipRules: s.Scan.SkipRules, DecodeDepth: s.Scan.DecodeDepth, Pipeline: pipelines, Key: cache.key, Salt: known.key()},
 		Exclude: s.Scan.Exclude, NoIgnores: s.Gate.NoIgnores, NoGit: s.Scan.NoGitignore,
 		Jobs: s.Scan.Jobs, Limits: s.Scan.Limits.scan(), Sandbox: s.Scan.Sandbox,
 		CacheDir: cache.dir, CacheReadOnly: cache.readOnly,
@@ -306,6 +311,36 @@ func (s *settings) exceptions() ([]gate.Exception, error) {
 		return nil, &penstock.Error{Message: "read exceptions " + name, Hint: "it must be a regular file of at most 1 MiB inside the project", Err: err}
 	}
 	return gate.ParseExceptions(name, data)
+}
+
+// pipelineSetup reads what the answers about pipelines depend on.
+func (s *settings) pipelineSetup() (penstock.PipelineSetup, error) {
+	c := s.Pipeline
+	setup := penstock.PipelineSetup{AsOf: c.AsOf, Forge: c.Forge, Forbidden: c.Forbidden, Allowed: c.Allowed}
+	if c.Settings != "" {
+		data, err := s.files("pipeline.forge-settings").read(c.Settings, maxConfig)
+		if err != nil {
+			return setup, &penstock.Error{Message: "read the settings of the forge", Hint: "the file was named by " + s.origin["pipeline.forge-settings"], Err: err}
+		}
+		setup.Settings = &penstock.RuleFile{Path: filepath.ToSlash(c.Settings), Data: data}
+	}
+	for _, check := range []struct {
+		key   string
+		setup penstock.PipelineSetup
+	}{
+		{"pipeline.as-of", penstock.PipelineSetup{AsOf: c.AsOf}},
+		{"pipeline.forge", penstock.PipelineSetup{Forge: c.Forge}},
+		{"pipeline.forge-settings", penstock.PipelineSetup{Settings: setup.Settings}},
+	} {
+		if err := pipeline.CheckSetup(check.setup); err != nil {
+			message := err.Error()
+			if check.setup.Settings == nil {
+				message = s.origin[check.key] + ": " + message
+			}
+			return setup, &penstock.Error{Code: s.codeOf(check.key), Message: message}
+		}
+	}
+	return setup, nil
 }
 
 // ignores reads the .gitleaksignore files of the targets, the current folder and

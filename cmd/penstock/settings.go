@@ -21,11 +21,12 @@ import (
 // and the name of its flag (or else key) in capitals. A field without a yaml tag
 // is not to be decided by a file in the scanned tree.
 type Config struct {
-	Version int         `yaml:"version" doc:"version of this format: 1"`
-	Scan    ScanConfig  `yaml:"scan" doc:"what is checked, and how"`
-	Gate    gate.Policy `yaml:"gate" doc:"what blocks"`
-	Change  ChangeConfig
-	Report  ReportConfig `yaml:"report" doc:"how it is shown"`
+	Version  int            `yaml:"version" doc:"version of this format: 1"`
+	Scan     ScanConfig     `yaml:"scan" doc:"what is checked, and how"`
+	Pipeline PipelineConfig `yaml:"pipeline" doc:"what the answers about pipelines depend on"`
+	Gate     gate.Policy    `yaml:"gate" doc:"what blocks"`
+	Change   ChangeConfig
+	Report   ReportConfig `yaml:"report" doc:"how it is shown"`
 }
 
 // ScanConfig says what is checked.
@@ -41,6 +42,16 @@ type ScanConfig struct {
 	NoCache     bool     `yaml:"no-cache" flag:"no-cache" doc:"neither read nor write the cache"`
 	Offline     bool     `yaml:"offline" flag:"offline" doc:"leave out engines that need the network"`
 	Limits      Limits   `yaml:"limits" doc:"bounds on what one run may cost; 0 for the default"`
+}
+
+// PipelineConfig says what the definitions of pipelines do not: where and when they
+// run.
+type PipelineConfig struct {
+	AsOf      string   `yaml:"as-of" flag:"as-of" doc:"day YYYY-MM-DD whose rules of the forge count; empty for the latest known"`
+	Forge     string   `yaml:"forge" flag:"forge" doc:"your own server, such as github@3.17 or gitlab@17.2; empty for the public ones"`
+	Settings  string   `yaml:"forge-settings" flag:"forge-settings" doc:"file with the settings of the forge: default token, runners, environments, trust in forks"`
+	Forbidden []string `yaml:"forbidden-actions" doc:"actions that must not be used, such as owner/* or owner/repo"`
+	Allowed   []string `yaml:"allowed-actions" doc:"actions that alone may be used"`
 }
 
 // Limits are scan.Limits as people write them.

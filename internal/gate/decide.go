@@ -441,6 +441,9 @@ func (d *decider) threshold(f *penstock.Finding) (Threshold, string) {
 			at, key = t, k
 		}
 	}
+	if f.Evidence.Tier == penstock.TierHygiene && d.in.Policy.Hygiene > at {
+		return d.in.Policy.Hygiene, "hygiene"
+	}
 	return at, key
 }
 

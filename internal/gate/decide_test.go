@@ -20,6 +20,13 @@ func finding(rule string, s penstock.Severity, paths ...string) *penstock.Findin
 	return f
 }
 
+// tiered is a critical finding of a tier.
+func tiered(tier penstock.Tier) *penstock.Finding {
+	f := finding("pipeline/a", penstock.Critical, "a")
+	f.Evidence.Tier = tier
+	return f
+}
+
 func exception(rule, path string) Exception {
 	return Exception{Rule: rule, Path: path, Owner: "@team", Reason: "demo", Expires: "2026-12-31", Place: "e:1"}
 }
@@ -68,6 +75,22 @@ func TestDecide(t *testing.T) {
 			want:    "pass 0/1/0",
 			reasons: []string{"1 open finding is one that the policy lets pass"},
 			each:    []string{"the policy lets it pass (block: never)"},
+		},
+		{
+			name:    "hygiene passes",
+			in:      Input{Policy: Default(), Findings: []*penstock.Finding{tiered(penstock.TierHygiene), tiered(penstock.TierExploitable)}},
+			want:    "block 1/2/0",
+			reasons: []string{"1 finding at or above high blocks (1 critical), by the policy's block"},
+			each:    []string{"the policy lets it pass (hygiene: never)", "blocks: critical is at or above high (block)"},
+		},
+		{
+			name: "hygiene has a threshold of its own, and no lower one than all",
+			in: Input{Policy: policy(func(p *Policy) { p.Hygiene = At(penstock.Critical) }), Findings: []*penstock.Finding{
+				tiered(penstock.TierHygiene),
+			}},
+			want:    "block 1/1/0",
+			reasons: []string{"1 finding at or above critical blocks (1 critical), by the policy's hygiene"},
+			each:    []string{"blocks: critical is at or above critical (hygiene)"},
 		},
 		{
 			name:    "an unset severity is the worst",

@@ -94,9 +94,11 @@ func (u *OnUnread) UnmarshalText(text []byte) error {
 
 // Policy says what blocks. For one finding the last entry of Paths that matches
 // one of its places decides, else its engine's entry, else Block. A finding with
-// places under several thresholds blocks if any of them says so.
+// places under several thresholds blocks if any of them says so. One of the tier
+// hygiene blocks only if it is at or above Hygiene as well.
 type Policy struct {
 	Block      Threshold            `yaml:"block" flag:"fail-on" doc:"findings of this severity and above block: critical, high, medium, low, info or never"`
+	Hygiene    Threshold            `yaml:"hygiene" flag:"fail-on-hygiene" doc:"another threshold for what makes attacks easier and is none by itself"`
 	Engines    map[string]Threshold `yaml:"engines" doc:"another threshold for single engines, by name"`
 	Paths      []PathRule           `yaml:"paths" doc:"another threshold for single paths; the last entry that matches wins, also over engines"`
 	OnlyNew    bool                 `yaml:"only-new" doc:"only findings that neither the baseline nor the base of a range knows block"`
@@ -118,10 +120,10 @@ type PathRule struct {
 	Block Threshold `yaml:"block" doc:"critical, high, medium, low, info or never"`
 }
 
-// Default is the policy of a project that has none: high and critical block, a
-// baseline hides what is old, and what could not be read is not clean.
+// Default is the policy of a project that has none: high and critical block, but no
+// hygiene, a baseline hides what is old, and what could not be read is not clean.
 func Default() Policy {
-	return Policy{Block: At(penstock.High), OnlyNew: true}
+	return Policy{Block: At(penstock.High), Hygiene: Never, OnlyNew: true}
 }
 
 // Check finds what is wrong with a policy that decoded well: a path rule without

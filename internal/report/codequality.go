@@ -60,6 +60,9 @@ func (c *codeQuality) Close() error {
 		if f.Message != "" {
 			text += ": " + oneLine(f.Message)
 		}
+		if tier := tierText(f); tier != "" {
+			text += " (" + tier + ")"
+		}
 		if f.Commit != nil {
 			text = strings.TrimSuffix(text, ".") + ". " + oneLine(inCommit(f.Commit))
 		}

@@ -136,13 +136,14 @@ func (d *document) split() (open, fixed, suppressed []*penstock.Finding) {
 }
 
 // ranked returns findings in the order in which to act on them: what blocks,
-// then what is new, then the worst, then the surest, then by place.
+// then what is new, then by tier, then the worst, then the surest, then by place.
 func ranked(findings []*penstock.Finding) []*penstock.Finding {
 	out := slices.Clone(findings)
 	slices.SortStableFunc(out, func(a, b *penstock.Finding) int {
 		return cmp.Or(
 			boolCompare(b.Blocks, a.Blocks),
 			boolCompare(known(a), known(b)),
+			cmp.Compare(tierRank(a), tierRank(b)),
 			cmp.Compare(b.Severity, a.Severity),
 			cmp.Compare(b.Confidence, a.Confidence),
 		)
@@ -151,12 +152,12 @@ func ranked(findings []*penstock.Finding) []*penstock.Finding {
 }
 
 // toAct cuts the ranked findings to those that a person is shown first: at most
-// actFirst, and none that was there before and does not block, which is nothing to
-// act on now.
+// actFirst, and none that does not block and was there before, or is hygiene: that is
+// nothing to act on now.
 func toAct(ranked []*penstock.Finding) []*penstock.Finding {
-	old := slices.IndexFunc(ranked, func(f *penstock.Finding) bool { return known(f) && !f.Blocks })
-	if old >= 0 {
-		ranked = ranked[:old]
+	end := slices.IndexFunc(ranked, func(f *penstock.Finding) bool { return known(f) && !f.Blocks || idle(f) })
+	if end >= 0 {
+		ranked = ranked[:end]
 	}
 	return ranked[:min(len(ranked), actFirst)]
 }
@@ -382,6 +383,14 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return number(n) + " " + many
+}
+
+// plural picks the word for a number of things.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 // number writes n with commas between groups of three digits.

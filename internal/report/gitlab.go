@@ -222,6 +222,12 @@ func (g *gitLab) vulnerability(f *penstock.Finding) gitLabVulnerability {
 		}
 	}
 	text = append(text, g.secretFacts(f))
+	if tier := tierText(f); tier != "" {
+		text = append(text, "Tier: "+tier)
+	}
+	for _, p := range pathFacts(f) {
+		text = append(text, upperFirst(p.word)+": "+p.text)
+	}
 	if f.Commit != nil {
 		text = append(text, inCommit(f.Commit))
 	}

@@ -140,6 +140,11 @@ type (
 		Trace, Related                           []htmlStep
 		Places                                   []string
 		Notes, Fix                               [][]run
+		Path                                     []htmlFact
+	}
+	htmlFact struct {
+		Word string
+		Text []run
 	}
 	htmlStep struct {
 		Place string
@@ -356,6 +361,9 @@ func (h *htmlReport) finding(f *penstock.Finding, ruleAnchor string) htmlFinding
 			break
 		}
 		v.Places = append(v.Places, visible(position(l)))
+	}
+	for _, p := range pathFacts(f) {
+		v.Path = append(v.Path, htmlFact{upperFirst(p.word), line(p.text)})
 	}
 	for _, n := range f.Notes {
 		v.Notes = append(v.Notes, line(n))

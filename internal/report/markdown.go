@@ -207,6 +207,9 @@ func (m *markdown) finding(f *penstock.Finding) string {
 	if f.Commit != nil {
 		fmt.Fprintf(&b, "- commit %s; **%s**\n", mdClip(commitLine(f.Commit)), presence(f.Commit))
 	}
+	for _, p := range pathFacts(f) {
+		fmt.Fprintf(&b, "- %s: %s\n", p.word, mdClip(p.text))
+	}
 	for _, n := range f.Notes[:min(len(f.Notes), mdItems)] {
 		fmt.Fprintf(&b, "- %s\n", mdClip(n))
 	}

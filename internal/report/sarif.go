@@ -463,6 +463,12 @@ func resultFacts(f *penstock.Finding) map[string]any {
 	if f.Evidence.Secret != nil {
 		m["penstock/secret"] = f.Evidence.Secret
 	}
+	if f.Evidence.Tier != "" {
+		m["penstock/tier"] = f.Evidence.Tier
+	}
+	if f.Evidence.Pipeline != nil {
+		m["penstock/path"] = f.Evidence.Pipeline
+	}
 	if f.Fix != nil {
 		m["penstock/fix"] = f.Fix
 	}

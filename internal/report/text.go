@@ -59,7 +59,13 @@ func (t *text) Close() error {
 	for _, f := range byFile(shown) {
 		t.finding(f)
 	}
-	if rest := order[len(shown):]; len(rest) > 0 && !t.opts.Quiet {
+	rest := order[len(shown):]
+	if !t.opts.Quiet {
+		hygiene := slices.DeleteFunc(slices.Clone(rest), func(f *penstock.Finding) bool { return !idle(f) || known(f) })
+		rest = slices.DeleteFunc(slices.Clone(rest), func(f *penstock.Finding) bool { return idle(f) && !known(f) })
+		t.hygiene(hygiene)
+	}
+	if len(rest) > 0 && !t.opts.Quiet {
 		kind := [2]string{"more finding", "more findings"}
 		if !slices.ContainsFunc(rest, func(f *penstock.Finding) bool { return !known(f) }) {
 			kind = [2]string{"unchanged finding", "unchanged findings"}
@@ -78,6 +84,19 @@ func (t *text) Close() error {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+// hygiene counts what is no danger by itself, rule by rule.
+func (t *text) hygiene(findings []*penstock.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	t.printf("%s %s, no danger by %s. See %s with --all.\n", t.paint(bold, "hygiene:"),
+		count(len(findings), "finding", "findings"), plural(len(findings), "itself", "themselves"), plural(len(findings), "it", "them"))
+	for _, c := range t.byRule(findings, examples) {
+		t.wrap(fmt.Sprintf("  %4s  ", number(c.n)), 8, c.text())
+	}
+	t.b.WriteByte('\n')
 }
 
 func (t *text) printf(format string, args ...any) { fmt.Fprintf(&t.b, format, args...) }
@@ -148,6 +167,9 @@ func (t *text) finding(f *penstock.Finding) {
 	if s := t.secretFacts(f); s != "" {
 		t.note(v.gutter, "note", s)
 	}
+	for _, p := range pathFacts(f) {
+		t.note(v.gutter, p.word, p.text)
+	}
 	for _, n := range f.Notes {
 		t.note(v.gutter, "note", n)
 	}
@@ -169,6 +191,9 @@ func (t *text) finding(f *penstock.Finding) {
 // rank says how bad and how sure a finding is, and what the gate says of it.
 func rank(f *penstock.Finding) string {
 	s := f.Severity.String() + " severity"
+	if tier := tierText(f); tier != "" {
+		s = tier + ", " + s
+	}
 	if f.Confidence != penstock.ConfidenceUnset {
 		s += ", " + f.Confidence.String() + " confidence"
 	}

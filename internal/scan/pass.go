@@ -2,6 +2,7 @@ package scan
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -512,7 +513,7 @@ func (p *pass) endPiece(t *piece, col *collector, ig *ignores) {
 		ig.read(t)
 	}
 	if len(ig.marks) > 0 {
-		col.records = append(col.records, ig.unused(p.ran)...)
+		col.records = append(col.records, ig.unused(p.ranHere)...)
 	}
 	ig.marks = nil
 }
@@ -525,9 +526,10 @@ func (p *pass) salt() []byte {
 	return p.job.Setup.Key
 }
 
-func (p *pass) ran(engine string) bool {
+// ranHere reports whether an engine has said all about a file that it has to say.
+func (p *pass) ranHere(engine string) bool {
 	for _, r := range p.engines {
-		if r.engine.Name == engine {
+		if r.engine.Name == engine && r.engine.PerFile {
 			return true
 		}
 	}
@@ -642,8 +644,10 @@ type tree struct {
 	root *openRoot
 	// read reads a file of the root's folder; nil reads the folder itself.
 	read func(name string) ([]byte, error)
-	mu   sync.Mutex
-	deps []dep
+	// limit bounds how many files are read, 0 is treeLimit.
+	limit int
+	mu    sync.Mutex
+	deps  []dep
 }
 
 func (p *pass) tree(root *openRoot) *tree { return &tree{p: p, root: root} }
@@ -664,8 +668,8 @@ func (t *tree) Read(path string) ([]byte, error) {
 	b, err := read(name)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.deps) >= treeLimit {
-		return nil, fmt.Errorf("more than %d other files are needed", treeLimit)
+	if limit := cmp.Or(t.limit, treeLimit); len(t.deps) >= limit {
+		return nil, fmt.Errorf("more than %d other files are needed", limit)
 	}
 	t.deps = append(t.deps, dep{path: path, hash: depHash(b, err)})
 	return b, err

@@ -42,6 +42,9 @@ func (r *run) result() *Result {
 		r.done[i] = nil // the result holds what matters
 	}
 	r.take(res, r.records)
+	old := new(Result)
+	r.take(old, r.base)
+	base.Findings, base.Notes = append(base.Findings, old.Findings...), append(base.Notes, old.Notes...)
 	r.take(res, r.hello)
 	r.take(res, r.notes)
 	res.Notes = append(res.Notes, base.Notes...)

@@ -83,6 +83,7 @@ type run struct {
 	cached    [][]unit          // of each root, decoded when the worker first names one
 	lastKnown []int             // of each root, in this attempt
 	records   []penstock.Record // of Finish and of the walk, this attempt's
+	base      []penstock.Record // of Finish, of the base's side
 	hello     []penstock.Record
 	notes     []penstock.Record // the parent's own
 	alone     map[string]bool   // in flight when a worker died
@@ -107,9 +108,17 @@ func newRun(cfg *Config) (*run, error) {
 	for _, name := range selected {
 		i := slices.IndexFunc(cfg.Engines, func(e penstock.Engine) bool { return e.Name == name })
 		if i < 0 {
-			return nil, &penstock.Error{Code: penstock.ExitUsage, Message: fmt.Sprintf("unknown engine %q", name), Hint: "engines: " + engineList(cfg.Engines)}
+			return nil, &penstock.Error{Code: penstock.ExitUsage, Message: fmt.Sprintf("unknown engine %q", name), Hint: "engines: " + strings.Join(engineNamesOf(cfg.Engines), ", ")}
 		}
 		r.engines = append(r.engines, cfg.Engines[i])
+	}
+	if cfg.View.history() {
+		// Versions of different times make no whole.
+		r.engines = slices.DeleteFunc(r.engines, func(e penstock.Engine) bool { return !e.PerFile })
+		if len(r.engines) == 0 {
+			return nil, &penstock.Error{Code: penstock.ExitUsage, Message: "none of the engines chosen can read a history: " + strings.Join(selected, ", ")}
+		}
+		selected = engineNamesOf(r.engines)
 	}
 	now := cfg.Now
 	if now.IsZero() {
@@ -172,12 +181,12 @@ func newRun(cfg *Config) (*run, error) {
 	return r, nil
 }
 
-func engineList(engines []penstock.Engine) string {
+func engineNamesOf(engines []penstock.Engine) []string {
 	var names []string
 	for _, e := range engines {
 		names = append(names, e.Name)
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // resolveRoot finds what the user named. A link in that name is followed: the
@@ -297,7 +306,7 @@ func (e *diedError) Error() string { return e.how }
 
 // attempt runs one worker to its end.
 func (r *run) attempt(ctx context.Context) error {
-	r.records, r.hello, r.histories, r.seen = nil, nil, nil, make(map[int][]byte)
+	r.records, r.base, r.hello, r.histories, r.seen = nil, nil, nil, nil, make(map[int][]byte)
 	if r.cfg.View.history() {
 		// The first commit of a flaw is known when all is read: what a worker that
 		// died has sent does not count, but for what killed one.
@@ -309,6 +318,7 @@ func (r *run) attempt(ctx context.Context) error {
 	for _, u := range r.done {
 		r.job.Done = append(r.job.Done, u.path)
 		if strings.HasPrefix(u.path, basePrefix) {
+			r.job.BaseFacts = append(r.job.BaseFacts, factsOf(u.records)...)
 			continue
 		}
 		r.job.Facts = append(r.job.Facts, factsOf(u.records)...)
@@ -318,7 +328,7 @@ func (r *run) attempt(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("encode job: %w", err)
 	}
-	r.job.Facts = nil
+	r.job.Facts, r.job.BaseFacts = nil, nil
 	if r.cfg.Worker == nil {
 		return r.inProcess(payload)
 	}
@@ -457,12 +467,15 @@ func (r *run) read(out io.Reader) error {
 			err = r.unit(payload)
 		case frameKnown:
 			err = r.known(payload)
-		case frameRecords, frameHello:
+		case frameRecords, frameBase, frameHello:
 			var records []penstock.Record
 			records, err = decodeRecords(payload)
-			if kind == frameHello {
+			switch kind {
+			case frameHello:
 				r.hello = append(r.hello, records...)
-			} else {
+			case frameBase:
+				r.base = append(r.base, records...)
+			default:
 				r.records = append(r.records, records...)
 			}
 		case frameRenames:
@@ -700,6 +713,7 @@ func (r *run) header() penstock.Header {
 	_ = enc.Encode(r.job.Setup.DecodeDepth)
 	_ = enc.Encode(r.job.Limits)
 	_ = enc.Encode([]bool{r.job.NoIgnores, r.job.NoGit})
+	_ = enc.Encode(r.job.Setup.Pipeline)
 	return penstock.Header{
 		Schema: penstock.Schema, Tool: "penstock", Version: r.cfg.Version, Build: r.cfg.Build,
 		Roots: r.cfg.Roots, Engines: r.job.Engines, Base: r.cfg.View.base(), Head: r.cfg.View.head(), History: r.cfg.View.history(),

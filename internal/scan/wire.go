@@ -23,6 +23,7 @@ const (
 	frameUnit    = 'u' // worker: one unit
 	frameKnown   = 'c' // worker: units that stand in the cache as they are
 	frameRecords = 'r' // worker: what Finish reported, JSON records
+	frameBase    = 'b' // worker: the same of the base's side
 	frameRenames = 'm' // worker: files that moved as they are, JSON from old to new
 	frameHistory = 'y' // worker: the end of a history, JSON historyEnd
 	frameSeen    = 's' // worker: what the next scan of a history may build on
@@ -284,9 +285,11 @@ type job struct {
 	Now int64 `json:"now"`
 	// Done are units that an earlier worker of this run finished; Alone are those
 	// that were in flight when it died, to be read one at a time at the end.
-	Done  []string        `json:"done,omitempty"`
-	Alone []string        `json:"alone,omitempty"`
-	Facts []penstock.Fact `json:"facts,omitempty"`
+	Done  []string `json:"done,omitempty"`
+	Alone []string `json:"alone,omitempty"`
+	// Facts are those that done units left, and BaseFacts those of the base's side.
+	Facts     []penstock.Fact `json:"facts,omitempty"`
+	BaseFacts []penstock.Fact `json:"baseFacts,omitempty"`
 }
 
 // jobRoot is one thing to scan.

@@ -3,7 +3,6 @@ package scan
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -219,7 +218,9 @@ func (w *worker) run(j job) error {
 	if slices.ContainsFunc(j.Roots, func(r jobRoot) bool { return r.View.history() }) {
 		return nil // work across files would join those of different times
 	}
-	return w.finish(ctx, p, append(j.Facts, facts...))
+	facts.add(false, j.Facts)
+	facts.add(true, j.BaseFacts)
+	return w.finish(ctx, p, facts)
 }
 
 // find opens what the root is, while the worker may, and returns the paths that it
@@ -293,17 +294,17 @@ func (t *task) path() string {
 }
 
 // files walks the roots and reads every file, several at a time.
-func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
+func (w *worker) files(ctx context.Context, p *pass) (facts, error) {
 	done := setOf(p.job.Done)
 	alone := setOf(p.job.Alone)
 	var later []task
 	var mu sync.Mutex
-	var facts []penstock.Fact
+	var all facts
 	var failed atomic.Pointer[error]
-	keep := func(records []byte) {
+	keep := func(records []byte, base bool) {
 		if found := factsOf(records); len(found) > 0 {
 			mu.Lock()
-			facts = append(facts, found...)
+			all.add(base, found)
 			mu.Unlock()
 		}
 	}
@@ -318,9 +319,7 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 		if err := p.openError(); err != nil {
 			failed.CompareAndSwap(nil, &err)
 		}
-		if !t.base {
-			keep(u.records)
-		}
+		keep(u.records, t.base)
 	}
 	stop := func() bool { return failed.Load() != nil }
 	offered := 0
@@ -356,7 +355,7 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 			if u, i := t.root.cache.seek(path); u != nil {
 				if u.unchanged(t.stat) && p.depsHold(u.deps) {
 					w.known(t.root, i)
-					keep(u.records)
+					keep(u.records, false)
 					return
 				}
 				copied := *u
@@ -413,9 +412,9 @@ func (w *worker) files(ctx context.Context, p *pass) ([]penstock.Fact, error) {
 		}
 	}
 	if err := failed.Load(); err != nil {
-		return nil, *err
+		return all, *err
 	}
-	return facts, walkErr
+	return all, walkErr
 }
 
 func (w *worker) flush() {
@@ -533,116 +532,4 @@ func setOf(list []string) map[string]bool {
 		set[s] = true
 	}
 	return set
-}
-
-func factsOf(records []byte) []penstock.Fact {
-	if len(records) == 0 {
-		return nil
-	}
-	decoded, err := decodeRecords(records)
-	if err != nil {
-		return nil
-	}
-	var facts []penstock.Fact
-	for _, r := range decoded {
-		if f, ok := r.(*penstock.Fact); ok {
-			facts = append(facts, *f)
-		}
-	}
-	return facts
-}
-
-// finish lets each engine do its cross-file work, in the order of After.
-func (w *worker) finish(ctx context.Context, p *pass, facts []penstock.Fact) error {
-	slices.SortFunc(facts, compareFacts)
-	for _, r := range finishOrder(p.engines) {
-		if r.engine.PerFile {
-			continue
-		}
-		engine, err := r.open(ctx)
-		if err != nil {
-			return err
-		}
-		col := &lockedReporter{engine: r.engine.Name}
-		run := penstock.Run{Tree: p.tree(p.roots[0]), Facts: facts, Each: p.each}
-		w.flight.begin(0, "finish "+r.engine.Name)
-		if err := guard(func() error { return engine.Finish(ctx, run, col) }); err != nil {
-			col.Report(&penstock.Note{
-				Code: "finish-failed", Incomplete: true,
-				Message: fmt.Sprintf("the engine %s could not finish: %s", r.engine.Name, detail(err)),
-			})
-		}
-		w.flight.end(0)
-		facts = append(facts, col.facts...)
-		slices.SortFunc(facts, compareFacts)
-		if err := w.records(frameRecords, col.records); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// each runs do(0..n-1) on as many goroutines as the job has.
-func (p *pass) each(n int, do func(i int)) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(p.job.Jobs, n) {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
-				do(int(i))
-			}
-		})
-	}
-	wg.Wait()
-}
-
-// lockedReporter takes what Finish reports, from several goroutines.
-type lockedReporter struct {
-	mu      sync.Mutex
-	engine  string
-	records []penstock.Record
-	facts   []penstock.Fact
-}
-
-// Report implements penstock.Reporter.
-func (c *lockedReporter) Report(r penstock.Record) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if f, ok := r.(*penstock.Fact); ok {
-		f.Engine = c.engine
-		c.facts = append(c.facts, *f)
-		return
-	}
-	c.records = append(c.records, r)
-}
-
-// finishOrder puts each engine behind those it names in After.
-func finishOrder(engines []*runner) []*runner {
-	var order []*runner
-	placed := make(map[string]bool)
-	selected := make(map[string]bool)
-	for _, r := range engines {
-		selected[r.engine.Name] = true
-	}
-	for len(order) < len(engines) {
-		before := len(order)
-		for _, r := range engines {
-			ready := !placed[r.engine.Name]
-			for _, name := range r.engine.After {
-				ready = ready && (placed[name] || !selected[name])
-			}
-			if ready {
-				order = append(order, r)
-				placed[r.engine.Name] = true
-			}
-		}
-		if len(order) == before {
-			panic("engines wait for each other") // a programmer's error in the list of engines
-		}
-	}
-	return order
-}
-
-func compareFacts(a, b penstock.Fact) int {
-	return cmp.Or(cmp.Compare(a.Engine, b.Engine), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Path, b.Path), bytes.Compare(a.Data, b.Data))
 }

@@ -15,6 +15,38 @@ const (
 	maxIndex  = 512 << 20
 )
 
+// maxList bounds how many entries of one folder List names.
+const maxList = 10_000
+
+// List names what lies in a folder, sorted, folders with a slash at their end; links
+// and special files are left out. What cannot be read has nothing in it.
+func (r *Root) List(dir string) []string {
+	if dir == "" {
+		dir = "."
+	}
+	d, _, err := r.openFolder(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.close()
+	names, _ := d.names(maxList)
+	var list []string
+	for _, name := range names {
+		st, err := d.stat(name)
+		if err != nil {
+			continue
+		}
+		switch st.Mode & modeType {
+		case modeFolder:
+			list = append(list, name+"/")
+		case modeRegular:
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 // Repository is what a walk needs to know of git: what is tracked, and the ignore
 // files above the root. It is read before the worker gives up its rights, and
 // parsed after.

@@ -178,6 +178,9 @@ func (s *Settings) ParseSettings(name string, data []byte) error {
 	return nil
 }
 
+// CheckSetup reports what is wrong with the settings of a run.
+func CheckSetup(setup penstock.PipelineSetup) error { return new(Settings).from(setup) }
+
 // from takes the settings of a run.
 func (s *Settings) from(setup penstock.PipelineSetup) error {
 	var err error

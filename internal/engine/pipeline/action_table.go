@@ -1,0 +1,773 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"penstock/rules"
+)
+
+// InputRole is what an action does with an input.
+type InputRole string
+
+// The roles.
+const (
+	// RoleCode inputs are run as a program; Detail is the language.
+	RoleCode InputRole = "code"
+	// RoleCommand inputs become a command of a shell, or a part of one; so do
+	// RoleArguments, where the action sets the command.
+	RoleCommand   InputRole = "command"
+	RoleArguments InputRole = "arguments"
+	// RoleTemplate inputs are texts in which the action resolves expressions of its own.
+	RoleTemplate InputRole = "template"
+	// RoleRef and RoleRepository say which code is fetched.
+	RoleRef        InputRole = "ref"
+	RoleRepository InputRole = "repository"
+	// RolePath inputs are where things are read or written; RoleDirectory is where a
+	// tool works; RoleURL is where it connects to. RoleConfig is a file, or the text of
+	// one, that steers a tool.
+	RolePath      InputRole = "path"
+	RoleDirectory InputRole = "directory"
+	RoleURL       InputRole = "url"
+	RoleConfig    InputRole = "config"
+	// RoleSecret inputs hold a credential. RoleRoleName is who to become.
+	RoleSecret   InputRole = "secret"
+	RoleIdentity InputRole = "identity"
+
+	RoleCacheKey     InputRole = "cache-key"
+	RoleRestoreKeys  InputRole = "restore-keys"
+	RoleCachePath    InputRole = "cache-path"
+	RoleArtifactName InputRole = "artifact-name"
+	RoleArtifactPath InputRole = "artifact-path"
+	// RoleRun names the run or workflow that artifacts are taken from.
+	RoleRun InputRole = "run"
+
+	// RolePrompt inputs are what a model is asked; RoleTools what it may use;
+	// RoleModel which one it is.
+	RolePrompt InputRole = "prompt"
+	RoleTools  InputRole = "tools"
+	RoleModel  InputRole = "model"
+	// RoleWho inputs say whom an action admits; RolePhrase which words start it;
+	// RoleLabel which label does.
+	RoleWho    InputRole = "who"
+	RolePhrase InputRole = "phrase"
+	RoleLabel  InputRole = "label"
+
+	RoleSwitch  InputRole = "switch"  // a boolean
+	RoleChoice  InputRole = "choice"  // one of some words
+	RoleVersion InputRole = "version" // of a tool
+	RoleImage   InputRole = "image"   // of a container
+	RoleText    InputRole = "text"    // shown to people: titles, bodies
+	RoleData    InputRole = "data"    // kept or handed on as it is
+)
+
+var inputRoles = []InputRole{
+	RoleCode, RoleCommand, RoleArguments, RoleTemplate, RoleRef, RoleRepository, RolePath, RoleDirectory, RoleURL, RoleConfig,
+	RoleSecret, RoleIdentity, RoleCacheKey, RoleRestoreKeys, RoleCachePath, RoleArtifactName, RoleArtifactPath, RoleRun,
+	RolePrompt, RoleTools, RoleModel, RoleWho, RolePhrase, RoleLabel, RoleSwitch, RoleChoice, RoleVersion, RoleImage, RoleText, RoleData,
+}
+
+// Runs reports whether who chooses the value of an input of this role runs code.
+func (r InputRole) Runs() bool {
+	return r == RoleCode || r == RoleCommand || r == RoleArguments || r == RoleTemplate
+}
+
+// ActionInput is an input with a meaning.
+type ActionInput struct {
+	Name string
+	Role InputRole
+	// Detail is the language of code ("javascript", "shell", "python", "powershell").
+	Detail string
+	// Default is the value without one, as in the action's metadata.
+	Default string
+}
+
+// EffectKind is what an action does.
+type EffectKind string
+
+// The kinds. What follows a name is what Effect.What says, then the arguments.
+const (
+	// EffectCheckout puts code of a repository into the workspace.
+	EffectCheckout EffectKind = "checkout"
+	// EffectRun builds, tests or runs what is in the workspace, or loads configuration
+	// of it that can name code. What: the tool. dir=INPUT names the directory,
+	// file=INPUT the file.
+	EffectRun EffectKind = "run"
+	// EffectRestore and EffectSave use the cache. What: what is in it.
+	EffectRestore EffectKind = "restore-cache"
+	EffectSave    EffectKind = "save-cache"
+	// EffectUpload and EffectDownload move artifacts. name=INPUT, path=INPUT; cross
+	// says that they may come from another run.
+	EffectUpload   EffectKind = "upload"
+	EffectDownload EffectKind = "download"
+	// EffectLogin gets an identity or hands one to later steps. What: aws, azure, gcp,
+	// registry, vault, github-app, ssh, ... oidc says that the job's OIDC token is used.
+	EffectLogin EffectKind = "login"
+	// EffectPublish gives packages, images or releases to others; EffectDeploy changes
+	// something that runs. What: where to.
+	EffectPublish EffectKind = "publish"
+	EffectDeploy  EffectKind = "deploy"
+	// EffectPush writes commits, branches or tags; EffectMerge merges pull requests or
+	// lets them be merged; EffectApprove approves them; EffectDispatch starts workflows.
+	EffectPush     EffectKind = "push"
+	EffectMerge    EffectKind = "merge"
+	EffectApprove  EffectKind = "approve"
+	EffectDispatch EffectKind = "dispatch"
+	// EffectPost writes comments, issues, labels or messages.
+	EffectPost EffectKind = "post"
+	// EffectAgent lets a model act. What: the model's maker. reads=a,b are the texts
+	// that it reads by itself: pull, issue, comment, workspace. admits=write is who may
+	// start it by default.
+	EffectAgent EffectKind = "agent"
+	// EffectGuard asks for a right. What: the right that is asked for, or input=NAME.
+	// out=NAME is the output that tells; fails says that the step fails without it.
+	EffectGuard EffectKind = "guard"
+	// EffectCommand looks for a command in a comment. admits=anyone or write.
+	EffectCommand EffectKind = "command"
+	// EffectTunnel opens the runner to people outside. admits=anyone or actor.
+	EffectTunnel EffectKind = "tunnel"
+	// EffectSetEnv sets variables or paths for later steps. from=workspace, event, input.
+	EffectSetEnv EffectKind = "set-env"
+	// EffectTool installs a program. What: which. version=INPUT.
+	EffectTool EffectKind = "tool"
+	// EffectSend hands data to a service. What: which.
+	EffectSend EffectKind = "send"
+	// EffectScan looks at the workspace without running it.
+	EffectScan EffectKind = "scan"
+	// EffectAttest signs what it is given.
+	EffectAttest EffectKind = "attest"
+	// EffectWatch watches the other steps.
+	EffectWatch EffectKind = "watch"
+)
+
+var effectKinds = []EffectKind{
+	EffectCheckout, EffectRun, EffectRestore, EffectSave, EffectUpload, EffectDownload, EffectLogin, EffectPublish, EffectDeploy,
+	EffectPush, EffectMerge, EffectApprove, EffectDispatch, EffectPost, EffectAgent, EffectGuard, EffectCommand, EffectTunnel,
+	EffectSetEnv, EffectTool, EffectSend, EffectScan, EffectAttest, EffectWatch,
+}
+
+// Effect is one thing that an action does, if all of Conditions hold.
+type Effect struct {
+	Kind       EffectKind
+	What       string
+	Arguments  []EffectArgument
+	Conditions []EffectCondition
+}
+
+// EffectArgument is a name with a value; a flag has the value "true".
+type EffectArgument struct{ Name, Value string }
+
+// Argument returns an argument of the effect, empty without it.
+func (e Effect) Argument(name string) string {
+	for _, a := range e.Arguments {
+		if a.Name == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// EffectCondition is about the value of an input.
+type EffectCondition struct {
+	Input string
+	// Values are those that it may have; without any it must be set, to something
+	// other than false.
+	Values []string
+	// Not turns the condition round.
+	Not bool
+}
+
+// OutputSource is who chooses what an output holds.
+type OutputSource string
+
+// The sources.
+const (
+	FromPull      OutputSource = "pull"      // the author of a pull request
+	FromComment   OutputSource = "comment"   // the author of a comment
+	FromIssue     OutputSource = "issue"     // the author of an issue, or of its form
+	FromEvent     OutputSource = "event"     // who causes the event, whatever it is
+	FromCommits   OutputSource = "commits"   // the author of commits, or of a tag
+	FromWorkspace OutputSource = "workspace" // who wrote the files of the workspace
+	FromArtifact  OutputSource = "artifact"  // who wrote the artifact
+	FromInput     OutputSource = "input"     // who chooses the input
+	FromScript    OutputSource = "script"    // the code in the input decides
+	FromModel     OutputSource = "model"     // who has a say in what a model is asked
+	FromNetwork   OutputSource = "network"   // the service that is asked
+	FromLogin     OutputSource = "login"     // a credential that the action has got
+	FromAction    OutputSource = "action"    // nobody else: the action decides
+)
+
+var outputSources = []OutputSource{
+	FromPull, FromComment, FromIssue, FromEvent, FromCommits, FromWorkspace, FromArtifact, FromInput, FromScript, FromModel,
+	FromNetwork, FromLogin, FromAction,
+}
+
+// ActionOutput is an output that others may have a say in.
+type ActionOutput struct {
+	// Name may have one "*", which stands for any characters.
+	Name  string
+	Shape Shape
+	From  OutputSource
+	// Input is the input of FromInput and FromScript.
+	Input string
+	// Code says that the value names a commit, branch or repository whose content who
+	// chooses it writes.
+	Code bool
+}
+
+// ActionAdvisory is a known vulnerability of an action, or a compromise.
+type ActionAdvisory struct {
+	// ID is GHSA-..., Alias a CVE or empty.
+	ID, Alias string
+	Severity  string // "low", "moderate", "high" or "critical"
+	// Range is of versions; Fixed the first version without it, empty without one.
+	Range, Fixed string
+	// Compromise says that somebody else put code into the action.
+	Compromise bool
+	Title      string
+}
+
+// ActionVersion is the version that a step uses, as far as the file tells.
+type ActionVersion struct {
+	// Parts are its numbers. A part that is left open is math.MaxInt: v4 is the latest
+	// of 4, and a branch the latest of all.
+	Parts [3]int
+	// Known is false for a branch, and for a commit without a comment behind it.
+	Known bool
+	// Comment is true where it stands in the comment behind a commit.
+	Comment bool
+}
+
+// VersionOf reads the version of a use: from a tag, a branch that ends like one, or
+// the comment behind a commit.
+func VersionOf(u Use) ActionVersion {
+	switch u.RefKind {
+	case RefTag:
+		return readVersion(u.Ref)
+	case RefBranch:
+		v := readVersion(u.Ref[strings.LastIndexByte(u.Ref, '/')+1:])
+		return v
+	case RefCommit:
+		if u.Comment == nil {
+			break
+		}
+		for _, word := range strings.FieldsFunc(u.Comment.Text, func(r rune) bool { return strings.ContainsRune(" \t#,;:=@()", r) }) {
+			word = word[strings.LastIndexByte(word, '/')+1:]
+			if v := readVersion(word); v.Known {
+				v.Comment = true
+				return v
+			}
+		}
+	}
+	return ActionVersion{Parts: openVersion}
+}
+
+var openVersion = [3]int{math.MaxInt, math.MaxInt, math.MaxInt}
+
+// readVersion reads 4, v4, v4.1, 4.1.2 or v4.1.2-beta.
+func readVersion(s string) ActionVersion {
+	v := ActionVersion{Parts: openVersion}
+	s = strings.TrimLeft(s, "vV")
+	s, _, _ = strings.Cut(s, "-")
+	s, _, _ = strings.Cut(s, "+")
+	for i, part := range strings.SplitN(s, ".", 4) {
+		if i == 3 {
+			break
+		}
+		n, err := strconv.ParseUint(part, 10, 31)
+		if err != nil {
+			return ActionVersion{Parts: openVersion}
+		}
+		v.Parts[i], v.Known = int(n), true
+	}
+	return v
+}
+
+// In reports whether the version is in a range: "<4", ">=4.1,<4.1.3", "=1". An empty
+// range is all versions.
+func (v ActionVersion) In(versions string) bool {
+	for bound := range strings.SplitSeq(versions, ",") {
+		sign := strings.TrimRight(bound, "0123456789.")
+		want := readVersion(bound[len(sign):])
+		if !want.Known {
+			continue
+		}
+		n := 0
+		for i, part := range want.Parts {
+			if part == math.MaxInt {
+				if sign == "<" || sign == ">=" {
+					part = 0
+				} else {
+					break
+				}
+			}
+			if n = v.Parts[i] - part; n != 0 {
+				break
+			}
+		}
+		ok := false
+		switch sign {
+		case "<":
+			ok = n < 0
+		case "<=":
+			ok = n <= 0
+		case ">":
+			ok = n > 0
+		case ">=":
+			ok = n >= 0
+		case "=":
+			ok = n == 0
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// ActionSummary is what is known about an action at the version that a step uses.
+type ActionSummary struct {
+	// Name is owner/repo or owner/repo/path, as its owner spells it.
+	Name    string
+	Version ActionVersion
+	Inputs  []ActionInput
+	Effects []Effect
+	Outputs []ActionOutput
+	// Runtime is "node12", "node16", "node20" or empty.
+	Runtime string
+	// Archived is since when its repository is read-only: a date, or its beginning, or
+	// "yes".
+	Archived string
+	// Instead is what does the same: a program of the runner, or another action.
+	Instead string
+	// Advisories are those that touch the version, or the commit.
+	Advisories []ActionAdvisory
+}
+
+// Input returns an input by its name, in any case, nil without a meaning.
+func (s *ActionSummary) Input(name string) *ActionInput {
+	for i := range s.Inputs {
+		if strings.EqualFold(s.Inputs[i].Name, name) {
+			return &s.Inputs[i]
+		}
+	}
+	return nil
+}
+
+// Output returns an output by its name, in any case, nil if nobody has a say in it.
+func (s *ActionSummary) Output(name string) *ActionOutput {
+	for i := range s.Outputs {
+		before, after, star := strings.Cut(s.Outputs[i].Name, "*")
+		if !star && strings.EqualFold(before, name) {
+			return &s.Outputs[i]
+		}
+		if star && len(name) >= len(before)+len(after) && strings.EqualFold(name[:len(before)], before) && strings.EqualFold(name[len(name)-len(after):], after) {
+			return &s.Outputs[i]
+		}
+	}
+	return nil
+}
+
+// Has reports whether the action has an effect of the kind, whatever its conditions.
+func (s *ActionSummary) Has(kind EffectKind) bool {
+	return slices.ContainsFunc(s.Effects, func(e Effect) bool { return e.Kind == kind })
+}
+
+// Value is what an input holds, given what the step says of it: its text, and whether
+// that is known before the run.
+func (s *ActionSummary) Value(name string, with Data) (string, bool) {
+	if d := with.Get(name); d.Kind == DataScalar {
+		return d.Text.Value, len(d.Text.Parts) == 0
+	}
+	if with.Kind == DataScalar && len(with.Text.Parts) > 0 {
+		return "", false
+	}
+	if in := s.Input(name); in != nil {
+		return in.Default, !strings.Contains(in.Default, "${{")
+	}
+	return "", true
+}
+
+// Applies decides whether an effect of the action happens in a step with these
+// inputs.
+func (s *ActionSummary) Applies(e Effect, with Data) Truth {
+	answer := True
+	for _, c := range e.Conditions {
+		value, known := s.Value(c.Input, with)
+		if !known {
+			if len(c.Values) == 0 && strings.Contains(value, "secrets.") {
+				continue // a secret that is asked for is taken to be there
+			}
+			answer = Undecided
+			continue
+		}
+		value = strings.TrimSpace(value)
+		holds := value != "" && !strings.EqualFold(value, "false")
+		if len(c.Values) > 0 {
+			holds = slices.ContainsFunc(c.Values, func(v string) bool { return strings.EqualFold(v, value) })
+		}
+		if holds == c.Not {
+			return False
+		}
+	}
+	return answer
+}
+
+// LookupAction returns what is known about the action, or called workflow, of a use;
+// nil if it is not known or of no repository. It must not be written to. The table is
+// read with the first call.
+//
+// Of another action in a repository that is known only what holds for the whole
+// repository is told: that it is archived, and its advisories.
+func LookupAction(u Use) *ActionSummary {
+	if u.Kind != UseRemote {
+		return nil
+	}
+	t := actionIndex()
+	name := strings.ToLower(u.Owner + "/" + u.Repo)
+	repo := t.actions[name]
+	if path := strings.ToLower(strings.Trim(u.Path, "/")); path != "" {
+		entry := t.actions[name+"/"+path]
+		if entry == nil && repo == nil {
+			return nil
+		}
+		return t.summary(entry, repo, u)
+	}
+	if repo == nil {
+		return nil
+	}
+	return t.summary(repo, nil, u)
+}
+
+// VerifiedCreator reports whether the forge's marketplace shows the owner as one
+// whose identity it has checked.
+func VerifiedCreator(owner string) bool { return actionIndex().verified[strings.ToLower(owner)] }
+
+// actionTable is the table of rules/pipeline/actions.yaml.
+type actionTable struct {
+	actions  map[string]*actionEntry // by name in lower case
+	verified map[string]bool         // owners in lower case
+}
+
+// actionEntry is what the table says about one action.
+type actionEntry struct {
+	name, same string
+	rows       []actionRow
+	archived   string
+	instead    string
+	runtimes   []actionRuntime
+	advisories []actionAdvisory
+}
+
+// actionRow is what holds for a range of versions.
+type actionRow struct {
+	versions string
+	inputs   []ActionInput
+	effects  []Effect
+	outputs  []ActionOutput
+}
+
+type actionRuntime struct {
+	major   int
+	runtime string
+}
+
+type actionAdvisory struct {
+	ActionAdvisory
+	commits []string
+}
+
+var actionIndex = sync.OnceValue(func() *actionTable {
+	t, err := readActions(rules.Actions)
+	if err != nil {
+		return &actionTable{} // a test reads the same text
+	}
+	return t
+})
+
+// summary puts together what holds at the version of a use. entry or repo may be nil.
+func (t *actionTable) summary(entry, repo *actionEntry, u Use) *ActionSummary {
+	s := &ActionSummary{Name: u.Owner + "/" + u.Repo + "/" + u.Path, Version: VersionOf(u)}
+	if entry != nil {
+		s.Name = entry.name
+		from := entry
+		if other := t.actions[strings.ToLower(entry.same)]; other != nil {
+			from = other
+		}
+		for i, row := range from.rows {
+			switch {
+			case !s.Version.In(row.versions):
+			case i == 0:
+				s.Inputs, s.Effects, s.Outputs = slices.Clip(row.inputs), slices.Clip(row.effects), slices.Clip(row.outputs)
+			default:
+				s.Inputs = append(s.Inputs, row.inputs...)
+				s.Effects = append(s.Effects, row.effects...)
+				s.Outputs = append(s.Outputs, row.outputs...)
+			}
+		}
+	}
+	for _, e := range []*actionEntry{entry, repo} {
+		if e == nil {
+			continue
+		}
+		if s.Archived == "" {
+			s.Archived = e.archived
+		}
+		if s.Instead == "" {
+			s.Instead = e.instead
+		}
+		for _, r := range e.runtimes {
+			if s.Version.Known && s.Version.Parts[0] >= r.major {
+				s.Runtime = r.runtime
+			}
+		}
+		for _, a := range e.advisories {
+			if s.Version.Known && s.Version.In(a.Range) && (a.Range != "" || len(a.commits) == 0) || slices.Contains(a.commits, strings.ToLower(u.Ref)) {
+				s.Advisories = append(s.Advisories, a.ActionAdvisory)
+			}
+		}
+	}
+	return s
+}
+
+// readActions reads the table. It is a YAML document of a shape so narrow that a
+// reader of its own needs a tenth of the time:
+//
+//	verified: OWNER OWNER ...
+//	OWNER/REPO[/PATH]:
+//	  in: NAME=ROLE[:DETAIL][?DEFAULT] ...
+//	  do: KIND [WHAT] [ARGUMENT[=VALUE] ...] [if CONDITION [and CONDITION ...]]; ...
+//	  out: NAME=SHAPE[!]:SOURCE[.INPUT] ...
+//	  bad: RANGE ID [ALIAS] SEVERITY [fixed=VERSION] [compromise] [COMMIT ...] - TITLE; ...
+//	  runtime: MAJOR=RUNTIME ...
+//	  archived: DATE
+//	  instead: TEXT
+//	  same: OWNER/REPO
+//
+// A text may go on in further lines with more indentation. in, do and out may have a
+// range of versions behind them, as in "do@>=4,<5". $NAME stands for the expression
+// ${{ NAME }} in a default, an exclamation mark behind a shape for Code. A condition is
+// INPUT, !INPUT, INPUT=A|B or INPUT!=A|B.
+func readActions(text string) (*actionTable, error) {
+	t := &actionTable{actions: make(map[string]*actionEntry, 600), verified: make(map[string]bool, 400)}
+	var entry *actionEntry
+	var key string
+	var value []string
+	line, at := 0, 0
+	flush := func() error {
+		if key == "" {
+			return nil
+		}
+		var err error
+		if v := strings.Join(value, " "); entry == nil {
+			for owner := range strings.FieldsSeq(v) {
+				t.verified[owner] = true
+			}
+		} else {
+			err = entry.set(key, v)
+		}
+		if err != nil {
+			return fmt.Errorf("actions.yaml:%d: %w", at, err)
+		}
+		key, value = "", value[:0]
+		return nil
+	}
+	for l := range strings.Lines(text) {
+		line++
+		trimmed := strings.TrimSpace(l)
+		if trimmed == "" || trimmed[0] == '#' {
+			continue
+		}
+		indent := len(l) - len(strings.TrimLeft(l, " "))
+		if indent > 2 || indent > 0 && entry == nil {
+			value = append(value, trimmed)
+			continue
+		}
+		if err := flush(); err != nil {
+			return nil, err
+		}
+		name, rest, ok := strings.Cut(trimmed, ":")
+		if !ok {
+			return nil, fmt.Errorf("actions.yaml:%d: a key without a colon", line)
+		}
+		rest = strings.TrimSpace(rest)
+		if indent == 0 && name != "verified" {
+			entry = &actionEntry{name: name}
+			lower := strings.ToLower(name)
+			if t.actions[lower] != nil || rest != "" {
+				return nil, fmt.Errorf("actions.yaml:%d: %s is there twice, or has a text", line, name)
+			}
+			t.actions[lower] = entry
+			continue
+		}
+		key, at = name, line
+		if rest != "" {
+			value = append(value, rest)
+		}
+	}
+	return t, flush()
+}
+
+// set adds what stands behind a key of an action.
+func (e *actionEntry) set(key, value string) error {
+	base, versions, _ := strings.Cut(key, "@")
+	row := func() *actionRow {
+		for i := range e.rows {
+			if e.rows[i].versions == versions {
+				return &e.rows[i]
+			}
+		}
+		e.rows = append(e.rows, actionRow{versions: versions})
+		return &e.rows[len(e.rows)-1]
+	}
+	switch base {
+	case "in":
+		r := row()
+		r.inputs = make([]ActionInput, 0, strings.Count(value, "="))
+		for word := range strings.FieldsSeq(value) {
+			name, rest, _ := strings.Cut(word, "=")
+			rest, def, _ := strings.Cut(rest, "?")
+			role, detail, _ := strings.Cut(rest, ":")
+			if !slices.Contains(inputRoles, InputRole(role)) {
+				return fmt.Errorf("%q has no role", word)
+			}
+			if d, ok := strings.CutPrefix(def, "$"); ok {
+				def = "${{ " + d + " }}"
+			}
+			r.inputs = append(r.inputs, ActionInput{Name: name, Role: InputRole(role), Detail: detail, Default: def})
+		}
+	case "do":
+		r := row()
+		for part := range strings.SplitSeq(value, ";") {
+			effect, err := readEffect(part)
+			if err != nil {
+				return err
+			}
+			r.effects = append(r.effects, effect)
+		}
+	case "out":
+		r := row()
+		for word := range strings.FieldsSeq(value) {
+			name, rest, _ := strings.Cut(word, "=")
+			shape, source, _ := strings.Cut(rest, ":")
+			source, input, _ := strings.Cut(source, ".")
+			o := ActionOutput{Name: name, From: OutputSource(source), Input: input}
+			shape, o.Code = strings.CutSuffix(shape, "!")
+			o.Shape = shapeOf(shape)
+			if o.Shape == ShapeUnset || !slices.Contains(outputSources, o.From) {
+				return fmt.Errorf("%q has no shape or no source", word)
+			}
+			r.outputs = append(r.outputs, o)
+		}
+	case "bad":
+		for part := range strings.SplitSeq(value, ";") {
+			a, err := readActionAdvisory(part)
+			if err != nil {
+				return err
+			}
+			e.advisories = append(e.advisories, a)
+		}
+	case "runtime":
+		for word := range strings.FieldsSeq(value) {
+			major, runtime, _ := strings.Cut(word, "=")
+			n, err := strconv.Atoi(major)
+			if err != nil {
+				return fmt.Errorf("%q is no runtime", word)
+			}
+			e.runtimes = append(e.runtimes, actionRuntime{n, runtime})
+		}
+	case "archived":
+		e.archived = value
+	case "instead":
+		e.instead = value
+	case "same":
+		e.same = value
+	default:
+		return fmt.Errorf("%q is no key", key)
+	}
+	return nil
+}
+
+// readEffect reads one effect.
+func readEffect(text string) (Effect, error) {
+	var e Effect
+	left, conditions, some := strings.Cut(strings.TrimSpace(text), " if ")
+	first := true
+	for word := range strings.FieldsSeq(left) {
+		name, value, has := strings.Cut(word, "=")
+		switch {
+		case e.Kind == "":
+			e.Kind = EffectKind(word)
+		case first && !has:
+			e.What = word
+			first = false
+		default:
+			if !has {
+				value = "true"
+			}
+			e.Arguments = append(e.Arguments, EffectArgument{name, value})
+			first = false
+		}
+	}
+	if !slices.Contains(effectKinds, e.Kind) {
+		return e, fmt.Errorf("%q is no effect", text)
+	}
+	if !some {
+		return e, nil
+	}
+	for c := range strings.SplitSeq(conditions, " and ") {
+		var condition EffectCondition
+		c, condition.Not = strings.CutPrefix(strings.TrimSpace(c), "!")
+		name, values, has := strings.Cut(c, "=")
+		if has {
+			var not bool
+			if name, not = strings.CutSuffix(name, "!"); not {
+				condition.Not = true
+			}
+			condition.Values = strings.Split(values, "|")
+		}
+		condition.Input = name
+		if name == "" || strings.Contains(name, " ") {
+			return e, fmt.Errorf("%q is no condition", c)
+		}
+		e.Conditions = append(e.Conditions, condition)
+	}
+	return e, nil
+}
+
+// readActionAdvisory reads one advisory.
+func readActionAdvisory(text string) (actionAdvisory, error) {
+	var a actionAdvisory
+	left, title, ok := strings.Cut(text, " - ")
+	a.Title = strings.TrimSpace(title)
+	for word := range strings.FieldsSeq(left) {
+		switch {
+		case strings.HasPrefix(word, "GHSA-"):
+			a.ID = word
+		case strings.HasPrefix(word, "CVE-"):
+			if a.Alias = word; a.ID == "" {
+				a.ID, a.Alias = word, ""
+			}
+		case strings.ContainsAny(word[:1], "<>="):
+			a.Range = word
+		case strings.HasPrefix(word, "fixed="):
+			a.Fixed = strings.TrimPrefix(word, "fixed=")
+		case word == "compromise":
+			a.Compromise = true
+		case word == "low" || word == "moderate" || word == "high" || word == "critical":
+			a.Severity = word
+		case IsCommit(word):
+			a.commits = append(a.commits, word)
+		default:
+			return a, fmt.Errorf("%q is no part of an advisory", word)
+		}
+	}
+	if !ok || a.ID == "" || a.Severity == "" || a.Range == "" && len(a.commits) == 0 {
+		return a, fmt.Errorf("advisory %q is not whole", text)
+	}
+	return a, nil
+}
