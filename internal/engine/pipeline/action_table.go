@@ -432,6 +432,9 @@ func LookupAction(u Use) *ActionSummary {
 	repo := t.actions[name]
 	if path := strings.ToLower(strings.Trim(u.Path, "/")); path != "" {
 		entry := t.actions[name+"/"+path]
+		if entry == nil {
+			entry = t.actions[name+"/"+path[:strings.LastIndexByte(path, '/')+1]+"*"]
+		}
 		if entry == nil && repo == nil {
 			return nil
 		}
@@ -537,7 +540,8 @@ func (t *actionTable) summary(entry, repo *actionEntry, u Use) *ActionSummary {
 // readActions reads the table. It is a YAML document of a shape so narrow that a
 // reader of its own needs a tenth of the time:
 //
-//	verified: OWNER OWNER ...
+//	verified: OWNER ...
+//	archived: OWNER/REPO ...
 //	OWNER/REPO[/PATH]:
 //	  in: NAME=ROLE[:DETAIL][?DEFAULT] ...
 //	  do: KIND [WHAT] [ARGUMENT[=VALUE] ...] [if CONDITION [and CONDITION ...]]; ...
@@ -548,7 +552,8 @@ func (t *actionTable) summary(entry, repo *actionEntry, u Use) *ActionSummary {
 //	  instead: TEXT
 //	  same: OWNER/REPO
 //
-// A text may go on in further lines with more indentation. in, do and out may have a
+// The last part of a PATH may be "*"; %20 in a NAME is a blank. An output any* stands
+// for every output; another * for any characters. A text may go on in further lines with more indentation. in, do and out may have a
 // range of versions behind them, as in "do@>=4,<5". $NAME stands for the expression
 // ${{ NAME }} in a default, an exclamation mark behind a shape for Code. A condition is
 // INPUT, !INPUT, INPUT=A|B or INPUT!=A|B.
@@ -563,12 +568,18 @@ func readActions(text string) (*actionTable, error) {
 			return nil
 		}
 		var err error
-		if v := strings.Join(value, " "); entry == nil {
-			for owner := range strings.FieldsSeq(v) {
-				t.verified[owner] = true
-			}
-		} else {
+		if v := strings.Join(value, " "); entry != nil {
 			err = entry.set(key, v)
+		} else {
+			for name := range strings.FieldsSeq(v) {
+				if key == "verified" {
+					t.verified[name] = true
+				} else if t.actions[name] == nil {
+					t.actions[name] = &actionEntry{name: name, archived: "yes"}
+				} else {
+					err = fmt.Errorf("%s is there twice", name)
+				}
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("actions.yaml:%d: %w", at, err)
@@ -595,7 +606,10 @@ func readActions(text string) (*actionTable, error) {
 			return nil, fmt.Errorf("actions.yaml:%d: a key without a colon", line)
 		}
 		rest = strings.TrimSpace(rest)
-		if indent == 0 && name != "verified" {
+		if indent == 0 {
+			entry = nil
+		}
+		if indent == 0 && name != "verified" && name != "archived" {
 			entry = &actionEntry{name: name}
 			lower := strings.ToLower(name)
 			if t.actions[lower] != nil || rest != "" {
@@ -638,6 +652,7 @@ func (e *actionEntry) set(key, value string) error {
 			if d, ok := strings.CutPrefix(def, "$"); ok {
 				def = "${{ " + d + " }}"
 			}
+			name = strings.ReplaceAll(name, "%20", " ")
 			r.inputs = append(r.inputs, ActionInput{Name: name, Role: InputRole(role), Detail: detail, Default: def})
 		}
 	case "do":
@@ -656,6 +671,9 @@ func (e *actionEntry) set(key, value string) error {
 			shape, source, _ := strings.Cut(rest, ":")
 			source, input, _ := strings.Cut(source, ".")
 			o := ActionOutput{Name: name, From: OutputSource(source), Input: input}
+			if name == "any*" {
+				o.Name = "*"
+			}
 			shape, o.Code = strings.CutSuffix(shape, "!")
 			o.Shape = shapeOf(shape)
 			if o.Shape == ShapeUnset || !slices.Contains(outputSources, o.From) {
@@ -770,4 +788,78 @@ func readActionAdvisory(text string) (actionAdvisory, error) {
 		return a, fmt.Errorf("advisory %q is not whole", text)
 	}
 	return a, nil
+}
+
+// nearIndex is the actions of the table by the folded name of their repository.
+var nearIndex = sync.OnceValue(func() map[string][]string {
+	seen := map[string]bool{}
+	out := map[string][]string{}
+	for _, e := range actionIndex().actions {
+		parts := strings.SplitN(e.name, "/", 3)
+		if len(parts) < 2 {
+			continue
+		}
+		name := parts[0] + "/" + parts[1]
+		if lower := strings.ToLower(name); !seen[lower] {
+			seen[lower] = true
+			repo := foldName(parts[1])
+			out[repo] = append(out[repo], name)
+		}
+	}
+	for _, names := range out {
+		slices.Sort(names)
+	}
+	return out
+})
+
+// NearAction returns the well-known action that the action of a use is almost called
+// like, empty if there is none: its owner is another account, whose name differs in one
+// character, two that are swapped, or only to the eye (1 for l, rn for m, a hyphen).
+//
+// A repository with the same owner is not reported: nobody but the owner can make it.
+// Nor is one that only has the same name: it is a fork.
+func NearAction(u Use) string {
+	if u.Kind != UseRemote {
+		return ""
+	}
+	owner, repo := strings.ToLower(u.Owner), strings.ToLower(u.Repo)
+	best := ""
+	for _, name := range nearIndex()[foldName(repo)] {
+		knownOwner, knownRepo, _ := strings.Cut(strings.ToLower(name), "/")
+		if knownOwner == owner {
+			return "" // as the table has it, or as only its owner can call another
+		}
+		if foldName(knownOwner) == foldName(owner) || knownRepo == repo && min(len(owner), len(knownOwner)) >= 4 && oneEdit(owner, knownOwner) {
+			best = name
+		}
+	}
+	return best
+}
+
+// foldName makes names equal that look alike.
+func foldName(s string) string {
+	s = strings.ToLower(s)
+	if !strings.ContainsAny(s, "-_.01") && !strings.Contains(s, "rn") && !strings.Contains(s, "vv") && !strings.Contains(s, "i") {
+		return s
+	}
+	return strings.NewReplacer("-", "", "_", "", ".", "", "0", "o", "1", "l", "i", "l", "rn", "m", "vv", "w").Replace(s)
+}
+
+// oneEdit reports whether one character more, less or other, or two that change
+// places, make b of a.
+func oneEdit(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if len(b)-len(a) > 1 || a == b {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	if len(a) < len(b) {
+		return a[i:] == b[i+1:]
+	}
+	return a[i+1:] == b[i+1:] || i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
 }
