@@ -295,7 +295,8 @@ type flowRun struct {
 	inputs map[string]value
 	called bool
 	jobs   map[string]*jobRun
-	// depth counts calls of workflows, stack names them.
+	// depth counts calls of workflows, stack names their callers.
+	depth int
 	stack []*Pipeline
 	// artifacts are those that jobs of the run have uploaded with files of strangers.
 	artifacts map[string]tree

@@ -96,7 +96,7 @@ func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
 		shell = "pwsh"
 	}
 	c := code{path: fr.file.Path, text: st.Run.Value, at: st.Run.At, shell: shell, pasted: true}
-	if jr.attacked() || fr.lone {
+	if jr.attacked() {
 		jr.analyse(fr, st, c, cleanDir(dir), out)
 	} else {
 		jr.paste(fr, st, c)
@@ -127,7 +127,7 @@ func (fr *frame) body(text string, at Place) value {
 // paste looks at the expressions of a script whose other texts do not matter: in a run
 // of the actor's own definition, or of people with rights.
 func (jr *jobRun) paste(fr *frame, st *Step, c code) {
-	if !jr.e.Outsider() || !strings.Contains(c.text, "${{") {
+	if !strings.Contains(c.text, "${{") {
 		return
 	}
 	for _, e := range ShellExpressions(c.text, TemplateGitHub) {
