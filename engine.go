@@ -190,6 +190,10 @@ func NewFile(path string, info FileInfo, load func() ([]byte, error), segments f
 // ErrTooLarge is returned by Bytes for a file that is only read in segments.
 var ErrTooLarge = &Error{Message: "too large to read whole", Err: io.ErrShortBuffer}
 
+// ErrNotChecked is returned by Pass.File for a file that the engine wanted to see and
+// cannot judge: it does not count as read by the engine, which has said why in a note.
+var ErrNotChecked = &Error{Message: "not checked"}
+
 // Bytes returns the whole file. The slice is shared: do not write to it. It is
 // valid until File returns.
 func (f *File) Bytes() ([]byte, error) {

@@ -464,6 +464,8 @@ func (p *pass) engine(ctx context.Context, c *content, enc source.Encoding, col 
 		err = guard(func() error { return engine.File(ctx, f, col) })
 		var broke *crashError
 		switch {
+		case errors.Is(err, penstock.ErrNotChecked):
+			col.failed = true
 		case errors.As(err, &broke):
 			col.open = nil
 			col.Report(&penstock.Coverage{Path: c.path, Size: c.size, State: penstock.Unread, Reason: penstock.ReasonCrash, Detail: broke.Error()})

@@ -68,7 +68,40 @@ func open(_ context.Context, setup penstock.Setup) (penstock.Pass, error) {
 
 // Wants implements penstock.Pass.
 func (p *pass) Wants(path string, info penstock.FileInfo) bool {
-	return !info.Binary && Detect(path) != KindNone
+	return !info.Binary && (Detect(path) != KindNone || foreign(path) != "")
+}
+
+// foreign names the product whose definition a file is, for those that are not read
+// yet: that such a file is there and was not checked must be said.
+func foreign(file string) string {
+	dir, name := path.Split(file)
+	dir = path.Base(dir)
+	yaml := strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".yaml")
+	switch {
+	case dir == ".circleci" && (name == "config.yml" || name == "config.yaml"):
+		return "CircleCI"
+	case name == "bitbucket-pipelines.yml":
+		return "Bitbucket Pipelines"
+	case name == ".travis.yml":
+		return "Travis CI"
+	case name == ".drone.yml" || name == ".drone.yaml" || name == ".drone.star" || name == ".drone.jsonnet":
+		return "Drone"
+	case dir == ".woodpecker" && yaml || name == ".woodpecker.yml" || name == ".woodpecker.yaml":
+		return "Woodpecker"
+	case dir == ".buildkite" && yaml && strings.HasPrefix(name, "pipeline"):
+		return "Buildkite"
+	case dir == ".tekton" && yaml:
+		return "Tekton"
+	case name == "appveyor.yml" || name == ".appveyor.yml":
+		return "AppVeyor"
+	case name == "cloudbuild.yaml" || name == "cloudbuild.yml":
+		return "Google Cloud Build"
+	case name == ".cirrus.yml" || name == ".cirrus.star":
+		return "Cirrus CI"
+	case (dir == "workflows" && strings.Contains(file, ".gitea/workflows/") || strings.Contains(file, ".forgejo/workflows/")) && yaml:
+		return "Gitea Actions"
+	}
+	return ""
 }
 
 // File implements penstock.Pass.
@@ -81,6 +114,13 @@ func (p *pass) File(_ context.Context, f *penstock.File, r penstock.Reporter) er
 		return penstock.ErrTooLarge
 	}
 	kind := Detect(f.Path)
+	if kind == KindNone {
+		r.Report(&penstock.Note{
+			Code: "format-not-checked", Place: f.Path,
+			Message: "the pipeline engine cannot read definitions of " + foreign(f.Path) + " yet: what is in this file is not checked by it",
+		})
+		return penstock.ErrNotChecked
+	}
 	fact := fileFact{Kind: kind, Digest: digestOf(f.Path, b)}
 	if f.Info.Member {
 		fact.Text = b
@@ -121,9 +161,11 @@ func (p *pass) model(path string, kind Kind, d digest, b []byte) *Pipeline {
 	return m
 }
 
-// parse reads a definition of any kind.
+// parse reads a definition of any kind. b must not change any more.
 func parse(path string, kind Kind, b []byte) *Pipeline {
-	return ParseGitHub(path, kind, b)
+	p := ParseGitHub(path, kind, b)
+	p.Source = b
+	return p
 }
 
 // Finish implements penstock.Pass.
@@ -169,7 +211,12 @@ func (p *pass) Finish(_ context.Context, run penstock.Run, r penstock.Reporter) 
 	}
 	slices.Sort(roots)
 	run.Each(len(roots), func(i int) {
-		newProject(roots[i], projects[roots[i]], p.settings, run.Tree.Read).Audit(func(f Flaw) { r.Report(f.finding()) })
+		x := newProject(roots[i], projects[roots[i]], p.settings, run.Tree.Read)
+		x.Audit(func(f Flaw) {
+			out := f.finding()
+			x.foreignIgnore(&f, out)
+			r.Report(out)
+		})
 	})
 	return nil
 }

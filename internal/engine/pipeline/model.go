@@ -72,6 +72,9 @@ type Pipeline struct {
 	// them, in the order of the file. A field without a name is what stands where
 	// the element should be a map.
 	Extra []Field
+	// Source is the file as it was read, for what is about its layout. It must not be
+	// written to.
+	Source []byte
 	// Comments are those of the file, in order.
 	Comments []syntax.Comment
 	// Notes are what could not be read, or may be read in two ways.

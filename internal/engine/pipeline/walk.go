@@ -1,0 +1,202 @@
+package pipeline
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+
+	"penstock"
+)
+
+// stepAt is a step with what encloses it.
+type stepAt struct {
+	Pipeline *Pipeline
+	// Job is nil in a composite action.
+	Job   *Job
+	Index int // among the steps of the job or action; that of the group for parallel ones
+	Step  *Step
+}
+
+// Scope names the step for people: "job build, step 3".
+func (s stepAt) Scope() string {
+	step := fmt.Sprintf("step %d", s.Index+1)
+	if name := s.Step.ID.Value; name != "" {
+		step += " (" + clip(name) + ")"
+	}
+	if s.Job == nil {
+		return step
+	}
+	return jobScope(s.Job) + ", " + step
+}
+
+func jobScope(j *Job) string { return "job " + clip(j.ID.Value) }
+
+// steps yields the steps of all jobs, or of a composite action, parallel ones each by
+// itself.
+func (p *Pipeline) steps() iter.Seq[stepAt] {
+	return func(yield func(stepAt) bool) {
+		for i := range p.Jobs {
+			if !eachStep(p, &p.Jobs[i], p.Jobs[i].Steps, yield) {
+				return
+			}
+		}
+		if p.Action != nil {
+			eachStep(p, nil, p.Action.Steps, yield)
+		}
+	}
+}
+
+// jobSteps yields the steps of one job.
+func jobSteps(p *Pipeline, j *Job) iter.Seq[stepAt] {
+	return func(yield func(stepAt) bool) { eachStep(p, j, j.Steps, yield) }
+}
+
+func eachStep(p *Pipeline, j *Job, list []Step, yield func(stepAt) bool) bool {
+	for n := range list {
+		s := &list[n]
+		if len(s.Parallel) > 0 {
+			for k := range s.Parallel {
+				if !yield(stepAt{p, j, n, &s.Parallel[k]}) {
+					return false
+				}
+			}
+			continue
+		}
+		if !yield(stepAt{p, j, n, s}) {
+			return false
+		}
+	}
+	return true
+}
+
+// textAt is a text with what encloses it.
+type textAt struct {
+	*Text
+	Scope string
+	// Condition: it is an expression even without signs around it.
+	Condition bool
+}
+
+// texts yields every text of the definition in which the forge resolves expressions.
+func (p *Pipeline) texts() iter.Seq[textAt] {
+	return func(yield func(textAt) bool) {
+		w := textWalk{yield: yield}
+		w.text(&p.RunName, "")
+		w.data(&p.Env, "")
+		w.text(&p.Concurrency.Group, "")
+		w.text(&p.Concurrency.CancelInProgress, "")
+		for i := range p.Outputs {
+			w.text(&p.Outputs[i].Value, "outputs")
+		}
+		for i := range p.Triggers {
+			for k := range p.Triggers[i].Outputs {
+				w.text(&p.Triggers[i].Outputs[k].Value, "outputs")
+			}
+		}
+		for i := range p.Jobs {
+			w.job(&p.Jobs[i])
+		}
+		if a := p.Action; a != nil {
+			for i := range a.Args {
+				w.text(&a.Args[i], "")
+			}
+			w.data(&a.Env, "")
+		}
+		for s := range p.steps() {
+			if w.done {
+				return
+			}
+			w.step(s)
+		}
+	}
+}
+
+type textWalk struct {
+	yield func(textAt) bool
+	done  bool
+}
+
+func (w *textWalk) text(t *Text, scope string) { w.give(textAt{Text: t, Scope: scope}) }
+func (w *textWalk) condition(t *Text, scope string) {
+	w.give(textAt{Text: t, Scope: scope, Condition: true})
+}
+
+func (w *textWalk) give(t textAt) {
+	if !w.done && t.IsSet() && len(t.Parts) > 0 {
+		w.done = !w.yield(t)
+	}
+}
+
+func (w *textWalk) data(d *Data, scope string) {
+	if d.Kind == DataScalar {
+		w.text(&d.Text, scope)
+	}
+	for i := range d.Items {
+		w.data(&d.Items[i], scope)
+	}
+	for i := range d.Fields {
+		w.data(&d.Fields[i].Value, scope)
+	}
+}
+
+func (w *textWalk) container(c *Container, scope string) {
+	w.text(&c.Image, scope)
+	w.data(&c.Credentials, scope)
+	w.data(&c.Env, scope)
+	w.text(&c.Options, scope)
+}
+
+func (w *textWalk) job(j *Job) {
+	scope := jobScope(j)
+	w.text(&j.Name, scope)
+	w.condition(&j.If, scope)
+	for i := range j.RunsOn.Labels {
+		w.text(&j.RunsOn.Labels[i], scope)
+	}
+	w.text(&j.RunsOn.Group, scope)
+	w.text(&j.Environment.Name, scope)
+	w.text(&j.Environment.URL, scope)
+	w.data(&j.Env, scope)
+	w.data(&j.Outputs, scope)
+	w.data(&j.Strategy.Matrix, scope)
+	w.container(&j.Container, scope)
+	for i := range j.Services {
+		w.container(&j.Services[i].Container, scope)
+	}
+	w.text(&j.Defaults.Dir, scope)
+	w.text(&j.Concurrency.Group, scope)
+	w.data(&j.With, scope)
+	w.data(&j.Secrets, scope)
+}
+
+func (w *textWalk) step(s stepAt) {
+	scope := s.Scope()
+	w.text(&s.Step.Name, scope)
+	w.condition(&s.Step.If, scope)
+	w.text(&s.Step.Uses.Text, scope)
+	w.data(&s.Step.With, scope)
+	w.data(&s.Step.Env, scope)
+	w.text(&s.Step.Run.Text, scope)
+	w.text(&s.Step.Run.Shell, scope)
+	w.text(&s.Step.Run.Dir, scope)
+}
+
+// expressions calls do with each expression of a text that can be read, and where in
+// the file a span of it stands.
+func (t textAt) expressions(do func(e Expression, at func(penstock.Span) penstock.Span)) {
+	for _, part := range t.Parts {
+		e, err := ParseExpression(t.Source(part))
+		if err != nil {
+			continue
+		}
+		do(e, func(s penstock.Span) penstock.Span { return t.At(part.Inner+int(s.Start), part.Inner+int(s.End)) })
+	}
+}
+
+// place is a span of the definition.
+func (p *Pipeline) place(s penstock.Span) Place { return Place{p.Path, s} }
+
+// words reports whether a text holds a word, in any case.
+func holds(text, word string) bool {
+	return len(text) >= len(word) && strings.Contains(strings.ToLower(text), strings.ToLower(word))
+}
