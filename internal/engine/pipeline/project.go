@@ -25,6 +25,7 @@ type Project struct {
 	loaded    map[string]*Pipeline // what Open read beside Pipelines; nil for what is not there
 	files     map[string][]byte
 	reads     int
+	ways      ways
 }
 
 // Bounds of what a project draws in beside its own files.
