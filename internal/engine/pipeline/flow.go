@@ -157,6 +157,7 @@ type flows struct {
 	prizes    map[prizeKey][]Prize
 	inlined   map[*Pipeline]bool // actions that some workflow uses
 
+	hand                *Prize // the best that a workflow started by hand has
 	steps, shell, files int
 	poison              []poisoning
 }
@@ -210,11 +211,8 @@ func (f *flows) workflow(p *Pipeline) {
 	seen := make(map[string]bool)
 	for i := range es {
 		e := &es[i]
-		if e.Via != nil && p.Reusable() && e.Trigger != nil && e.Trigger.Event.Value == "workflow_call" {
-			continue // its callers run it
-		}
-		if calledEntry(p, e) {
-			continue
+		if e.caller != nil || !e.passable() {
+			continue // its callers run it, or only people with rights, who have an entry of their own
 		}
 		// Entries of people with rights differ in nothing that is looked at but the
 		// event, by which inputs exist.
@@ -233,12 +231,10 @@ func (f *flows) workflow(p *Pipeline) {
 	}
 }
 
-// calledEntry reports whether an entry of a reusable workflow is one of its callers'.
-func calledEntry(p *Pipeline, e *Entry) bool {
-	if !p.Reusable() || e.Event == "workflow_call" || len(e.Via) == 0 {
-		return false
-	}
-	return p.Trigger(e.Event) == nil
+// passable reports whether outsiders come in by an entry, at least with the help of
+// someone with rights.
+func (e *Entry) passable() bool {
+	return !slices.ContainsFunc(e.gates, func(g Gate) bool { return g.Stops && !g.Once })
 }
 
 // template is the parsed form of a text.
@@ -301,15 +297,19 @@ type flowRun struct {
 	// artifacts are those that jobs of the run have uploaded with files of strangers.
 	artifacts map[string]tree
 	outputs   map[string]value
+	// origin is the way before the run, where a run of another workflow starts it; cause
+	// is the event of that.
+	origin []Hop
+	cause  string
 }
 
 // run goes through the jobs, each after those that it needs.
 func (r *flowRun) run() {
-	for _, j := range inOrder(r.p.Jobs) {
+	for _, j := range byNeeds(r.p.Jobs) {
 		if r.steps > flowSteps {
 			return
 		}
-		jr := &jobRun{flowRun: r, j: j, dirs: make(map[string]tree), env: make(map[string]variable), reached: make(map[int]reached)}
+		jr := &jobRun{flowRun: r, j: j, dirs: make(map[string]tree), env: make(map[string]envVar), reached: make(map[int]reached)}
 		r.jobs[strings.ToLower(j.ID.Value)] = jr
 		jr.run()
 	}
@@ -324,9 +324,9 @@ func (r *flowRun) run() {
 	}
 }
 
-// inOrder are the jobs so that each comes after those that it needs, otherwise in the
+// byNeeds are the jobs so that each comes after those that it needs, otherwise in the
 // order of the file.
-func inOrder(jobs []Job) []*Job {
+func byNeeds(jobs []Job) []*Job {
 	byID := make(map[string]*Job, len(jobs))
 	for i := range jobs {
 		byID[strings.ToLower(jobs[i].ID.Value)] = &jobs[i]

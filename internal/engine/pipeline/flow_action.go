@@ -182,7 +182,7 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 	if from == nil {
 		if !refSet && jr.e.Checkout == FromMerge && (!repoSet || strings.Contains(repoText, "github.repository")) {
 			t := taint{path: "the merge of the pull request", shape: ShapeText, actor: jr.e.Actor, code: true}
-			if jr.e.Outsider() {
+			if jr.e.Outsider() && jr.e.Origin == OriginFork {
 				jr.bring(fr, st, dir, t, at, st.Uses.Value)
 				return
 			}

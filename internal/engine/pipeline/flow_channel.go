@@ -549,7 +549,7 @@ func (f *flows) loneAction(p *Pipeline) {
 	e := &Entry{Event: "", Actor: ActorWriter}
 	j := &Job{Steps: p.Action.Steps}
 	r := &flowRun{flows: f, p: p, e: e, jobs: make(map[string]*jobRun)}
-	jr := &jobRun{flowRun: r, j: j, dirs: make(map[string]tree), env: make(map[string]variable), reached: make(map[int]reached)}
+	jr := &jobRun{flowRun: r, j: j, dirs: make(map[string]tree), env: make(map[string]envVar), reached: make(map[int]reached)}
 	fr := &frame{run: r, job: jr, file: p, steps: make(map[string]*stepOut), stack: []*Pipeline{p}, lone: true}
 	for i := range j.Steps {
 		jr.n = i

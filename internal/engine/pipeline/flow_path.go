@@ -39,16 +39,21 @@ type passage struct {
 	gates []Hop
 }
 
-// passage asks whether the step that runs can be reached.
+// passage asks whether the step that runs can be reached, or the whole job.
 func (jr *jobRun) passage(whole bool) passage {
-	r := jr.reach
+	p := passage{open: jr.reach.truth != False, sure: true}
+	gates := jr.reach.gates
 	if !whole {
-		r = jr.stepReach()
+		r := jr.stepReach()
+		p.open = p.open && r.truth != False
+		gates = append(slices.Clone(gates), r.gates...)
 	}
-	p := passage{open: r.truth != False, sure: true}
-	for _, g := range r.gates {
+	for _, g := range gates {
 		text := "the way passes a check: " + g.Text
 		switch {
+		case g.Stops && g.Once:
+			p.once, p.sure = true, false
+			text = "someone with rights lets it pass: " + g.Text + "; what was looked at can change afterwards"
 		case g.Stops:
 			p.open = false
 		case g.Weakness != "":
@@ -66,6 +71,9 @@ func (jr *jobRun) passage(whole bool) passage {
 	}
 	return p
 }
+
+// worthIt is the weight from which a prize makes a path one that is proven.
+const worthIt = 58
 
 // sink reports that a text gets to a place, once for each outsider who has a say in it.
 func (jr *jobRun) sink(fr *frame, s sink, v value) {
@@ -87,11 +95,15 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) {
 	if !pass.open {
 		return
 	}
-	flaw.Events = []string{jr.e.Event}
+	flaw.Events = []string{cmp.Or(jr.cause, jr.e.Event)}
 	prizes := jr.prizesOf(jr.p, jr.e, jr.j)
 	if s.only != nil {
 		prizes = slices.DeleteFunc(slices.Clone(prizes), func(p Prize) bool { return !slices.Contains(s.only, p.Kind) })
 	}
+	if relay, ok := jr.relay(prizes); ok {
+		prizes = append([]Prize{relay}, prizes...)
+	}
+	sure := slices.ContainsFunc(prizes, func(p Prize) bool { return p.Weight >= worthIt && !p.Setting })
 	flaw.Tier = penstock.TierProvenPath
 	switch {
 	case !jr.e.Outsider() && t.after == "" || jr.e.Event == "workflow_call":
@@ -101,7 +113,7 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) {
 		flaw.Notes = append(flaw.Notes, "By "+jr.e.Event+" the author's own version of the definition runs, so that nothing more is won by this.")
 	case len(prizes) == 0 && s.prized:
 		flaw.Tier = penstock.TierHygiene
-	case len(prizes) == 0 || !pass.sure || t.doubt != "" || t.after != "" || jr.e.After != "" || !jr.e.Outsider():
+	case !sure || !pass.sure || t.doubt != "" || t.after != "" || jr.e.After != "" || !jr.e.Outsider():
 		flaw.Tier = penstock.TierExploitable
 	}
 	if s.most != "" && tierRank[flaw.Tier] > tierRank[s.most] {
@@ -140,8 +152,10 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) {
 
 // trace is the way from the outsider to the sink.
 func (jr *jobRun) trace(s sink, t taint, pass passage) []Hop {
-	hops := []Hop{jr.who()}
-	hops = append(hops, jr.e.Via...)
+	hops := slices.Clone(jr.origin)
+	if hops == nil {
+		hops = append([]Hop{jr.who()}, jr.e.Via...)
+	}
 	if len(jr.e.Rows) > 1 {
 		row := jr.e.Rows[1]
 		hops = append(hops, Hop{Place: Place{jr.p.Path, jr.j.ID.Span}, Text: "the job " + jr.j.ID.Value + " runs: " + lowerFirst(row.Statement), Row: &row})
@@ -196,35 +210,58 @@ func (jr *jobRun) who() Hop {
 	return h
 }
 
-// triggerPlace is where the event is named, in this file or the caller's.
+// triggerPlace is where the event is named, in this file or the first caller's.
 func (jr *jobRun) triggerPlace() Place {
-	in := func(p *Pipeline) (Place, bool) {
-		for i := range p.Triggers {
-			if t := &p.Triggers[i]; t == jr.e.Trigger {
-				return Place{p.Path, t.Event.Span}, true
+	e, p := jr.e, jr.p
+	for e.callerEntry != nil && e.caller != nil {
+		e, p = e.callerEntry, e.caller.pipeline
+	}
+	if e.Trigger != nil {
+		return Place{p.Path, e.Trigger.Event.Span}
+	}
+	return Place{p.Path, p.OnSpan}
+}
+
+// relay is what a stranger gets who can start other workflows: the best that one of
+// them has.
+func (jr *jobRun) relay(own []Prize) (Prize, bool) {
+	i := slices.IndexFunc(own, func(p Prize) bool { return p.Kind == PrizeDispatch })
+	if i < 0 {
+		return Prize{}, false
+	}
+	best, ok := jr.dispatched()
+	if !ok {
+		return Prize{}, false
+	}
+	best.Setting = own[i].Setting
+	best.Text += ", in a workflow that it can start (" + strings.TrimPrefix(best.Path, jr.x.Root) + ")"
+	return best, true
+}
+
+// dispatched is the best prize of all workflows that can be started by hand.
+func (f *flows) dispatched() (Prize, bool) {
+	if f.hand == nil {
+		f.hand = &Prize{}
+		for _, p := range f.x.Pipelines {
+			if p.Kind != KindWorkflow || p.Trigger("workflow_dispatch") == nil {
+				continue
+			}
+			es := f.entriesOf(p)
+			for i := range es {
+				if es[i].Event != "workflow_dispatch" {
+					continue
+				}
+				for k := range p.Jobs {
+					for _, q := range f.prizesOf(p, &es[i], &p.Jobs[k]) {
+						if (q.Kind == PrizeSecret || q.Kind == PrizeCloud || q.Kind == PrizePublish && q.Name != "packages") && q.Weight > f.hand.Weight {
+							*f.hand = q
+						}
+					}
+				}
 			}
 		}
-		return Place{}, false
 	}
-	if at, ok := in(jr.p); ok {
-		return at
-	}
-	for _, h := range jr.e.Via {
-		if p := jr.x.byPath[h.Path]; p != nil {
-			if at, ok := in(p); ok {
-				return at
-			}
-		}
-	}
-	for _, p := range jr.stack {
-		if at, ok := in(p); ok {
-			return at
-		}
-	}
-	if t := jr.p.Trigger(jr.e.Event); t != nil {
-		return Place{jr.p.Path, t.Event.Span}
-	}
-	return Place{jr.p.Path, jr.p.OnSpan}
+	return *f.hand, f.hand.Weight > 0
 }
 
 // cutOption is an edit that breaks a way.

@@ -452,7 +452,7 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 		}
 	case SinkEnv:
 		if name != "" {
-			jr.env[name] = variable{f.Name, passed.through(at, "later steps have it as the variable "+f.Name)}
+			jr.env[name] = envVar{f.Name, passed.through(at, "later steps have it as the variable "+f.Name)}
 		}
 		if (f.Smuggle || name == "") && untrusted {
 			rule = "environment-injection"

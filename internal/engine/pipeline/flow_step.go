@@ -15,7 +15,7 @@ type jobRun struct {
 	j *Job
 	// env are the variables of workflow and job, and those that steps have set, by
 	// name in lower case.
-	env map[string]variable
+	env map[string]envVar
 	// ws is the workspace, dirs are folders in it and elsewhere that differ from it.
 	ws   tree
 	dirs map[string]tree
@@ -31,7 +31,7 @@ type jobRun struct {
 	refused bool
 }
 
-type variable struct {
+type envVar struct {
 	name  string
 	value value
 }
@@ -82,7 +82,7 @@ type frame struct {
 	inputs map[string]value
 	steps  map[string]*stepOut
 	// over are the variables of the steps around, innermost last.
-	over  []map[string]variable
+	over  []map[string]envVar
 	stack []*Pipeline
 	// lone: nobody here uses the action, so nothing is known of inputs and event.
 	lone bool
@@ -237,7 +237,17 @@ func (fr *frame) github(path string) value {
 	if c.Code && c.Shape != ShapeSHA {
 		t.moves = true
 	}
+	if e := fr.run.e; e.Origin == OriginRepository && t.outsider() && ownHead(path) && event != "" {
+		t.actor = ActorWriter // the branch is one of the repository
+	}
 	return value{t}
+}
+
+// ownHead reports whether a context tells of the head of a pull request or run, or of
+// its author.
+func ownHead(path string) bool {
+	return strings.HasPrefix(path, "github.event.pull_request.") || path == "github.head_ref" || path == "github.event.number" ||
+		strings.HasPrefix(path, "github.event.workflow_run.") && path != "github.event.workflow_run.display_title"
 }
 
 // input is what the caller gives, or the one who starts the run.
@@ -295,8 +305,8 @@ func (fr *frame) variable(name string) value {
 }
 
 // variables are all variables that something is known of, by name in lower case.
-func (fr *frame) variables() map[string]variable {
-	all := make(map[string]variable)
+func (fr *frame) variables() map[string]envVar {
+	all := make(map[string]envVar)
 	if fr.job != nil {
 		for k, v := range fr.job.env {
 			all[k] = v
@@ -351,11 +361,11 @@ func (fr *frame) matrix(rest string) value {
 }
 
 // environment is a map of variables as a step or job sets them.
-func (fr *frame) environment(d Data) map[string]variable {
+func (fr *frame) environment(d Data) map[string]envVar {
 	if len(d.Fields) == 0 {
 		return nil
 	}
-	out := make(map[string]variable, len(d.Fields))
+	out := make(map[string]envVar, len(d.Fields))
 	for _, f := range d.Fields {
 		if f.Value.Kind != DataScalar {
 			continue
@@ -365,7 +375,7 @@ func (fr *frame) environment(d Data) map[string]variable {
 		if len(v) > 0 {
 			v = v.through(Place{fr.file.Path, f.Value.Text.Span}, "it is put into the variable "+name)
 		}
-		out[strings.ToLower(name)] = variable{name, v}
+		out[strings.ToLower(name)] = envVar{name, v}
 	}
 	return out
 }
@@ -547,23 +557,10 @@ func (jr *jobRun) call(fr *frame) {
 // calleeEntry is the entry of a called workflow that stands for this call.
 func (jr *jobRun) calleeEntry(callee *Pipeline) *Entry {
 	es := jr.entriesOf(callee)
-	best := -1
 	for i := range es {
-		e := &es[i]
-		if e.Event != jr.e.Event || e.Origin != jr.e.Origin || e.Actor != jr.e.Actor || e.Own != jr.e.Own || e.After != jr.e.After {
-			continue
+		if e := &es[i]; e.caller != nil && e.caller.job == jr.j && e.callerEntry == jr.e {
+			return e
 		}
-		for _, h := range e.Via {
-			if h.Path == jr.p.Path && h.Start >= jr.j.Span.Start && h.End <= jr.j.Span.End {
-				return e
-			}
-		}
-		if best < 0 && len(e.Via) > 0 {
-			best = i
-		}
-	}
-	if best >= 0 {
-		return &es[best]
 	}
 	e := *jr.e
 	e.Via = append(slices.Clone(e.Via), Hop{Place: Place{jr.p.Path, jr.j.Uses.Span}, Text: "the job " + jr.j.ID.Value + " calls this workflow"})
