@@ -37,6 +37,8 @@ type taint struct {
 	model bool
 	// file says that it is the content of files that the actor wrote.
 	file fileOrigin
+	// before are hops of another run, which this one comes after.
+	before []Hop
 	// doubt says why it is not certain that it gets here; empty if it is.
 	doubt string
 	way   *way

@@ -240,7 +240,7 @@ func (jr *jobRun) guarded(fr *frame, st *Step, at Place, t taint, row Row) {
 	}
 	jr.add(Flaw{Rule: "untrusted-checkout", Tier: penstock.TierHygiene, Place: at, Scope: jr.scope(st), Actor: max(t.actor, jr.e.Actor), Events: []string{jr.e.Event},
 		Message: "the code of a pull request is checked out with rights of the repository; only the guard of actions/checkout refuses that of forks",
-		Trace:   []Hop{jr.who(), {Place: at, Text: "actions/checkout refuses the code of forks here", Row: &row}}}, pathCut{})
+		Trace:   append(jr.who(nil), Hop{Place: at, Text: "actions/checkout refuses the code of forks here", Row: &row})}, pathCut{})
 }
 
 // checkedOut reports a stranger's code beside rights, whatever becomes of it.

@@ -49,7 +49,7 @@ func (jr *jobRun) download(fr *frame, st *Step, s *ActionSummary, e Effect) {
 			}
 		}
 		var ok bool
-		if t, ok = jr.foreignArtifact(at, s.Name); !ok {
+		if t, ok = jr.foreignArtifact(at, s.Name, name); !ok {
 			return
 		}
 	} else {
@@ -77,25 +77,23 @@ func (jr *jobRun) ownArtifact(dir, name string, at Place) {
 
 // foreignArtifact is an artifact of the run that this one comes after, if a stranger
 // controls that.
-func (jr *jobRun) foreignArtifact(at Place, by string) (tree, bool) {
+func (jr *jobRun) foreignArtifact(at Place, by, name string) (tree, bool) {
 	if jr.e.Event != "workflow_run" || !jr.attacked() {
 		return tree{}, false
 	}
-	hops, ok := jr.sourceRun()
+	hops, ok := jr.sourceRun(name)
 	if !ok {
 		return tree{}, false
 	}
 	t := taint{path: "an artifact of a run that a stranger controls", shape: ShapeText, actor: jr.e.Actor, file: filesArtifact, code: true, moves: true}
-	for _, h := range hops {
-		t.way = t.way.then(h)
-	}
+	t.before = hops
 	t.way = t.way.then(Hop{Place: at, Text: by + " brings in files of that run, which its author chose"})
 	return tree{taint: t, text: "an artifact of a run that a stranger controls"}, true
 }
 
-// sourceRun are the places of the workflow whose end starts this run, if a stranger's
-// own version of it runs.
-func (jr *jobRun) sourceRun() ([]Hop, bool) {
+// sourceRun says where the run uploads an artifact whose end starts this one, if a
+// stranger's own version of it runs.
+func (jr *jobRun) sourceRun(name string) ([]Hop, bool) {
 	for _, p := range jr.x.Pipelines {
 		if p.Kind != KindWorkflow || !jr.startedBy(p) {
 			continue
@@ -104,11 +102,15 @@ func (jr *jobRun) sourceRun() ([]Hop, bool) {
 			if !e.Own || !e.Outsider() || e.Trigger == nil {
 				continue
 			}
-			hops := []Hop{{Place: Place{p.Path, e.Trigger.Event.Span}, Text: "a pull request from a fork runs its author's own version of this workflow (" + e.Event + ")"}}
-			if up := jr.uploadOf(p); up.Path != "" {
-				hops = append(hops, Hop{Place: up, Text: "the run uploads what its author likes as an artifact"})
+			at := jr.uploadOf(p, name)
+			if at.Path == "" {
+				at = Place{p.Path, e.Trigger.Event.Span}
 			}
-			return hops, true
+			text := "the author's own version of this workflow runs, and uploads what the author likes as an artifact"
+			if name != "" && !strings.Contains(name, "${{") {
+				text += " (" + clip(name) + ")"
+			}
+			return []Hop{{Place: at, Text: text}}, true
 		}
 	}
 	return nil, false
@@ -135,20 +137,34 @@ func (jr *jobRun) startedBy(p *Pipeline) bool {
 	return false
 }
 
-// uploadOf is where a workflow uploads an artifact.
-func (jr *jobRun) uploadOf(p *Pipeline) Place {
+// uploadOf is where a workflow uploads an artifact, of that name if there is one.
+func (jr *jobRun) uploadOf(p *Pipeline, name string) Place {
+	var any Place
 	for i := range p.Jobs {
 		for k := range p.Jobs[i].Steps {
 			st := &p.Jobs[i].Steps[k]
 			if st.Uses.Kind != UseRemote {
 				continue
 			}
-			if s := jr.summary(st.Uses); s != nil && s.Has(EffectUpload) {
-				return Place{p.Path, st.Uses.Span}
+			s := jr.summary(st.Uses)
+			if s == nil {
+				continue
+			}
+			for _, e := range s.Effects {
+				if e.Kind != EffectUpload {
+					continue
+				}
+				at := Place{p.Path, st.Uses.Span}
+				if got, _ := s.Value(e.Argument("name"), st.With); got == name {
+					return at
+				}
+				if any.Path == "" {
+					any = at
+				}
 			}
 		}
 	}
-	return Place{}
+	return any
 }
 
 // poisoning is a job in which a stranger can save any cache.
@@ -197,7 +213,7 @@ func (jr *jobRun) poisons(s sink, t taint, flaw Flaw, pass passage) {
 		text = "cache-mode: " + asked + " lets the code save caches under any key"
 	}
 	hops := slices.Clone(flaw.Trace)
-	if n := len(hops); n > 0 && strings.HasPrefix(hops[n-1].Text, "what runs there gets ") {
+	for n := len(hops); n > 0 && strings.HasPrefix(hops[n-1].Text, gainText); n-- {
 		hops = hops[:n-1]
 	}
 	hops = append(hops, Hop{Place: at, Text: text, Row: &row}, Hop{Place: at, Text: "the cache is in the scope that every run restores from", Row: &scopeRow})
@@ -249,7 +265,7 @@ func (f *flows) poisoned() {
 				flaw := Flaw{Rule: "cache-poisoning", Tier: tier, Place: at, Scope: "job " + j.ID.Value, Actor: from.actor, Events: []string{from.event},
 					Message: "a job with " + prizes[0].Text + " restores a cache that a stranger can have saved"}
 				flaw.Trace = append(slices.Clone(from.hops), Hop{Place: at, Text: "the job " + j.ID.Value + " restores a cache (" + what + "), by " + e.Event})
-				flaw.Trace = append(flaw.Trace, Hop{Place: prizes[0].Place, Text: "what runs there gets " + prizes[0].Text, Row: prizes[0].Row})
+				flaw.Trace = append(flaw.Trace, gains(prizes)...)
 				for n, p := range prizes {
 					if n < 6 {
 						flaw.Reaches = append(flaw.Reaches, p.Text)
@@ -488,7 +504,7 @@ func (jr *jobRun) deputy(fr *frame, st *Step, at Place, what string) {
 		return
 	}
 	reason := "nothing asks who opened the pull request"
-	gates := jr.stepReach().gates
+	gates := append(slices.Clone(jr.reach.gates), jr.stepReach().gates...)
 	if len(gates) > 0 {
 		if !slices.ContainsFunc(gates, func(g Gate) bool { return g.Weakness != "" && g.Kind == GuardActor }) {
 			return
@@ -500,14 +516,21 @@ func (jr *jobRun) deputy(fr *frame, st *Step, at Place, what string) {
 		text: what + " accepts the pull request: " + reason, message: "pull requests are merged or approved without a person: " + reason}, value{t})
 }
 
-var mergeCommand = regexp.MustCompile(`gh pr (merge\b|review\b[^\n]*--approve)[^\n]*`)
+var (
+	mergeCommand   = regexp.MustCompile(`gh pr merge\b[^\n]*`)
+	approveCommand = regexp.MustCompile(`gh pr review\b[^\n]*--approve[^\n]*`)
+)
 
 // scriptRules look at commands of a script by their look.
 func (jr *jobRun) scriptRules(fr *frame, st *Step, c code) {
 	if !jr.attacked() || !strings.Contains(c.text, "gh pr ") {
 		return
 	}
-	if m := mergeCommand.FindStringIndex(c.text); m != nil {
+	m := mergeCommand.FindStringIndex(c.text)
+	if m == nil {
+		m = approveCommand.FindStringIndex(c.text)
+	}
+	if m != nil {
 		jr.deputy(fr, st, c.place(penstock.Span{Start: int64(m[0]), End: int64(m[1])}), "gh pr")
 	}
 }
@@ -521,7 +544,7 @@ func (jr *jobRun) jobRules(fr *frame) {
 	t := taint{path: "the pull request", shape: ShapeText, actor: jr.e.Actor}
 	scope := "job " + jr.j.ID.Value
 	for _, p := range prizes {
-		if p.Kind == PrizeRunner {
+		if p.Kind == PrizeRunner && asks(jr.j.RunsOn, p.Name) {
 			at := p.Place
 			if at.Path == "" {
 				at = Place{jr.p.Path, jr.j.RunsOn.Span}
@@ -539,6 +562,13 @@ func (jr *jobRun) jobRules(fr *frame) {
 			break
 		}
 	}
+}
+
+// asks reports whether a job wants a runner with the label, as far as the file says.
+func asks(r RunsOn, label string) bool {
+	return slices.ContainsFunc(r.Labels, func(t Text) bool {
+		return strings.EqualFold(t.Value, label) || len(t.Parts) > 0 && strings.Contains(t.Value, label)
+	})
 }
 
 // loneAction looks at an action of the repository that no workflow here uses.
@@ -570,4 +600,53 @@ func (jr *jobRun) loneSink(fr *frame, flaw Flaw, s sink, t taint) {
 	flaw.Scope = s.scope
 	flaw.Trace = append(t.way.hops(), Hop{Place: s.place, Text: s.text})
 	jr.add(flaw, pathCut{})
+}
+
+// dispatch runs another workflow of the repository that a script starts with untrusted
+// inputs.
+func (jr *jobRun) dispatch(fr *frame, st *Step, at Place, workflow string, inputs map[string]value) {
+	if jr.depth >= flowDepth || !jr.attacked() {
+		return
+	}
+	target := jr.startable(workflow)
+	if target == nil || slices.Contains(jr.stack, target) {
+		return
+	}
+	pass := jr.passage(false)
+	if !pass.open {
+		return
+	}
+	es := jr.entriesOf(target)
+	for i := range es {
+		if es[i].Event != "workflow_dispatch" || es[i].caller != nil {
+			continue
+		}
+		e := es[i]
+		e.Actor, e.After = jr.e.Actor, jr.e.After
+		hops := jr.trace(sink{place: at, text: "the script starts the workflow " + clip(workflow) + ", with a text of the outsider as an input", calls: fr.calls}, taint{}, pass)
+		hops = append(hops, Hop{Place: Place{target.Path, es[i].Trigger.Event.Span}, Text: "the workflow runs for workflow_dispatch"})
+		if !pass.sure {
+			for k, v := range inputs {
+				v = slices.Clone(v)
+				for n := range v {
+					v[n].doubt = cmpText(v[n].doubt, "whether the step that starts the workflow is reached")
+				}
+				inputs[k] = v
+			}
+		}
+		r := &flowRun{flows: jr.flows, p: target, e: &e, inputs: inputs, jobs: make(map[string]*jobRun), depth: jr.depth + 1,
+			stack: append(slices.Clone(jr.stack), jr.p, target), origin: hops, cause: jr.e.Event}
+		r.run()
+		return
+	}
+}
+
+// startable is the workflow of a file name, or name, that can be started by hand.
+func (f *flows) startable(name string) *Pipeline {
+	for _, p := range f.x.Pipelines {
+		if p.Kind == KindWorkflow && p.Trigger("workflow_dispatch") != nil && (path.Base(p.Path) == path.Base(name) || p.Name.Value == name) {
+			return p
+		}
+	}
+	return nil
 }

@@ -29,6 +29,8 @@ type sink struct {
 	only []PrizeKind
 	// edits are what repairs the sink itself.
 	edits []cutOption
+	// calls are the actions of the repository that the step is within.
+	calls []Hop
 }
 
 // way is what the forge and the gates say of the way to a step.
@@ -51,6 +53,8 @@ func (jr *jobRun) passage(whole bool) passage {
 	for _, g := range gates {
 		text := "the way passes a check: " + g.Text
 		switch {
+		case g.Kind == GuardEnvironment && !g.Stops && g.Row == nil && jr.x.Settings.GitHub.known():
+			continue // settings that do not name it say that nobody protects it
 		case g.Stops && g.Once:
 			p.once, p.sure = true, false
 			text = "someone with rights lets it pass: " + g.Text + "; what was looked at can change afterwards"
@@ -72,6 +76,11 @@ func (jr *jobRun) passage(whole bool) passage {
 	return p
 }
 
+// known reports whether there are settings of the repository at all.
+func (g GitHubSettings) known() bool {
+	return g.DefaultBranch != "" || g.Created != "" || len(g.Environments) > 0
+}
+
 // worthIt is the weight from which a prize makes a path one that is proven.
 const worthIt = 58
 
@@ -86,6 +95,7 @@ func (jr *jobRun) sink(fr *frame, s sink, v value) {
 
 // arrive grades one way to a sink, and reports it.
 func (jr *jobRun) arrive(fr *frame, s sink, t taint) {
+	s.calls = fr.calls
 	flaw := Flaw{Rule: s.rule, Place: s.place, Message: s.message, Scope: s.scope, Actor: max(t.actor, jr.e.Actor)}
 	if fr.lone {
 		jr.loneSink(fr, flaw, s, t)
@@ -136,9 +146,7 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) {
 			}
 			flaw.Reaches = append(flaw.Reaches, p.Text)
 		}
-		if len(prizes) > 0 {
-			flaw.Trace = append(flaw.Trace, Hop{Place: prizes[0].Place, Text: "what runs there gets " + prizes[0].Text, Row: prizes[0].Row})
-		}
+		flaw.Trace = append(flaw.Trace, gains(prizes)...)
 	}
 	var cuts pathCut
 	if flaw.Tier == penstock.TierProvenPath {
@@ -150,11 +158,24 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) {
 	jr.add(flaw, cuts)
 }
 
+// gains are the last hops: the best of what is won.
+func gains(prizes []Prize) []Hop {
+	var out []Hop
+	for _, p := range prizes {
+		if len(out) < 3 && !slices.ContainsFunc(out, func(h Hop) bool { return h.Place == p.Place }) {
+			out = append(out, Hop{Place: p.Place, Text: gainText + p.Text, Row: p.Row})
+		}
+	}
+	return out
+}
+
+const gainText = "what runs there gets "
+
 // trace is the way from the outsider to the sink.
 func (jr *jobRun) trace(s sink, t taint, pass passage) []Hop {
 	hops := slices.Clone(jr.origin)
 	if hops == nil {
-		hops = append([]Hop{jr.who()}, jr.e.Via...)
+		hops = jr.who(t.before)
 	}
 	if len(jr.e.Rows) > 1 {
 		row := jr.e.Rows[1]
@@ -163,6 +184,7 @@ func (jr *jobRun) trace(s sink, t taint, pass passage) []Hop {
 		hops = append(hops, Hop{Place: Place{jr.p.Path, jr.j.ID.Span}, Text: "the job " + jr.j.ID.Value + " runs"})
 	}
 	hops = append(hops, pass.gates...)
+	hops = append(hops, s.calls...)
 	hops = append(hops, t.way.hops()...)
 	if last := hops[len(hops)-1]; last.Place != s.place || last.Text != s.text {
 		hops = append(hops, Hop{Place: s.place, Text: s.text})
@@ -193,8 +215,13 @@ var deeds = map[string]string{
 	"merge_group": "has a pull request put into the merge queue", "workflow_call": "causes the run of a workflow that calls this one", "release": "publishes a release",
 }
 
-// who is the first hop: the outsider and what it does.
-func (jr *jobRun) who() Hop {
+// who are the first hops: the outsider, what it does, and how that leads to this file;
+// run is what happens in the run that this one comes after.
+func (jr *jobRun) who(run []Hop) []Hop {
+	root := jr.e
+	for root.callerEntry != nil {
+		root = root.callerEntry
+	}
 	deed := deeds[jr.e.Event]
 	if deed == "" {
 		deed = "causes the event"
@@ -207,7 +234,19 @@ func (jr *jobRun) who() Hop {
 		row := jr.e.Rows[0]
 		h.Row = &row
 	}
-	return h
+	before := min(len(root.Via), len(jr.e.Via))
+	if before > 0 {
+		h.Text = "its end starts this workflow (" + jr.e.Event + ")"
+	}
+	var hops []Hop
+	for i, v := range jr.e.Via[:before] {
+		if i == 0 {
+			v.Text = jr.e.Actor.String() + " causes a run: " + v.Text
+		}
+		hops = append(hops, v)
+	}
+	hops = append(append(hops, run...), h)
+	return append(hops, jr.e.Via[before:]...)
 }
 
 // triggerPlace is where the event is named, in this file or the first caller's.

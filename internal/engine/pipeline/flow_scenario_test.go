@@ -129,7 +129,10 @@ func checkScenario(t *testing.T, s scenario, a answer) {
 	files := s.trees[a.Tree]
 	flaws := flawsOf(projectOf(files, scenarioSettings(t, s, a)))
 	for _, w := range a.Bad {
-		ours := slices.Contains(flowRules, strings.TrimPrefix(w.Rule, "pipeline/"))
+		ours := true
+		for _, o := range append([]wanted{w}, w.Unless...) {
+			ours = ours && slices.Contains(flowRules, strings.TrimPrefix(w.or(o).Rule, "pipeline/"))
+		}
 		if !ours || slices.ContainsFunc(flaws, func(f Flaw) bool { return w.meets(reportedOf(files, f)) }) {
 			continue
 		}

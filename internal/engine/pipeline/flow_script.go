@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -198,7 +197,16 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		fmt.Fprintf(&sig, "%s=%x=%s\x00", name, uint64(l), text)
 	}
 	vars := fr.variables()
+	dirs := make(map[string]tree)
 	for _, k := range sortedKeys(vars) {
+		if t := vars[k].text; t != "" && len(t) < 300 && strings.Contains(t, "/") {
+			if tr := jr.treeAt(t); tr.foreign() && (strings.HasPrefix(cleanDir(t), "$") || jr.dirs[cleanDir(t)].foreign()) {
+				dirs["$"+vars[k].name] = tr
+			}
+		}
+		if len(vars[k].value) == 0 {
+			continue
+		}
 		l := g.tag(vars[k].value)
 		in.Vars[vars[k].name] = ShellSource{Labels: l, Text: vars[k].name}
 		note(vars[k].name, l, "")
@@ -229,10 +237,13 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		in.Workspace = source(jr.ws)
 		note("workspace", in.Workspace.Labels, jr.ws.text)
 	}
-	if len(jr.dirs) > 0 {
+	for k, t := range jr.dirs {
+		dirs[k] = t
+	}
+	if len(dirs) > 0 {
 		in.Dirs = make(map[string]ShellSource)
-		for _, k := range sortedKeys(jr.dirs) {
-			if t := jr.dirs[k]; t.foreign() {
+		for _, k := range sortedKeys(dirs) {
+			if t := dirs[k]; t.foreign() {
 				in.Dirs[k] = source(t)
 			} else {
 				in.Dirs[k] = ShellSource{}
@@ -257,15 +268,16 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		jr.scripts[sig.String()] = res
 		jr.flows.shell += len(c.text)
 	}
-	downloaded := int64(-1)
-	var put []tree
+	state := &scriptState{downloaded: -1, dispatched: make(map[string]map[string]value)}
 	for i := range res.Facts {
 		fact := &res.Facts[i]
-		v := g.of(fact.Labels)
-		jr.fact(fr, st, c, fact, v, dir, out, &downloaded, &put)
+		jr.fact(fr, st, c, fact, g.of(fact.Labels), dir, out, state)
 	}
-	for _, t := range put {
+	for _, t := range state.put {
 		jr.put("", t)
+	}
+	for _, k := range sortedKeys(state.dispatched) {
+		jr.dispatch(fr, st, state.dispatchAt, k, state.dispatched[k])
 	}
 	if !res.Parsed || c.depth > 0 {
 		return
@@ -273,7 +285,20 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 	jr.guessOutputs(c, out)
 }
 
-// steps of a fact's trace as hops.
+// scriptState is what a script has done up to one of its facts.
+type scriptState struct {
+	// downloaded is the end of the command that brought in an artifact, -1 before.
+	downloaded int64
+	put        []tree
+	// fetch is the last fetch of a stranger's commits, and what named them.
+	fetch   *Place
+	fetched value
+	// dispatched are untrusted inputs of workflows that are started, by workflow.
+	dispatched map[string]map[string]value
+	dispatchAt Place
+}
+
+// trail appends the steps of a fact's trace as hops.
 func (c code) trail(v value, f *ShellFact) value {
 	if len(v) == 0 {
 		return v
@@ -302,7 +327,7 @@ func (v value) allowing(r rune) value {
 }
 
 // fact makes flaws of what a script does, and changes the state for later steps.
-func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir string, out *stepOut, downloaded *int64, put *[]tree) {
+func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir string, out *stepOut, state *scriptState) {
 	at := c.place(f.Span)
 	untrusted := f.Labels&ShellUntrusted != 0
 	if untrusted && f.Kind != FactExecute && f.Kind != FactCheckout {
@@ -359,32 +384,41 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 				return
 			}
 			// The script itself brought the code in.
-			if len(*put) > 0 {
-				t = (*put)[len(*put)-1]
+			if len(state.put) > 0 {
+				t = state.put[len(state.put)-1]
 				jr.execute(fr, st, at, cmpText(f.Command, "the script")+" "+f.Detail, f.Command, t, value{t.taint})
 			}
 			return
 		}
-		if *downloaded >= 0 && f.Start >= *downloaded && len(*put) > 0 {
-			t := (*put)[len(*put)-1]
+		if state.downloaded >= 0 && f.Start >= state.downloaded && len(state.put) > 0 {
+			t := state.put[len(state.put)-1]
 			jr.execute(fr, st, at, cmpText(f.Command, "the script")+" "+f.Detail, f.Command, t, value{t.taint})
 			return
 		}
-		jr.repositoryScript(fr, st, c, f, dir, out)
+		jr.ownCode(fr, st, c, f, dir, out)
+	case FactDispatch:
+		if v = v.injecting(); untrusted && len(v) > 0 {
+			if state.dispatched[f.Command] == nil {
+				state.dispatched[f.Command] = make(map[string]value)
+			}
+			state.dispatched[f.Command][strings.ToLower(f.Name)] = c.trail(v, f)
+			state.dispatchAt = at
+		}
 	case FactCheckout:
 		if f.Sink == "artifact" {
-			if t, ok := jr.foreignArtifact(at, f.Command); ok {
-				*downloaded = f.End
-				*put = append(*put, t)
+			if t, ok := jr.foreignArtifact(at, f.Command, ""); ok {
+				state.downloaded = f.End
+				state.put = append(state.put, t)
 			}
 			return
 		}
 		if f.Sink != "workspace" {
+			state.fetch, state.fetched = &at, v
 			return
 		}
-		t := jr.fetched(fr, at, f, v)
+		t := jr.fetched(fr, at, f, v, state)
 		if t.foreign() {
-			*put = append(*put, t)
+			state.put = append(state.put, t)
 			jr.checkedOut(fr, st, at, t)
 		}
 	}
@@ -402,21 +436,39 @@ func cmpText(a, b string) string {
 }
 
 // fetched is the tree that a script checks out with git or gh.
-func (jr *jobRun) fetched(fr *frame, at Place, f *ShellFact, v value) tree {
+func (jr *jobRun) fetched(fr *frame, at Place, f *ShellFact, v value, state *scriptState) tree {
 	switch jr.e.Event {
 	case "push", "schedule", "workflow_dispatch", "repository_dispatch", "release", "create", "delete":
 		return tree{}
 	}
 	t := taint{path: "code of a pull request", actor: ActorAnyone, shape: ShapeText, file: filesCheckout, code: true, moves: true}
+	fetched := state.fetch != nil && len(v) == 0
+	if fetched {
+		v = state.fetched
+	}
+	fork, fixed, named := false, false, false
 	for _, o := range v {
-		if o.code && o.outsider() {
-			t.way, t.moves, t.doubt = o.way, o.moves, o.doubt
-			if o.shape == ShapeRef && o.path == "github.head_ref" && f.Command != "gh pr checkout" {
-				return tree{} // names a branch of this repository only
-			}
+		if !o.code || !o.outsider() {
+			continue
+		}
+		named = true
+		fork = fork || o.shape == ShapeSlug || o.shape == ShapeUnset || o.shape == ShapeNumber
+		fixed = fixed || o.shape == ShapeSHA && !o.moves
+		t.way, t.doubt = o.way, o.doubt
+		if o.shape == ShapeSHA {
+			fork = true
 		}
 	}
-	t.way = t.way.then(Hop{Place: at, Text: f.Command + " puts the code of the pull request into the workspace"})
+	if named && !fork && f.Command != "gh pr checkout" {
+		return tree{} // a branch of this repository of that name
+	}
+	t.moves = !fixed
+	if fetched {
+		t.way = t.way.then(Hop{Place: *state.fetch, Text: "git fetch brings the code of the pull request, for what comes into the workspace"})
+		t.way = t.way.then(Hop{Place: at, Text: f.Command + " makes it the content of the folder"})
+	} else {
+		t.way = t.way.then(Hop{Place: at, Text: f.Command + " puts the code of the pull request into the workspace"})
+	}
 	return tree{taint: t, text: "the code of a pull request"}
 }
 
@@ -452,7 +504,7 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 		}
 	case SinkEnv:
 		if name != "" {
-			jr.env[name] = envVar{f.Name, passed.through(at, "later steps have it as the variable "+f.Name)}
+			jr.env[name] = envVar{name: f.Name, value: passed.through(at, "later steps have it as the variable "+f.Name)}
 		}
 		if (f.Smuggle || name == "") && untrusted {
 			rule = "environment-injection"
@@ -490,42 +542,6 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 
 // later reports whether steps come after this one in the job.
 func (jr *jobRun) later(*Step) bool { return jr.n+1 < len(jr.j.Steps) }
-
-// repositoryScript reads a script of the repository that a step runs.
-func (jr *jobRun) repositoryScript(fr *frame, st *Step, c code, f *ShellFact, dir string, out *stepOut) {
-	if f.Name == "" || c.depth >= flowScripts || jr.flows.files >= flowFiles {
-		return
-	}
-	name := path.Clean(f.Name)
-	if strings.HasPrefix(name, "../") || strings.HasPrefix(name, "/") || strings.HasPrefix(name, "$") {
-		return
-	}
-	switch path.Ext(name) {
-	case ".sh", ".bash", "":
-	default:
-		return
-	}
-	_, seen := jr.x.files[name]
-	b, ok := jr.x.File(name)
-	if !ok || len(b) > flowFileSize {
-		return
-	}
-	if !seen {
-		jr.flows.files++
-	}
-	text := string(b)
-	shell := "bash"
-	if first, _, _ := strings.Cut(text, "\n"); strings.HasPrefix(first, "#!") {
-		if d := DialectOf(strings.TrimPrefix(strings.TrimSpace(strings.TrimPrefix(first, "#!")), "/usr/bin/env ")); d != DialectBash && d != DialectSh {
-			return
-		}
-	} else if path.Ext(name) == "" {
-		return
-	}
-	inner := code{path: jr.x.Root + name, text: text, shell: shell, depth: c.depth + 1,
-		at: func(from, to int) penstock.Span { return penstock.Span{Start: int64(from), End: int64(to)} }}
-	jr.analyse(fr, st, inner, dir, out)
-}
 
 // guessOutputs marks outputs of a script that ask the forge for the head of a pull
 // request: a commit is harmless as a text, and names a stranger's code.

@@ -34,6 +34,8 @@ type jobRun struct {
 type envVar struct {
 	name  string
 	value value
+	// text is what the file says, with its expressions.
+	text string
 }
 
 // reached is the answer of Reach, kept.
@@ -84,6 +86,8 @@ type frame struct {
 	// over are the variables of the steps around, innermost last.
 	over  []map[string]envVar
 	stack []*Pipeline
+	// calls are the steps that use the action, the outermost first.
+	calls []Hop
 	// lone: nobody here uses the action, so nothing is known of inputs and event.
 	lone bool
 }
@@ -317,11 +321,6 @@ func (fr *frame) variables() map[string]envVar {
 			all[k] = v
 		}
 	}
-	for k, v := range all {
-		if len(v.value) == 0 {
-			delete(all, k)
-		}
-	}
 	return all
 }
 
@@ -375,7 +374,7 @@ func (fr *frame) environment(d Data) map[string]envVar {
 		if len(v) > 0 {
 			v = v.through(Place{fr.file.Path, f.Value.Text.Span}, "it is put into the variable "+name)
 		}
-		out[strings.ToLower(name)] = envVar{name, v}
+		out[strings.ToLower(name)] = envVar{name, v, f.Value.Text.Value}
 	}
 	return out
 }
@@ -496,6 +495,7 @@ func (jr *jobRun) inline(fr *frame, st *Step, a *Pipeline, out *stepOut) {
 		return
 	}
 	in := &frame{run: fr.run, job: jr, file: a, inputs: make(map[string]value), steps: make(map[string]*stepOut), over: fr.over, stack: append(slices.Clone(fr.stack), a)}
+	in.calls = append(slices.Clone(fr.calls), Hop{Place: Place{fr.file.Path, st.Uses.Span}, Text: "the step uses the action of this repository " + clip(st.Uses.Value)})
 	for _, d := range a.Inputs {
 		name := strings.ToLower(d.Name.Value)
 		given := st.With.Get(d.Name.Value)

@@ -658,6 +658,9 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 		r.fact(ShellFact{Kind: FactCheckout, Span: shSpan(start, end), Command: name + " run download", Sink: "artifact", Maybe: true, Detail: "files of another run are brought in",
 			Trace: shTrace(r.trail(nil, start, end, "files of another run are brought in"))})
 		return nil
+	case words[0] == "workflow" && sub == "run" && len(words) > 2:
+		r.dispatch(name, words[2], args, start, end)
+		return nil
 	case words[0] == "extension":
 		r.installs(name, args)
 		return nil
@@ -707,6 +710,26 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 	return shVal{p}
 }
 
+// dispatch reports the untrusted inputs with which another workflow is started.
+func (r *shRun) dispatch(name, workflow string, args []shArg, start, end int) {
+	for i := 1; i+1 < len(args); i++ {
+		if t := args[i].text(); t != "-f" && t != "-F" && t != "--field" && t != "--raw-field" {
+			continue
+		}
+		v := args[i+1].v
+		if len(v) == 0 || v[0].opaque || shWith(v, ShellUntrusted) == nil {
+			continue
+		}
+		input, _, ok := strings.Cut(v[0].text, "=")
+		if !ok || input == "" {
+			continue
+		}
+		p := shWith(v, ShellUntrusted)
+		text := name + " workflow run gives it to " + shPrint(workflow) + " as " + shPrint(input)
+		r.fact(ShellFact{Kind: FactDispatch, Span: shSpan(start, end), Command: workflow, Name: input, Labels: shLabels(v), Detail: text, Trace: shTrace(r.trail(p.t, start, end, text))})
+	}
+}
+
 // checkout notes that a stranger's code comes in.
 func (r *shRun) checkout(args []shArg, command string, p *shPiece, start, end int, workspace bool) {
 	f := ShellFact{Kind: FactCheckout, Span: shSpan(start, end), Command: command, Sink: "fetch", Detail: "the commits of a pull request are fetched"}
@@ -714,6 +737,9 @@ func (r *shRun) checkout(args []shArg, command string, p *shPiece, start, end in
 	if p != nil {
 		f.Name, f.Labels = p.name, p.l
 		t = p.t
+	}
+	for _, a := range args {
+		f.Labels |= shLabels(a.v) &^ shellNamed
 	}
 	t = r.trail(t, start, end, command+" brings a stranger's code")
 	f.Trace = shTrace(t)
