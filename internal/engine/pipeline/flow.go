@@ -33,6 +33,8 @@ type taint struct {
 	code, moves bool
 	// checked says that a script has let nothing harmful through.
 	checked bool
+	// encoded says that it is JSON.
+	encoded bool
 	// model says that a model wrote it.
 	model bool
 	// file says that it is the content of files that the actor wrote.

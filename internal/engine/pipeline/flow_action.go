@@ -78,6 +78,9 @@ func (jr *jobRun) inputSinks(fr *frame, st *Step, s *ActionSummary) {
 		}
 		fr.parts(t, func(i Interpolation, body string, v value) {
 			place := fr.place(t, i.From, i.To)
+			if in.Detail == "javascript" && !quotedAt(t.Value, i) && (wrapsJSON(body) || v.json()) {
+				return // JSON is JavaScript, and its texts stay texts
+			}
 			bad := v.injecting()
 			if len(bad) == 0 {
 				if in.Role == RoleCode && (in.Detail == "javascript" || in.Detail == "shell" || in.Detail == "powershell" || in.Detail == "python") {
@@ -107,6 +110,29 @@ func (jr *jobRun) inputSinks(fr *frame, st *Step, s *ActionSummary) {
 			jr.sink(fr, k, bad)
 		})
 	}
+}
+
+// wrapsJSON reports whether an expression is a call of toJSON.
+func wrapsJSON(body string) bool {
+	e, err := ParseExpression(body)
+	return err == nil && e.Root != nil && e.Root.Kind == ExprCall && e.Root.Name == "tojson"
+}
+
+// quotedAt reports whether an expression stands within a text of JavaScript, by what is
+// around it on its line.
+func quotedAt(text string, i Interpolation) bool {
+	line := text[strings.LastIndexByte(text[:i.From], '\n')+1 : i.From]
+	for _, q := range []string{"'", `"`} {
+		if strings.Count(line, q)%2 == 1 {
+			return true
+		}
+	}
+	return strings.Count(text[:i.From], "`")%2 == 1
+}
+
+// json reports whether a value is JSON, made by an action.
+func (v value) json() bool {
+	return len(v) > 0 && !slices.ContainsFunc(v, func(t taint) bool { return !t.encoded })
 }
 
 // pasted is an expression in a program that no outsider chooses.
@@ -400,6 +426,14 @@ func (jr *jobRun) outputOf(fr *frame, st *Step, s *ActionSummary, o *ActionOutpu
 	}
 	if strings.EqualFold(s.Name, "tj-actions/changed-files") {
 		if safe, known := s.Value("safe_output", st.With); (!known || safe == "true") && (!s.Version.Known || s.Version.In(">=41")) {
+			t.checked = true
+		}
+	}
+	if strings.EqualFold(s.Name, "dorny/paths-filter") {
+		switch list, _ := s.Value("list-files", st.With); list {
+		case "json":
+			t.encoded = true
+		case "shell", "escape":
 			t.checked = true
 		}
 	}

@@ -29,6 +29,8 @@ type sink struct {
 	only []PrizeKind
 	// edits are what repairs the sink itself.
 	edits []cutOption
+	// clobbers: what is won are other outputs of the step.
+	clobbers bool
 	// calls are the actions of the repository that the step is within.
 	calls []Hop
 }

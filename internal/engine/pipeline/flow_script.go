@@ -97,6 +97,7 @@ func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
 	c := code{path: fr.file.Path, text: st.Run.Value, at: st.Run.At, shell: shell, pasted: true}
 	if jr.attacked() {
 		jr.analyse(fr, st, c, cleanDir(dir), out)
+		jr.clobbers(fr, st, out)
 	} else {
 		jr.paste(fr, st, c)
 	}
@@ -533,11 +534,47 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 	default:
 		s.message = describe(v[0].path) + " is written to GITHUB_OUTPUT: a line break in it sets other outputs of the step"
 		s.most = penstock.TierHygiene
-		if len(out.named) > 1 {
-			s.most = penstock.TierExploitable
-		}
+		s.clobbers = true
+	}
+	if s.clobbers {
+		// Which other outputs there are shows when the script is read to its end.
+		out.clobbered = append(out.clobbered, clobber{s, passed})
+		return
 	}
 	jr.sink(fr, s, passed)
+}
+
+// clobber is a line of a script with which a text can set other outputs of the step.
+type clobber struct {
+	sink  sink
+	value value
+}
+
+// clobbers reports what can set other outputs of a step: it matters if somebody reads
+// one of them whose value no outsider chooses otherwise.
+func (jr *jobRun) clobbers(fr *frame, st *Step, out *stepOut) {
+	if len(out.clobbered) == 0 || !st.ID.IsSet() {
+		out.clobbered = nil
+		return
+	}
+	read := ""
+	prefix := "steps." + strings.ToLower(st.ID.Value) + ".outputs."
+	for t := range fr.file.texts() {
+		low := strings.ToLower(t.Text.Value)
+		for _, name := range sortedKeys(out.named) {
+			if read == "" && len(out.named[name].outsiders()) == 0 && strings.Contains(low, prefix+name) {
+				read = name
+			}
+		}
+	}
+	for _, c := range out.clobbered {
+		if read != "" {
+			c.sink.most = penstock.TierExploitable
+			c.sink.text += ", such as " + clip(read) + ", which later steps rely on"
+		}
+		jr.sink(fr, c.sink, c.value)
+	}
+	out.clobbered = nil
 }
 
 // later reports whether steps come after this one in the job.
@@ -579,5 +616,8 @@ func headOutput(line, script string) (name string, moves, ok bool) {
 		return "", false, false
 	}
 	ok = strings.Contains(script, "headrefoid") || strings.Contains(script, ".head.sha")
-	return name, true, ok && !strings.Contains(low, "base")
+	// A script that compares what it gets with a commit that somebody named lets no
+	// other through.
+	moves = !strings.Contains(script, "!= \"$") || !strings.Contains(script, "exit 1")
+	return name, moves, ok && !strings.Contains(low, "base")
 }

@@ -48,6 +48,8 @@ type reached struct {
 type stepOut struct {
 	named map[string]value
 	any   value // of outputs that are not named
+	// clobbered are writes that can set other outputs.
+	clobbered []clobber
 }
 
 func (o *stepOut) get(name string) value {

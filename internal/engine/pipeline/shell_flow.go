@@ -746,6 +746,11 @@ func (r *shRun) checkout(args []shArg, command string, p *shPiece, start, end in
 	if workspace {
 		f.Sink = "workspace"
 		f.Detail = "the workspace becomes a stranger's code"
+		if r.outside(r.st.cwd) && r.st.cwd != "" && len(args) > 0 {
+			f.Sink, f.Detail = "folder", "a folder outside of the workspace becomes a stranger's code"
+			r.fact(f)
+			return
+		}
 		f.Labels |= ShellWorkspace
 		if !r.outside(r.st.cwd) || len(args) == 0 {
 			r.st.ws = ShellSource{Labels: ShellUntrusted | ShellWorkspace, Text: command}
@@ -769,8 +774,12 @@ func (r *shRun) git(args []shArg) shVal {
 		if t == "-c" && i+1 < len(args) {
 			r.gitConfig(shSymbol(args[i+1].v), args[i+1].v, start, end)
 			i++
-		} else if t == "-C" || t == "--git-dir" || t == "--work-tree" {
+		} else if (t == "-C" || t == "--git-dir" || t == "--work-tree") && i+1 < len(args) {
 			i++
+			if t == "-C" {
+				defer func(cwd string) { r.st.cwd = cwd }(r.st.cwd)
+				r.st.cwd = r.fileKey(args[i].v)
+			}
 		}
 		i++
 	}
