@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -45,6 +46,11 @@ func (jr *jobRun) known(fr *frame, st *Step, s *ActionSummary, out *stepOut) {
 		}
 	}
 	jr.actionOutputs(fr, st, s, out)
+	for _, in := range s.Inputs {
+		if in.Role == RoleCode && in.Detail == "javascript" {
+			jr.javascriptStep(fr, st, in.Name, out)
+		}
+	}
 }
 
 // parts are the expressions of a text, each with what is known of it.
@@ -104,12 +110,21 @@ func (jr *jobRun) inputSinks(fr *frame, st *Step, s *ActionSummary) {
 				if i.From > 0 && strings.Contains(t.Value[:i.From], "//") {
 					return // the host is given
 				}
-				k.rule, k.message, k.most, k.runs = "request-forgery", describe(bad[0].path)+" says where "+s.Name+" connects to", penstock.TierExploitable, false
+				k.rule, k.message, k.most, k.runs = "request-forgery", describe(bad[0].path)+" says where "+s.Name+" connects to", jr.forgery(), false
 				k.text = "it is the address that " + s.Name + " connects to"
 			}
 			jr.sink(fr, k, bad)
 		})
 	}
+}
+
+// forgery is the tier of a request whose address an outsider chooses: a hosted runner
+// reaches nothing that the outsider does not.
+func (jr *jobRun) forgery() penstock.Tier {
+	if slices.ContainsFunc(jr.j.RunsOn.Labels, func(t Text) bool { return hosted(t.Value) }) {
+		return penstock.TierHygiene
+	}
+	return penstock.TierExploitable
 }
 
 // wrapsJSON reports whether an expression is a call of toJSON.
@@ -206,6 +221,14 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 		return
 	}
 	if from == nil {
+		for _, t := range ref {
+			if t.code && t.outsider() && jr.attacked() && !fr.lone && jr.passage(false).open {
+				jr.add(Flaw{Rule: "untrusted-checkout", Tier: penstock.TierHygiene, Place: at, Scope: jr.scope(st), Actor: max(t.actor, jr.e.Actor), Events: []string{jr.e.Event},
+					Message: describe(t.path) + " says which branch of this repository is checked out, with rights of the repository",
+					Trace:   append(append(jr.who(nil), t.way.hops()...), Hop{Place: at, Text: "a branch of that name is checked out, if this repository has one"})}, pathCut{})
+				break
+			}
+		}
 		if !refSet && jr.e.Checkout == FromMerge && (!repoSet || strings.Contains(repoText, "github.repository")) {
 			t := taint{path: "the merge of the pull request", shape: ShapeText, actor: jr.e.Actor, code: true}
 			if jr.e.Outsider() && jr.e.Origin == OriginFork {
@@ -397,13 +420,19 @@ func (jr *jobRun) outputOf(fr *frame, st *Step, s *ActionSummary, o *ActionOutpu
 		if o.From == FromCommits && !pull && !jr.ws.foreign() {
 			return nil
 		}
-	case FromWorkspace:
-		if !jr.ws.foreign() {
+	case FromWorkspace, FromArtifact:
+		tr := jr.ws
+		for _, in := range s.Inputs {
+			if in.Role == RolePath || in.Role == RoleDirectory {
+				if p := jr.inputPath(st, s, in.Name); p != "" {
+					tr = jr.treeAt(firstLine(p))
+				}
+			}
+		}
+		if !tr.foreign() {
 			return nil
 		}
-		t.way = jr.ws.taint.way
-	case FromArtifact:
-		return nil
+		t.way, t.before, t.doubt, t.path = tr.taint.way, tr.taint.before, tr.taint.doubt, tr.taint.path
 	case FromModel:
 		return nil // the agent says
 	case FromInput:
@@ -465,6 +494,9 @@ func (jr *jobRun) scriptOutput(fr *frame, st *Step, s *ActionSummary, o *ActionO
 // the event, or the head of a pull request.
 func (jr *jobRun) javascript(s string, at Place) value {
 	s = strings.TrimRight(strings.TrimSpace(s), ";)")
+	for _, end := range []string{".trim(", ".toString("} {
+		s = strings.TrimSuffix(s, end)
+	}
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.HasSuffix(s, w) })
 	}
@@ -487,4 +519,47 @@ func (jr *jobRun) javascript(s string, at Place) value {
 	}
 	t.way = t.way.then(Hop{Place: at, Text: "the script reads " + t.path})
 	return value{t}
+}
+
+var (
+	setOutput = regexp.MustCompile(`core\.setOutput\(\s*['"` + "`" + `]([A-Za-z0-9_-]+)['"` + "`" + `]\s*,\s*([^\n]*)`)
+	readFile  = regexp.MustCompile(`readFile(?:Sync)?\(\s*['"` + "`" + `]([^'"` + "`" + `\n]+)['"` + "`" + `]`)
+	localCode = regexp.MustCompile(`(?:require|import)\(\s*['"` + "`" + `](?:\$\{process\.env\.GITHUB_WORKSPACE\}/|\./|\.\./)([^'"` + "`" + `\n]+)['"` + "`" + `]`)
+)
+
+// javascriptStep looks at a script in JavaScript that a step holds: which outputs it
+// sets, and whether it loads code of the workspace.
+func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut) {
+	t := st.With.Get(input).Text
+	if !jr.e.Outsider() || fr.lone || !t.IsSet() || len(t.Value) > 1<<16 {
+		return
+	}
+	read := tree{}
+	for _, m := range readFile.FindAllStringSubmatchIndex(t.Value, 20) {
+		if tr := jr.treeAt(t.Value[m[2]:m[3]]); tr.foreign() {
+			read = tr
+			read.taint.way = read.taint.way.then(Hop{Place: fr.place(t, m[0], m[1]), Text: "the script reads " + clip(t.Value[m[2]:m[3]])})
+			read.taint.shape, read.taint.code = ShapeText, true
+		}
+	}
+	for _, m := range setOutput.FindAllStringSubmatchIndex(t.Value, 50) {
+		name, expr := strings.ToLower(t.Value[m[2]:m[3]]), strings.TrimSpace(t.Value[m[4]:m[5]])
+		at := fr.place(t, m[0], m[1])
+		v := jr.javascript(strings.TrimRight(expr, "; "), at)
+		number := strings.HasPrefix(expr, "Number(") || strings.HasPrefix(expr, "parseInt(") || strings.HasPrefix(expr, "'") || strings.HasPrefix(expr, `"`)
+		if read.foreign() && !number && !strings.Contains(t.Value, "parseInt(") && !strings.Contains(t.Value, "Number(") {
+			v = v.with(value{read.taint})
+		}
+		if env, ok := strings.CutPrefix(strings.TrimRight(expr, "); "), "process.env."); ok {
+			v = v.with(fr.variable(strings.ToLower(env)))
+		}
+		if len(v) > 0 {
+			out.named[name] = v.through(at, "the script gives it as the output "+clip(t.Value[m[2]:m[3]]))
+		}
+	}
+	for _, m := range localCode.FindAllStringSubmatchIndex(t.Value, 20) {
+		if tr := jr.treeAt(t.Value[m[2]:m[3]]); tr.foreign() {
+			jr.execute(fr, st, fr.place(t, m[0], m[1]), "the script loads "+clip(t.Value[m[2]:m[3]])+" of it", "the script", tr, value{tr.taint})
+		}
+	}
 }

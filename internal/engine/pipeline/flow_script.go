@@ -367,6 +367,11 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 		if !untrusted || len(v) == 0 {
 			return
 		}
+		if (f.Command == "curl" || f.Command == "wget") && !strings.Contains(f.Detail, "without quotes") {
+			jr.sink(fr, sink{rule: "request-forgery", place: at, scope: jr.scope(st), step: st, most: jr.forgery(), text: "it is the address that " + f.Command + " connects to",
+				message: describe(v[0].path) + " says where " + f.Command + " connects to"}, c.trail(v, f))
+			return
+		}
 		jr.sink(fr, sink{rule: "argument-injection", place: at, scope: jr.scope(st), step: st, most: penstock.TierExploitable, text: cmpText(f.Detail, "it can become an option of "+f.Command),
 			message: describe(v[0].path) + " can become an option of " + f.Command}, c.trail(v, f))
 	case FactChannel:
