@@ -367,6 +367,8 @@ type draft struct {
 	Flaw
 	rank int
 	cuts []pathCut
+	// others are places that run the same code.
+	others []Hop
 }
 
 var tierRank = map[penstock.Tier]int{penstock.TierHygiene: 1, penstock.TierExploitable: 2, penstock.TierProvenPath: 3}
@@ -407,6 +409,13 @@ func (f *flows) add(flaw Flaw, cuts pathCut) {
 	}
 }
 
+// relate names a further place of a flaw.
+func (f *flows) relate(key draftKey, h Hop) {
+	if d := f.drafts[key]; d != nil && len(d.others) < 10 && !slices.ContainsFunc(d.others, func(o Hop) bool { return o.Place == h.Place }) {
+		d.others = append(d.others, h)
+	}
+}
+
 // join is the union of two lists in the order of their first appearance.
 func join(a, b []string) []string {
 	out := slices.Clone(a)
@@ -432,6 +441,7 @@ func (f *flows) emit(report func(Flaw)) {
 			continue
 		}
 		slices.Sort(d.Events)
+		d.Related = append(d.Related, d.others...)
 		if d.Tier == penstock.TierProvenPath {
 			d.Cut = f.minimalCut(d.cuts)
 		}

@@ -348,8 +348,31 @@ func (jr *jobRun) execute(fr *frame, st *Step, at Place, text, command string, t
 			}
 			s.most = penstock.TierExploitable
 		}
-		jr.arrive(fr, s, o)
+		// One flaw for all that runs code of one checkout in a job.
+		var from Place
+		if w := lastCheckout(o.way); w != nil {
+			from = w.hop.Place
+		}
+		key := execution{s.rule, from}
+		if first, again := jr.executed[key]; again && first != at && s.rule != "checkout-race" {
+			jr.relate(draftKey{s.rule, first.Path, first.Span}, Hop{Place: at, Text: text})
+			continue
+		}
+		if jr.arrive(fr, s, o) {
+			if jr.executed == nil {
+				jr.executed = make(map[execution]Place)
+			}
+			if _, again := jr.executed[key]; !again && s.most == "" && o.doubt == "" {
+				jr.executed[key] = at
+			}
+		}
 	}
+}
+
+// execution is a rule with the place from which a stranger's code came.
+type execution struct {
+	rule string
+	from Place
 }
 
 // lastCheckout is the hop of the way at which the code was brought.
@@ -508,7 +531,7 @@ func (jr *jobRun) javascript(s string, at Place) value {
 		t.path, t.shape, t.code, t.moves = "the head of a pull request", ShapeSHA, true, !strings.Contains(s, "context.payload")
 	case has("head.ref", "headRefName"):
 		t.path, t.shape, t.code, t.moves = "the branch of a pull request", ShapeRef, true, true
-	case has("head.repo.full_name", "head.repo.clone_url"):
+	case has("head.repo.full_name", "head.repo.clone_url", "head.repo.owner.login", "head.repo.name", "head.user.login"):
 		t.path, t.shape, t.code = "the repository of a pull request", ShapeSlug, true
 	case has("pull_request.title", "issue.title", "data.title", "pr.title"):
 		t.path, t.shape = "the title of a pull request or issue", ShapeLine

@@ -358,16 +358,7 @@ func (f *flows) victim(p *Pipeline, j *Job) (*Entry, []Prize) {
 // worthy are the prizes for which a run is attacked.
 func worthy(all []Prize) []Prize {
 	return slices.DeleteFunc(slices.Clone(all), func(p Prize) bool {
-		switch p.Kind {
-		case PrizeCache, PrizeRunner:
-			return true
-		case PrizeWrite:
-			switch p.Name {
-			case "issues", "pull-requests", "checks", "statuses", "discussions", "security-events", "models", "repository-projects":
-				return true
-			}
-		}
-		return false
+		return p.Kind == PrizeCache || p.Kind == PrizeRunner || p.Setting || p.Weight < worthIt
 	})
 }
 

@@ -95,17 +95,17 @@ func (jr *jobRun) sink(fr *frame, s sink, v value) {
 	}
 }
 
-// arrive grades one way to a sink, and reports it.
-func (jr *jobRun) arrive(fr *frame, s sink, t taint) {
+// arrive grades one way to a sink, and reports it if there is one.
+func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 	s.calls = fr.calls
 	flaw := Flaw{Rule: s.rule, Place: s.place, Message: s.message, Scope: s.scope, Actor: max(t.actor, jr.e.Actor)}
 	if fr.lone {
 		jr.loneSink(fr, flaw, s, t)
-		return
+		return true
 	}
 	pass := jr.passage(s.step == nil)
 	if !pass.open {
-		return
+		return false
 	}
 	flaw.Events = []string{cmp.Or(jr.cause, jr.e.Event)}
 	prizes := jr.prizesOf(jr.p, jr.e, jr.j)
@@ -158,6 +158,7 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) {
 		jr.poisons(s, t, flaw, pass)
 	}
 	jr.add(flaw, cuts)
+	return true
 }
 
 // gains are the last hops: the best of what is won.

@@ -27,8 +27,8 @@ type jobRun struct {
 	any     value // of every output, named or not
 	// ran is set when a stranger's code has run in the job.
 	ran *way
-	// refused: the checkout of a stranger's code fails, and the job with it.
-	refused bool
+	// executed are the first places that run the code of a checkout.
+	executed map[execution]Place
 }
 
 type envVar struct {
