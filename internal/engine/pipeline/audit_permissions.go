@@ -41,7 +41,7 @@ func auditPermissions(x *Project, p *Pipeline, report func(Flaw)) {
 			uncovered++
 		}
 	}
-	if uncovered > 1 {
+	if uncovered > 0 && len(p.Jobs) > 1 {
 		for _, s := range p.Permissions.Scopes {
 			if s.Level == LevelWrite {
 				sev := penstock.Low
@@ -50,7 +50,7 @@ func auditPermissions(x *Project, p *Pipeline, report func(Flaw)) {
 				}
 				report(Flaw{
 					Rule: "excessive-permissions", Place: p.place(penstock.Span{Start: s.Name.Span.Start, End: s.Value.Span.End}), Severity: sev,
-					Message: fmt.Sprintf("%s: write is given to %d jobs; name it in the job that needs it.", clip(s.Name.Value), uncovered),
+					Message: fmt.Sprintf("%s: write is given to %d %s; name it in the job that needs it.", clip(s.Name.Value), uncovered, plural(uncovered, "job", "jobs")),
 				})
 			}
 		}
@@ -206,7 +206,7 @@ func appToken(s stepAt, report func(Flaw)) {
 // selfApprove reports a workflow that approves pull requests: the review that a rule
 // asks for is then no one's.
 func (s stepAt) selfApprove(report func(Flaw)) {
-	f := Flaw{Rule: "self-approve", Scope: s.Scope(), Message: "this approves the pull request, so a rule that asks for a review is met without anyone's."}
+	f := Flaw{Rule: "self-approve", Tier: penstock.TierHygiene, Scope: s.Scope(), Message: "this approves the pull request, so a rule that asks for a review is met without anyone's."}
 	if sum := LookupAction(s.Step.Uses); sum != nil {
 		for _, e := range sum.Effects {
 			if e.Kind == EffectApprove && sum.Applies(e, s.Step.With) != False {
@@ -256,7 +256,7 @@ func (x *Project) wideIdentity(p *Pipeline, report func(Flaw)) {
 	for _, s := range p.Permissions.Scopes {
 		if s.Name.Value == "id-token" {
 			report(Flaw{
-				Rule: "oidc-too-broad", Place: p.place(penstock.Span{Start: s.Name.Span.Start, End: s.Value.Span.End}),
+				Rule: "oidc-too-broad", Tier: penstock.TierHygiene, Place: p.place(penstock.Span{Start: s.Name.Span.Start, End: s.Value.Span.End}),
 				Message: fmt.Sprintf("%s can get an identity token, and does not seem to need one; give id-token: write to the job that signs in.", jobScope(without[0])),
 			})
 		}

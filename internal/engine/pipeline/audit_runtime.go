@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -20,6 +21,9 @@ func auditRuntime(x *Project, p *Pipeline, report func(Flaw)) {
 		if !covered {
 			report(Flaw{Rule: "concurrency-limits", Place: p.place(p.OnSpan), Message: "runs of this workflow overlap: an old one may end after a new one and overwrite what it made."})
 		}
+	}
+	if c := p.Concurrency; c.CancelInProgress.Value == "false" {
+		report(Flaw{Rule: "concurrency-limits", Place: p.place(c.CancelInProgress.Span), Message: "runs of old commits go on beside that of the newest."})
 	}
 	for i := range p.Jobs {
 		runner(x, p, &p.Jobs[i], report)
@@ -46,24 +50,66 @@ func runner(x *Project, p *Pipeline, j *Job, report func(Flaw)) {
 	for _, l := range j.RunsOn.Labels {
 		label := strings.ToLower(l.Value)
 		if label == "self-hosted" {
-			report(Flaw{
-				Rule: "self-hosted-runner", Place: p.place(l.Span), Scope: jobScope(j),
-				Message: "a runner of your own keeps what a job leaves on it, unless it is made anew for each; keep code of strangers off it.",
-			})
+			ownRunner(p, j, l.Span, report)
 		}
-		for _, r := range retired {
-			if base, _, _ := strings.Cut(label, "-xl"); base == r.label && (x.Settings.AsOf == "" || x.Settings.AsOf >= r.since) {
-				report(Flaw{
-					Rule: "retired-runner", Place: p.place(l.Span), Scope: jobScope(j),
-					Message: fmt.Sprintf("no hosted runner has had this label since %s: the job waits for whoever registers one.", r.since),
-				})
-			}
+		if axis, ok := matrixAxis(l); ok {
+			matrixLabels(x, p, j, l, axis, report)
+		}
+		retiredLabel(x, p, j, l, report)
+	}
+	if g := j.RunsOn.Group; g.IsSet() && len(g.Parts) == 0 {
+		at := j.RunsOn.Span
+		if i := bytes.LastIndex(p.Source[:at.Start], []byte("runs-on")); i >= 0 {
+			at.Start = int64(i)
+		}
+		ownRunner(p, j, at, report)
+	}
+}
+
+func ownRunner(p *Pipeline, j *Job, at penstock.Span, report func(Flaw)) {
+	report(Flaw{
+		Rule: "self-hosted-runner", Place: p.place(at), Scope: jobScope(j),
+		Message: "a runner of your own keeps what a job leaves on it, unless it is made anew for each; keep code of strangers off it.",
+	})
+}
+
+// matrixAxis is the axis of the matrix that a label is, if it is one.
+func matrixAxis(l Text) (string, bool) {
+	if !wholePath(l, "matrix.") {
+		return "", false
+	}
+	e, _ := ParseExpression(l.Source(l.Parts[0]))
+	path, _ := pathOf(e.Root)
+	axis := strings.TrimPrefix(path, "matrix.")
+	return axis, !strings.Contains(axis, ".")
+}
+
+// matrixLabels looks at the labels that a matrix gives.
+func matrixLabels(x *Project, p *Pipeline, j *Job, l Text, axis string, report func(Flaw)) {
+	own := false
+	j.Strategy.Matrix.Get(axis).Texts(func(t Text) {
+		own = own || strings.EqualFold(t.Value, "self-hosted")
+		retiredLabel(x, p, j, t, report)
+	})
+	if own {
+		ownRunner(p, j, l.Span, report)
+	}
+}
+
+func retiredLabel(x *Project, p *Pipeline, j *Job, l Text, report func(Flaw)) {
+	label := strings.ToLower(l.Value)
+	for _, r := range retired {
+		if base, _, _ := strings.Cut(label, "-xl"); base == r.label && (x.Settings.AsOf == "" || x.Settings.AsOf >= r.since) {
+			report(Flaw{
+				Rule: "retired-runner", Place: p.place(l.Span), Scope: jobScope(j),
+				Message: fmt.Sprintf("no hosted runner has had this label since %s: the job waits for whoever registers one.", r.since),
+			})
 		}
 	}
 }
 
-// publishes returns the step of a job that gives something to others, if there is one.
-func publishes(p *Pipeline, j *Job) (stepAt, bool) {
+// publisher returns the step of a job that gives something to others, if there is one.
+func publisher(p *Pipeline, j *Job) (stepAt, bool) {
 	for s := range jobSteps(p, j) {
 		if sum := LookupAction(s.Step.Uses); sum != nil {
 			for _, e := range sum.Effects {
@@ -72,13 +118,8 @@ func publishes(p *Pipeline, j *Job) (stepAt, bool) {
 				}
 			}
 		}
-		for _, sign := range []string{"npm publish", "pnpm publish", "yarn publish", "cargo publish", "gem push", "twine upload", "uv publish", "poetry publish", "docker push", "goreleaser release", "gh release create", "gh release upload"} {
-			if i := strings.Index(s.Step.Run.Value, sign); i >= 0 {
-				line, _, _ := strings.Cut(s.Step.Run.Value[i:], "\n")
-				if !strings.Contains(line, "--dry-run") {
-					return s, true
-				}
-			}
+		if publishes(s.Step.Run.Value)[0] >= 0 {
+			return s, true
 		}
 	}
 	return stepAt{}, false
@@ -98,7 +139,7 @@ func releases(p *Pipeline) string {
 // cacheInRelease reports caches that a job restores whose output others get.
 func cacheInRelease(x *Project, p *Pipeline, j *Job, report func(Flaw)) {
 	event := releases(p)
-	publish, does := publishes(p, j)
+	publish, does := publisher(p, j)
 	if event == "" && !does {
 		return
 	}
@@ -112,7 +153,7 @@ func cacheInRelease(x *Project, p *Pipeline, j *Job, report func(Flaw)) {
 				continue
 			}
 			f := Flaw{
-				Rule: "cache-in-release", Place: p.place(s.Step.Uses.Span), Scope: s.Scope(),
+				Rule: "cache-in-release", Place: p.place(switchOf(s, e)), Scope: s.Scope(),
 				Message: "what is released is built with a cache that other runs have written.",
 			}
 			if does {
@@ -130,6 +171,16 @@ func cacheInRelease(x *Project, p *Pipeline, j *Job, report func(Flaw)) {
 	}
 }
 
+// switchOf is the input that makes an effect happen, or what the step uses.
+func switchOf(s stepAt, e Effect) penstock.Span {
+	for _, c := range e.Conditions {
+		if d := s.Step.With.Get(c.Input); d.Kind == DataScalar && !c.Not {
+			return d.Text.Span
+		}
+	}
+	return s.Step.Uses.Span
+}
+
 // where is the step's own line: what it uses, or its script.
 func (s stepAt) where() Place {
 	if s.Step.Uses.IsSet() {
@@ -141,10 +192,10 @@ func (s stepAt) where() Place {
 // unsecureCommands reports commands by the log that the forge has turned off.
 // https://github.blog/changelog/2020-10-01-github-actions-deprecating-set-env-and-add-path-commands/
 func unsecureCommands(s stepAt, report func(Flaw)) {
-	for _, sign := range []string{"::set-env ", "::add-path::"} {
+	for _, sign := range []string{"::set-env ", "::add-path::", "::set-output ", "::save-state "} {
 		if i := strings.Index(s.Step.Run.Value, sign); i >= 0 {
 			report(Flaw{
-				Rule: "insecure-commands", Place: s.Pipeline.place(s.Step.Run.At(i, i+len(sign))), Scope: s.Scope(),
+				Rule: "insecure-commands", Tier: penstock.TierHygiene, Severity: penstock.Low, Place: s.Pipeline.place(s.Step.Run.At(i, i+len(sign))), Scope: s.Scope(),
 				Message: "this works only where commands by the log are allowed, with which any line of output can set variables.",
 			})
 		}
@@ -157,14 +208,22 @@ func agentTools(s stepAt, report func(Flaw)) {
 	if sum == nil || !sum.Has(EffectAgent) {
 		return
 	}
-	for _, in := range sum.Inputs {
-		d := s.Step.With.Get(in.Name)
+	for i := range s.Step.With.Fields {
+		d := s.Step.With.Fields[i].Value
 		if d.Kind != DataScalar {
 			continue
 		}
 		f := Flaw{Rule: "agent-tools", Scope: s.Scope()}
-		switch in.Role {
-		case RoleTools, RoleArguments:
+		role := RoleData
+		if in := sum.Input(s.Step.With.Fields[i].Name.Value); in != nil {
+			role = in.Role
+		}
+		switch {
+		case strings.TrimSpace(d.Text.Value) == "*":
+			f.Place, f.Message = s.Pipeline.place(d.Text.Span), "everyone may start the agent, people without any rights among them."
+		case strings.TrimSpace(d.Text.Value) == "unsafe":
+			f.Place, f.Message = s.Pipeline.place(d.Text.Span), "the agent may do everything, and keep the rights of the runner."
+		case role != RolePrompt:
 			for _, c := range []struct{ sign, why string }{
 				{"dangerously-skip-permissions", "the agent asks for nothing and may do everything."},
 				{"Bash(*)", "the agent may run any command."}, {"Bash(*:*)", "the agent may run any command."},
@@ -177,13 +236,9 @@ func agentTools(s stepAt, report func(Flaw)) {
 				}
 			}
 			if f.Message == "" {
-				if i, ok := bareTool(d.Text.Value); ok {
+				if i, ok := bareTool(d.Text.Value); ok && (role == RoleTools || role == RoleArguments || strings.Contains(d.Text.Value, "allow")) {
 					f.Place, f.Message = s.Pipeline.place(d.Text.At(i, i+len("Bash"))), "the agent may run any command."
 				}
-			}
-		case RoleWho:
-			if strings.TrimSpace(d.Text.Value) == "*" {
-				f.Place, f.Message = s.Pipeline.place(d.Text.Span), "everyone may start the agent, people without any rights among them."
 			}
 		}
 		if f.Message != "" {

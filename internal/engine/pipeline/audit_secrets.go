@@ -30,9 +30,9 @@ func auditSecrets(x *Project, p *Pipeline, report func(Flaw)) {
 			report(f)
 		}
 		hardcoded := func(c *Container) {
-			if pw := c.Credentials.Get("password"); pw.Kind == DataScalar && len(pw.Text.Parts) == 0 && pw.Text.Value != "" {
+			if pw := c.Credentials.Get("password"); pw.Kind == DataScalar && pw.Text.Value != "" && constant(pw.Text) {
 				report(Flaw{
-					Rule: "hardcoded-credentials", Place: p.place(pw.Text.Span), Scope: jobScope(j),
+					Tier: penstock.TierHygiene, Rule: "hardcoded-credentials", Place: p.place(pw.Text.Span), Scope: jobScope(j),
 					Message: "the password of the registry stands in the file, for everyone who can read it.",
 				})
 			}
@@ -79,6 +79,16 @@ func wideSecrets(p *Pipeline, t textAt, n *ExprNode, at func(penstock.Span) pens
 				Rule: "unredacted-secret", Place: p.place(at(n.Span)), Scope: t.Scope,
 				Message: "a part of a secret is taken out, and logs hide only the whole: what is taken out is shown as it is.",
 			})
+			return false
+		}
+	}
+	return true
+}
+
+// constant reports whether a text is the same in every run.
+func constant(t Text) bool {
+	for _, part := range t.Parts {
+		if e, err := ParseExpression(t.Source(part)); err != nil || e.Root.Kind != ExprLiteral {
 			return false
 		}
 	}
@@ -161,7 +171,7 @@ func persisted(x *Project, p *Pipeline, report func(Flaw)) {
 					if at, whole := wholeWorkspace(sum, s, open[len(open)-1]); whole {
 						c := open[len(open)-1]
 						report(Flaw{
-							Rule: "credentials-in-artifact", Place: p.place(at), Scope: s.Scope(),
+							Tier: penstock.TierHygiene, Rule: "credentials-in-artifact", Place: p.place(at), Scope: s.Scope(),
 							Message: "the artifact takes in the folder .git, in which the checkout left the job's token; whoever may read artifacts can use it while the job runs.",
 							Related: []Hop{{Place: p.place(c.Step.Uses.Span), Text: "this checkout leaves the token"}},
 						})
@@ -170,6 +180,9 @@ func persisted(x *Project, p *Pipeline, report func(Flaw)) {
 			}
 			return true
 		})
+		if pushes {
+			continue // git needs the token
+		}
 		for _, s := range open {
 			f := Flaw{
 				Rule: "persisted-credentials", Place: p.place(s.Step.Uses.Span), Scope: s.Scope(),
@@ -179,11 +192,6 @@ func persisted(x *Project, p *Pipeline, report func(Flaw)) {
 			if v := VersionOf(s.Step.Uses); v.Known && v.Parts[0] >= 6 {
 				f.Severity = penstock.Info
 				f.Notes = append(f.Notes, "since version 6 it is kept outside of the workspace, which uploads do not take along")
-			}
-			if pushes {
-				f.Severity = penstock.Info
-				f.Notes = append(f.Notes, "a later step of the job uses git with a remote, and may need it")
-				f.Fix = nil
 			}
 			report(f)
 		}
@@ -260,20 +268,65 @@ func variable(p *Pipeline, f *Field, scope string, report func(Flaw)) {
 		})
 	case name == "ACTIONS_ALLOW_UNSECURE_COMMANDS" && on:
 		report(Flaw{
-			Rule: "insecure-commands", Place: at, Scope: scope,
+			Tier: penstock.TierHygiene, Rule: "insecure-commands", Place: at, Scope: scope,
 			Message: "whatever prints a line to the log, a file name or a test's output, can set variables and paths for later steps.",
+		})
+	case name == "ACTIONS_ALLOW_USE_UNSECURE_NODE_VERSION" && on:
+		report(Flaw{Rule: "deprecated-runtime", Place: at, Scope: scope, Message: "this keeps a runtime in use that gets no repairs any more."})
+	case secretName(name) && wholePath(f.Value.Text, "vars."):
+		report(Flaw{
+			Tier: penstock.TierHygiene, Rule: "plain-variable-secret", Place: at, Scope: scope,
+			Message: fmt.Sprintf("%s looks like a credential, and variables are shown in logs and to everyone who can read the repository's settings.", clip(f.Name.Value)),
+		})
+	case alias(name, f.Value.Text) != "":
+		report(Flaw{
+			Rule: "env-alias", Place: at, Scope: scope,
+			Message: fmt.Sprintf("the runner sets %s to the same; a name more makes it harder to follow what is used.", alias(name, f.Value.Text)),
 		})
 	case secretName(name) && len(f.Value.Text.Parts) == 0 && secretValue(value):
 		report(Flaw{
-			Rule: "plain-variable-secret", Place: at, Scope: scope,
+			Tier: penstock.TierHygiene, Rule: "plain-variable-secret", Place: at, Scope: scope,
 			Message: fmt.Sprintf("%s looks like a credential and stands in the file, for everyone who can read it.", clip(f.Name.Value)),
 		})
 	}
 }
 
+// wholePath reports whether a text is one expression that is a context of this prefix.
+func wholePath(t Text, prefix string) bool {
+	if len(t.Parts) != 1 || t.Parts[0].From != 0 || t.Parts[0].To != len(t.Value) {
+		return false
+	}
+	e, err := ParseExpression(t.Source(t.Parts[0]))
+	if err != nil {
+		return false
+	}
+	path, ok := pathOf(e.Root)
+	return ok && strings.HasPrefix(path, prefix)
+}
+
+// alias is the variable of the runner that holds what a variable of the definition is
+// set to, empty without one.
+// https://docs.github.com/en/actions/reference/workflows-and-actions/variables#default-environment-variables
+func alias(name string, t Text) string {
+	if !wholePath(t, "github.") {
+		return ""
+	}
+	e, _ := ParseExpression(t.Source(t.Parts[0]))
+	path, _ := pathOf(e.Root)
+	member := strings.TrimPrefix(path, "github.")
+	switch member {
+	case "actor", "actor_id", "base_ref", "event_name", "head_ref", "job", "ref", "ref_name", "ref_type", "repository", "repository_id",
+		"repository_owner", "run_attempt", "run_id", "run_number", "server_url", "sha", "triggering_actor", "workflow", "workflow_ref", "workflow_sha", "workspace", "api_url":
+		if standard := "GITHUB_" + strings.ToUpper(member); standard != name {
+			return standard
+		}
+	}
+	return ""
+}
+
 // secretName reports whether a variable of that name, in capitals, holds a credential.
 func secretName(name string) bool {
-	for _, test := range []string{"POSTGRES", "MYSQL", "MARIADB", "PGPASSWORD", "REDIS", "MONGO", "DB_", "DATABASE", "TEST", "EXAMPLE", "DUMMY", "FAKE", "PUBLIC", "MSSQL", "SA_PASSWORD", "RABBITMQ", "ELASTIC"} {
+	for _, test := range []string{"POSTGRES", "MYSQL", "MARIADB", "PGPASSWORD", "REDIS", "MONGO", "DATABASE", "TEST", "EXAMPLE", "DUMMY", "FAKE", "PUBLIC", "MSSQL", "SA_PASSWORD", "RABBITMQ", "ELASTIC"} {
 		if strings.Contains(name, test) {
 			return false
 		}
@@ -293,15 +346,10 @@ func secretValue(v string) bool {
 		return false
 	}
 	lower := strings.ToLower(v)
-	for _, word := range []string{"test", "example", "dummy", "fake", "change", "password", "secret", "token", "placeholder", "sample", "your"} {
+	for _, word := range []string{"test", "example", "dummy", "fake", "change", "password", "secret", "token", "placeholder", "sample", "your", "postgres", "root", "admin", "localhost"} {
 		if strings.Contains(lower, word) {
 			return false
 		}
 	}
-	digit, letter := false, false
-	for _, c := range v {
-		digit = digit || c >= '0' && c <= '9'
-		letter = letter || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-	}
-	return digit && letter
+	return true
 }

@@ -93,9 +93,14 @@ func (x *Project) use(u useAt, report func(Flaw)) {
 		return Flaw{Rule: rule, Place: at, Scope: u.scope, Severity: severity, Message: fmt.Sprintf(format, args...)}
 	}
 	name := clip(u.use.Owner + "/" + u.use.Repo)
+	if u.use.Kind == UseRemote && (u.use.RefKind == RefExpression || strings.Contains(u.use.Path, "${{")) {
+		u.use.Kind = UseExpression
+	}
 	switch u.use.Kind {
 	case UseExpression:
-		report(flaw("expression-in-uses", penstock.SeverityUnset, "what is used here is known only when it runs."))
+		f := flaw("expression-in-uses", penstock.SeverityUnset, "what is used here is known only when it runs.")
+		f.Tier = penstock.TierHygiene
+		report(f)
 		return
 	case UseDocker:
 		unpinnedImage(u.p, u.use.Text, u.use.RefKind, u.use.Ref, u.scope, report)
@@ -149,7 +154,11 @@ func (x *Project) use(u useAt, report func(Flaw)) {
 	}
 	for _, e := range sum.Effects {
 		if version := e.Argument("version"); e.Kind == EffectTool && version != "" && sum.Applies(e, u.with) != False {
-			if d := u.with.Get(version); d.Kind == DataScalar && strings.EqualFold(strings.TrimSpace(d.Text.Value), "latest") {
+			d := u.with.Get(version)
+			if in := sum.Input(version); d.Kind == DataNone && in != nil && in.Default == "latest" {
+				report(flaw("unpinned-tool", penstock.SeverityUnset, "without a version the latest %s gets installed.", e.What))
+			}
+			if d.Kind == DataScalar && strings.EqualFold(strings.TrimSpace(d.Text.Value), "latest") {
 				f := flaw("unpinned-tool", penstock.SeverityUnset, "whatever version of %s is the latest gets installed.", e.What)
 				f.Place = u.p.place(d.Text.Span)
 				report(f)
@@ -305,15 +314,7 @@ func unpinnedImage(p *Pipeline, t Text, kind RefKind, ref, scope string, report 
 
 // privileged reports a container that is none: what runs in it has the host.
 func privileged(p *Pipeline, c *Container, scope string, report func(Flaw)) {
-	for _, sign := range []string{"--privileged", "/var/run/docker.sock", "--pid=host", "--pid host", "SYS_ADMIN", "--cap-add=ALL", "--cap-add ALL"} {
-		if i := strings.Index(c.Options.Value, sign); i >= 0 {
-			report(Flaw{
-				Rule: "privileged-container", Place: p.place(c.Options.At(i, i+len(sign))), Scope: scope,
-				Message: "code in this container gets at the host, and at every other container on it.",
-			})
-			break
-		}
-	}
+	hostAccess(p, c.Options, scope, report)
 	for _, f := range c.Extra {
 		if f.Name.Value != "volumes" {
 			continue
@@ -326,6 +327,19 @@ func privileged(p *Pipeline, c *Container, scope string, report func(Flaw)) {
 				})
 			}
 		})
+	}
+}
+
+// hostAccess reports options of a container that give it the host.
+func hostAccess(p *Pipeline, t Text, scope string, report func(Flaw)) {
+	for _, sign := range []string{"--privileged", "/var/run/docker.sock", "--pid=host", "--pid host", "SYS_ADMIN", "--cap-add=ALL", "--cap-add ALL"} {
+		if i := strings.Index(t.Value, sign); i >= 0 {
+			report(Flaw{
+				Rule: "privileged-container", Place: p.place(t.At(i, i+len(sign))), Scope: scope,
+				Message: "code in this container gets at the host, and at every other container on it.",
+			})
+			return
+		}
 	}
 }
 
@@ -380,7 +394,7 @@ func (x *Project) publishing(u useAt, sum *ActionSummary, report func(Flaw)) {
 				continue
 			}
 			report(Flaw{
-				Rule: "use-trusted-publishing", Place: u.p.place(penstock.Span{Start: d.Key.Start, End: d.Text.Span.End}), Scope: u.scope,
+				Rule: "use-trusted-publishing", Place: u.p.place(d.Text.Span), Scope: u.scope,
 				Message: registry + " takes the job's own identity; a token that lives on can be stolen and used from anywhere.",
 			})
 		}
@@ -422,7 +436,12 @@ func auditScripts(x *Project, p *Pipeline, report func(Flaw)) {
 		for _, f := range x.plain(s).Facts {
 			at := p.place(run.At(int(f.Start), int(f.End)))
 			switch f.Kind {
-			case FactUnpinned:
+			case FactSecret:
+				exposed(f, at, s, report)
+			case FactUnpinned, FactExecute:
+				if f.Kind == FactExecute && !addsPackage(f.Command) {
+					continue
+				}
 				if key := f.Command + " " + f.Name; !seen[key] {
 					seen[key] = true
 					report(Flaw{
@@ -448,6 +467,9 @@ func auditScripts(x *Project, p *Pipeline, report func(Flaw)) {
 			}
 		}
 		plainAddress(p, run.Text, s.Scope(), report)
+		if strings.Contains(run.Value, "docker run") {
+			hostAccess(p, run.Text, s.Scope(), report)
+		}
 	}
 	for s := range p.steps() {
 		if sum := LookupAction(s.Step.Uses); sum != nil {
@@ -460,16 +482,60 @@ func auditScripts(x *Project, p *Pipeline, report func(Flaw)) {
 	}
 }
 
+// addsPackage reports whether a command adds a dependency that the lock does not have.
+func addsPackage(command string) bool {
+	switch command {
+	case "yarn add", "pnpm add", "npm add", "bun add", "bundle add", "poetry add", "uv add", "pdm add", "composer require":
+		return true
+	}
+	return false
+}
+
+// exposed reports a secret that goes where others may see it.
+func exposed(f ShellFact, at Place, s stepAt, report func(Flaw)) {
+	if f.Maybe {
+		return
+	}
+	flaw := Flaw{Rule: "secret-exposed", Tier: penstock.TierHygiene, Severity: penstock.Medium, Place: at, Scope: s.Scope()}
+	switch f.Sink {
+	case SecretLog, SecretEncoded:
+		if !f.Unmasked {
+			return
+		}
+		flaw.Message = "the secret is written to the log in a form that the mask does not know."
+	case SecretTrace:
+		flaw.Severity, flaw.Message = penstock.Low, "the shell writes each command to the log, with the secret in it; the mask covers the plain form alone."
+	case SecretCommandLine:
+		if s.Job == nil || !ownMachine(s.Job) {
+			return // nobody else is on a hosted runner
+		}
+		flaw.Severity, flaw.Message = penstock.Low, "every process of the machine can read the arguments of this one, the secret among them."
+	case SecretNetwork:
+		flaw.Severity, flaw.Message = penstock.Low, "the secret is sent to another host."
+	default:
+		return
+	}
+	if f.Detail != "" {
+		flaw.Notes = append(flaw.Notes, f.Detail)
+	}
+	report(flaw)
+}
+
+// ownMachine reports whether a job runs on a runner that the owner keeps.
+func ownMachine(j *Job) bool {
+	return j.RunsOn.Group.IsSet() || slices.ContainsFunc(j.RunsOn.Labels, func(l Text) bool { return strings.EqualFold(l.Value, "self-hosted") })
+}
+
 // plainAddress reports addresses without transport security that something is
 // fetched from or sent to.
 func plainAddress(p *Pipeline, t Text, scope string, report func(Flaw)) {
 	for at := 0; ; {
-		i := strings.Index(t.Value[at:], "http://")
+		i := indexAny(t.Value[at:], "http://", "git://", "ftp://", "svn://")
 		if i < 0 {
-			return
+			break
 		}
 		i += at
-		at = i + len("http://")
+		at = i + strings.Index(t.Value[i:], "//") + 2
 		host := t.Value[at:]
 		if n := strings.IndexAny(host, "/ \t\r\n\"'`$|;)<>"); n >= 0 {
 			host = host[:n]
@@ -478,7 +544,7 @@ func plainAddress(p *Pipeline, t Text, scope string, report func(Flaw)) {
 			host = h
 		}
 		line := t.Value[strings.LastIndexByte(t.Value[:i], '\n')+1 : i]
-		if !strings.Contains(host, ".") || local(host) || strings.Contains(line, "#") || strings.Contains(line, "echo ") || strings.Contains(line, "xmlns") || strings.HasPrefix(host, "www.w3.org") || strings.HasPrefix(host, "schemas.") {
+		if !strings.Contains(host, ".") || i > 0 && t.Value[i-1] == '+' || local(host) || strings.Contains(line, "#") || strings.Contains(line, "echo ") || strings.Contains(line, "xmlns") || strings.HasPrefix(host, "www.w3.org") || strings.HasPrefix(host, "schemas.") {
 			continue
 		}
 		report(Flaw{
@@ -486,11 +552,30 @@ func plainAddress(p *Pipeline, t Text, scope string, report func(Flaw)) {
 			Message: "this address has no transport security: anyone on the way can read and change what goes over it.",
 		})
 	}
+	for _, sign := range []string{"curl -k ", "curl --insecure ", "wget --no-check-certificate ", "http.sslVerify=false", "http.sslVerify false", "NODE_TLS_REJECT_UNAUTHORIZED=0", "--trusted-host "} {
+		if i := strings.Index(t.Value, sign); i >= 0 {
+			report(Flaw{
+				Rule: "insecure-url", Place: p.place(t.At(i, i+len(sign)-1)), Scope: scope,
+				Message: "nobody checks who the server is, so anyone on the way can be it.",
+			})
+		}
+	}
+}
+
+// indexAny is the first place where one of the words stands, -1 for none.
+func indexAny(s string, words ...string) int {
+	first := -1
+	for _, w := range words {
+		if i := strings.Index(s, w); i >= 0 && (first < 0 || i < first) {
+			first = i
+		}
+	}
+	return first
 }
 
 // local reports whether a host is the machine itself or one of its network.
 func local(host string) bool {
-	for _, prefix := range []string{"127.", "10.", "192.168.", "172.", "169.254.", "0.0.0.0", "example.", "host.docker."} {
+	for _, prefix := range []string{"127.", "10.", "192.168.", "172.", "169.254.", "0.0.0.0", "host.docker."} {
 		if strings.HasPrefix(host, prefix) {
 			return true
 		}
@@ -537,9 +622,9 @@ func publishScript(x *Project, s stepAt, report func(Flaw)) {
 		}
 		at := s.Pipeline.place(s.Step.Run.At(i, i+len(c.command)))
 		report(Flaw{
-			Rule: "use-trusted-publishing", Place: at, Scope: s.Scope(),
+			Rule: "use-trusted-publishing", Place: s.Pipeline.place(f.Value.Text.Span), Scope: s.Scope(),
 			Message: c.registry + " takes the job's own identity; a token that lives on can be stolen and used from anywhere.",
-			Related: []Hop{{Place: s.Pipeline.place(f.Value.Text.Span), Text: "the token"}},
+			Related: []Hop{{Place: at, Text: "this publishes"}},
 		})
 		line, _, _ := strings.Cut(v[i:], "\n")
 		if c.registry == "npm" && !strings.Contains(line, "--provenance") && !strings.Contains(line, "--dry-run") && !provenance(s) {
@@ -574,7 +659,41 @@ func (x *Project) plain(s stepAt) ShellResult {
 	if shell == "" && s.Job != nil {
 		shell = cmp.Or(s.Job.Defaults.Shell.Value, s.Pipeline.Defaults.Shell.Value)
 	}
-	return AnalyseScript(s.Step.Run.Value, shell, ShellInput{})
+	in := ShellInput{Vars: make(map[string]ShellSource), Expr: secretSource}
+	for _, d := range []*Data{&s.Pipeline.Env, jobEnv(s.Job), &s.Step.Env} {
+		for _, f := range d.Fields {
+			if src := secretIn(f.Value.Text); src.Labels != 0 {
+				in.Vars[f.Name.Value] = src
+			}
+		}
+	}
+	return AnalyseScript(s.Step.Run.Value, shell, in)
+}
+
+// secretIn says whether a text is made from a secret.
+func secretIn(t Text) ShellSource {
+	for _, part := range t.Parts {
+		if src := secretSource(t.Source(part)); src.Labels != 0 {
+			return src
+		}
+	}
+	return ShellSource{}
+}
+
+func secretSource(body string) ShellSource {
+	if !holds(body, "secrets") {
+		return ShellSource{}
+	}
+	e, err := ParseExpression(body)
+	if err != nil {
+		return ShellSource{}
+	}
+	for _, path := range e.TextPaths() {
+		if name, ok := strings.CutPrefix(path.Name, "secrets."); ok {
+			return ShellSource{Labels: ShellSecret, Text: "the secret " + clip(name)}
+		}
+	}
+	return ShellSource{}
 }
 
 // auditLock holds actions.lock against what workflows use.

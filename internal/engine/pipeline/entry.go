@@ -54,6 +54,7 @@ type ways struct {
 	entries      map[*Pipeline][]Entry
 	busy         map[*Pipeline]bool
 	environments map[environmentKey]*Environment
+	rights       map[rightsKey]*rights
 	conditions   map[string]*Condition // nil for what cannot be read
 	callers      map[*Pipeline][]callSite
 	called       bool // callers is made
@@ -64,7 +65,9 @@ type ways struct {
 	jobs         map[reachKey]reachAnswer // within the file
 	depth        int                      // of needs that are followed
 	labels       *string                  // what labels labeler gives, nil before it was read
-	restores     Truth                    // whether some job restores caches
+	secrets      map[*Job][]secretRef
+	publishes    map[*Step][2]int
+	restores     Truth // whether some job restores caches
 }
 
 // callSite is a job that calls a reusable pipeline.
@@ -106,6 +109,40 @@ func (x *Project) Entries(p *Pipeline) []Entry {
 
 // maxChain bounds how many definitions stand between an event and a job.
 const maxChain = 10
+
+// rights are what the forge gives a run, by event and origin.
+type rights struct {
+	ref                                                 WorkflowRef
+	secrets                                             Reach
+	limit, token                                        Access
+	identity                                            bool
+	refRow, secretsRow, limitRow, tokenRow, identityRow Row
+}
+
+type rightsKey struct {
+	event  string
+	origin Origin
+}
+
+// rightsOf looks up what GitHub gives a run.
+func (x *Project) rightsOf(event string, origin Origin) *rights {
+	key := rightsKey{event, origin}
+	if r := x.ways.rights[key]; r != nil {
+		return r
+	}
+	view := x.View(GitHub)
+	r := new(rights)
+	r.ref, r.refRow = view.Ref(event)
+	r.secrets, r.secretsRow = view.SecretsReach(event, origin)
+	r.limit, r.limitRow = view.TokenLimit(event, origin)
+	r.token, r.tokenRow = view.TokenDefaultOf(event, origin, x.Settings.GitHub.Created)
+	r.identity, r.identityRow = view.OIDC(event, origin)
+	if x.ways.rights == nil {
+		x.ways.rights = make(map[rightsKey]*rights)
+	}
+	x.ways.rights[key] = r
+	return r
+}
 
 // environmentKey is what an environment is made for: a situation, and the actions of
 // the event that can be meant.
@@ -274,18 +311,14 @@ func (x *Project) actionEntries(p *Pipeline, t *Trigger, s Situation, after stri
 
 // entry makes an entry of a workflow's own event.
 func (x *Project) entry(p *Pipeline, t *Trigger, s Situation, after, actions string) Entry {
-	view := x.View(GitHub)
 	e := Entry{Event: s.Event, Trigger: t, Actor: s.Actor, After: after, Origin: OriginRepository}
 	if s.Fork {
 		e.Origin = OriginFork
 	}
-	ref, row := view.Ref(s.Event)
-	e.Checkout = ref
-	e.Rows = append(e.Rows, row)
-	e.Own = s.Fork && ref == FromMerge
-	if _, row := view.SecretsReach(s.Event, e.Origin); row.ID != "" {
-		e.Rows = append(e.Rows, row)
-	}
+	r := x.rightsOf(s.Event, e.Origin)
+	e.Checkout = r.ref
+	e.Own = s.Fork && r.ref == FromMerge
+	e.Rows = append(e.Rows, r.refRow, r.secretsRow)
 	if s.Actor < ActorTriage && x.Settings.GitHub.Visibility != "" && x.Settings.GitHub.Visibility != Public &&
 		!(s.Fork && (x.Settings.GitHub.ForkSecrets || x.Settings.GitHub.ForkWriteToken)) {
 		e.gates = append(e.gates, Gate{

@@ -48,14 +48,11 @@ func (x *Project) foreignIgnore(f *Flaw, out *penstock.Finding) {
 
 // ignores reports whether one of zizmor's rules in a list is answered by ours.
 func ignores(list, rule string) bool {
-	peers := peersOf(rule)
+	r := ruleIndex()[rule]
 	for name := range strings.SplitSeq(list, ",") {
-		if slices.Contains(peers, "zizmor/"+strings.TrimSpace(name)) {
+		if r != nil && slices.Contains(r.Peers, "zizmor/"+strings.TrimSpace(name)) {
 			return true
 		}
 	}
 	return false
 }
-
-// peersOf are the rules of other tools that a rule answers.
-func peersOf(rule string) []string { return nil }

@@ -39,12 +39,12 @@ type tokenAccess struct {
 	write map[string]Place
 	// setting: write access depends on a setting that is not known.
 	setting bool
-	row     Row
+	row     *Row
 }
 
 // token is what the job's token can do by an entry.
 func (x *Project) token(p *Pipeline, e *Entry, j *Job) tokenAccess {
-	view := x.View(GitHub)
+	r := x.rightsOf(e.Event, e.Origin)
 	out := tokenAccess{write: make(map[string]Place)}
 	perms, path := j.Permissions, p.Path
 	if !perms.IsSet() {
@@ -55,25 +55,25 @@ func (x *Project) token(p *Pipeline, e *Entry, j *Job) tokenAccess {
 		t := x.token(e.caller.pipeline, e.callerEntry, e.caller.job)
 		caller = &t
 	}
-	limit, limitRow := view.TokenLimit(e.Event, e.Origin)
+	limit := r.limit
 	if e.Origin == OriginFork && x.Settings.GitHub.ForkWriteToken {
 		limit = AccessWrite
 	}
 	switch {
 	case limit == AccessRead:
-		out.row = limitRow
+		out.row = &r.limitRow
 		return out
 	case !perms.IsSet() && caller != nil:
 		return *caller
 	case !perms.IsSet():
-		access, row := view.TokenDefaultOf(e.Event, e.Origin, x.Settings.GitHub.Created)
+		access := r.token
 		if e.Origin == OriginFork && x.Settings.GitHub.ForkWriteToken && access == AccessRead {
 			access = AccessWrite
 		}
 		if access == AccessSetting && x.Settings.GitHub.DefaultToken != "" {
 			access = x.Settings.GitHub.DefaultToken
 		}
-		out.row = row
+		out.row = &r.tokenRow
 		out.setting = access == AccessSetting
 		if access == AccessWrite || access == AccessSetting {
 			span := j.ID.Span
@@ -85,7 +85,7 @@ func (x *Project) token(p *Pipeline, e *Entry, j *Job) tokenAccess {
 		}
 		return out
 	}
-	out.row = limitRow
+	out.row = &r.limitRow
 	if perms.All == LevelWrite {
 		for _, s := range allScopes {
 			out.write[s] = Place{path, perms.Span}
@@ -109,16 +109,16 @@ func (x *Project) token(p *Pipeline, e *Entry, j *Job) tokenAccess {
 }
 
 // secretsOf says whether secrets exist for an entry.
-func (x *Project) secretsOf(e *Entry) (Reach, Row) {
-	reach, row := x.View(GitHub).SecretsReach(e.Event, e.Origin)
+func (x *Project) secretsOf(e *Entry) (Reach, *Row) {
+	r := x.rightsOf(e.Event, e.Origin)
 	if e.Origin == OriginFork && e.Own && x.Settings.GitHub.ForkSecrets {
-		return ReachAll, row
+		return ReachAll, &r.secretsRow
 	}
-	return reach, row
+	return r.secrets, &r.secretsRow
 }
 
 func (x *Project) githubPrizes(p *Pipeline, e *Entry, j *Job) []Prize {
-	view := x.View(GitHub)
+	r := x.rightsOf(e.Event, e.Origin)
 	var all []Prize
 	add := func(q Prize) {
 		if len(all) < maxPrizes && !slices.ContainsFunc(all, func(o Prize) bool { return o.Kind == q.Kind && o.Name == q.Name && (o.Step == q.Step || o.Step < 0) }) {
@@ -126,24 +126,22 @@ func (x *Project) githubPrizes(p *Pipeline, e *Entry, j *Job) []Prize {
 		}
 	}
 	token := x.token(p, e, j)
-	row := token.row
 	for _, name := range allScopes {
 		place, ok := token.write[name]
 		if !ok {
 			continue
 		}
-		q := Prize{Place: place, Kind: PrizeWrite, Name: name, Text: "write access to " + name, Step: -1, Row: &row, Weight: scopeWeights[name], Setting: token.setting}
+		q := Prize{Place: place, Kind: PrizeWrite, Name: name, Text: "write access to " + name, Step: -1, Row: token.row, Weight: scopeWeights[name], Setting: token.setting}
 		switch name {
 		case "actions":
 			q.Kind, q.Text = PrizeDispatch, "the right to start other workflows"
 		case "packages":
 			q.Kind, q.Text = PrizePublish, "the right to publish packages"
 		case "id-token":
-			yes, oidc := view.OIDC(e.Event, e.Origin)
-			if !yes {
+			if !r.identity {
 				continue
 			}
-			q.Kind, q.Text, q.Row = PrizeIdentity, "an identity token of the repository", &oidc
+			q.Kind, q.Text, q.Row = PrizeIdentity, "an identity token of the repository", &r.identityRow
 		}
 		if token.setting {
 			if q.Weight < 60 {
@@ -156,17 +154,17 @@ func (x *Project) githubPrizes(p *Pipeline, e *Entry, j *Job) []Prize {
 	}
 	_, contents := token.write["contents"]
 	if place, pulls := token.write["pull-requests"]; pulls && contents {
-		add(Prize{Place: place, Kind: PrizeMerge, Name: "pull-requests", Text: "the right to approve and merge pull requests", Step: -1, Row: &row, Weight: 82 - settingCost(token.setting), Setting: token.setting})
+		add(Prize{Place: place, Kind: PrizeMerge, Name: "pull-requests", Text: "the right to approve and merge pull requests", Step: -1, Row: token.row, Weight: 82 - settingCost(token.setting), Setting: token.setting})
 	}
 	reach, secretRow := x.secretsOf(e)
 	if reach == ReachAll {
-		x.secretPrizes(p, e, j, &secretRow, add)
+		x.secretPrizes(p, e, j, secretRow, add)
 	}
 	_, identity := token.write["id-token"]
 	worth := reach == ReachAll || len(token.write) > 0
 	for i := range j.Steps {
 		if worth {
-			stepPrizes(p, &j.Steps[i], i, identity, reach == ReachAll, add)
+			x.stepPrizes(p, &j.Steps[i], i, identity, reach == ReachAll, add)
 		}
 	}
 	x.runnerPrize(p, e, j, add)
@@ -181,16 +179,40 @@ func settingCost(setting bool) int {
 	return 0
 }
 
+// secretRef is a place where a job reads a secret, or all of them.
+type secretRef struct {
+	place Place
+	path  string
+	step  int
+}
+
 // secretPrizes are the secrets that a job is given.
 func (x *Project) secretPrizes(p *Pipeline, e *Entry, j *Job, row *Row, add func(Prize)) {
-	names := func(place Place, name string, step int) {
-		if q, ok := x.secretPrize(p, e, name, place, step, row); ok {
+	refs, known := x.ways.secrets[j]
+	if !known {
+		refs = x.secretRefs(p, j)
+		if x.ways.secrets == nil {
+			x.ways.secrets = make(map[*Job][]secretRef)
+		}
+		x.ways.secrets[j] = refs
+	}
+	for _, r := range refs {
+		if q, ok := x.secretPrize(e, r.path, r.place, r.step, row); ok {
 			add(q)
+		}
+	}
+}
+
+func (x *Project) secretRefs(p *Pipeline, j *Job) []secretRef {
+	var out []secretRef
+	names := func(place Place, name string, step int) {
+		if len(out) < 4*maxPrizes {
+			out = append(out, secretRef{place, name, step})
 		}
 	}
 	text := func(step int) func(Text) {
 		return func(t Text) {
-			if len(t.Parts) == 0 || !strings.Contains(strings.ToLower(t.Value), "secrets") {
+			if len(t.Parts) == 0 || !strings.Contains(t.Value, "ecrets") && !strings.Contains(strings.ToLower(t.Value), "secrets") {
 				return
 			}
 			for _, part := range t.Parts {
@@ -228,6 +250,7 @@ func (x *Project) secretPrizes(p *Pipeline, e *Entry, j *Job, row *Row, add func
 		s.Env.Texts(step)
 		step(s.If)
 	}
+	return out
 }
 
 func containersOf(services []Service) []Container {
@@ -239,7 +262,7 @@ func containersOf(services []Service) []Container {
 }
 
 // secretPrize is the prize of a context below secrets.
-func (x *Project) secretPrize(p *Pipeline, e *Entry, path string, place Place, step int, row *Row) (Prize, bool) {
+func (x *Project) secretPrize(e *Entry, path string, place Place, step int, row *Row) (Prize, bool) {
 	segments := splitPath(path)
 	if len(segments) < 2 || segments[1] == "*" {
 		return Prize{Place: place, Kind: PrizeSecrets, Name: "secrets", Text: "all secrets of the repository", Step: step, Row: row, Weight: 100}, true
@@ -310,7 +333,7 @@ var cloudLogins = map[string]struct{ cloud, role string }{
 }
 
 // stepPrizes are what a step does that is worth having: it publishes, or logs in.
-func stepPrizes(p *Pipeline, s *Step, i int, identity, secrets bool, add func(Prize)) {
+func (x *Project) stepPrizes(p *Pipeline, s *Step, i int, identity, secrets bool, add func(Prize)) {
 	if s.Uses.Kind == UseRemote {
 		name := strings.ToLower(s.Uses.Owner + "/" + s.Uses.Repo)
 		if what, ok := publishActions[name]; ok {
@@ -344,24 +367,36 @@ func stepPrizes(p *Pipeline, s *Step, i int, identity, secrets bool, add func(Pr
 	if !s.Run.IsSet() {
 		return
 	}
-	script := s.Run.Value
+	at, known := x.ways.publishes[s]
+	if !known {
+		at = publishes(s.Run.Value)
+		if x.ways.publishes == nil {
+			x.ways.publishes = make(map[*Step][2]int)
+		}
+		x.ways.publishes[s] = at
+	}
+	if at[0] < 0 {
+		return
+	}
+	c := publishCommands[at[0]]
+	add(Prize{Place: placed(p, s.Run.At(at[1], at[1]+len(c.command))), Kind: PrizePublish, Name: c.command, Text: "the command that publishes " + c.what + " (" + c.command + ")", Step: i, Weight: 86})
+}
+
+// publishes finds the first of publishCommands in a script: its index and its place.
+func publishes(script string) [2]int {
 	if len(script) > 1<<16 {
 		script = script[:1<<16]
 	}
-	for _, c := range publishCommands {
-		at := strings.Index(script, c.command)
-		if at < 0 || strings.Contains(script[at:min(len(script), at+200)], "--dry-run") {
-			continue
-		}
-		add(Prize{Place: placed(p, s.Run.At(at, at+len(c.command))), Kind: PrizePublish, Name: c.command, Text: "the command that publishes " + c.what + " (" + c.command + ")", Step: i, Weight: 86})
-		return
+	if !hasAny(script, "publish", "push", "upload", "apply", "deploy", "release", "Sonatype", "s3 ", "pulumi up", "skopeo", "upgrade", "--prod") {
+		return [2]int{-1, 0}
 	}
-}
-
-// hosted reports whether a label is one of GitHub's own runners.
-func hosted(label string) bool {
-	label = strings.ToLower(label)
-	return strings.HasPrefix(label, "ubuntu-") || strings.HasPrefix(label, "windows-") || strings.HasPrefix(label, "macos-")
+	for n, c := range publishCommands {
+		at := strings.Index(script, c.command)
+		if at >= 0 && !strings.Contains(script[at:min(len(script), at+200)], "--dry-run") {
+			return [2]int{n, at}
+		}
+	}
+	return [2]int{-1, 0}
 }
 
 // runnerPrize is a runner that keeps what a job leaves on it.

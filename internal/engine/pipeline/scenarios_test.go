@@ -41,6 +41,9 @@ type answer struct {
 	Bad    []wanted
 	Never  []string // rules that must not fire at all
 	Silent []string // paths with nothing above hygiene
+	// Ceiling is the highest tier that a finding may have; empty is no bound, and
+	// hygiene where Bad is empty.
+	Ceiling string
 }
 
 // wanted is one finding that must be there.
@@ -256,7 +259,7 @@ func checkReads(t *testing.T, name, p string, b []byte) {
 	if kind == KindNone {
 		return
 	}
-	for _, n := range ParseGitHub(p, kind, b).Notes {
+	for _, n := range parse(p, kind, b).Notes {
 		t.Errorf("%s:%d: %s", name, bytes.Count(b[:n.Start], []byte("\n"))+1, n.Message)
 	}
 }
@@ -291,6 +294,9 @@ func checkAnswer(t *testing.T, name string, a answer, files map[string][]byte) {
 	}
 	if files == nil {
 		t.Errorf("%s: no tree %q", name, a.Tree)
+	}
+	if a.Ceiling != "" && !slices.Contains(tiers, a.Ceiling) {
+		t.Errorf("%s: ceiling %q", name, a.Ceiling)
 	}
 	for _, rule := range a.Never {
 		if !strings.HasPrefix(rule, "pipeline/") {
@@ -374,7 +380,9 @@ func TestTwinFiles(t *testing.T) {
 				}
 				count[a.Tier]++
 			}
-			checkReads(t, "ci.yml", twinFiles["github"], w.files[twinFiles["github"]])
+			for p, b := range w.files {
+				checkReads(t, p, p, b)
+			}
 			if len(w.expect.Forges) != len(twinFiles) {
 				t.Errorf("answers for %d forges", len(w.expect.Forges))
 			}
@@ -425,7 +433,7 @@ func TestScenarioFormatDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"as-of", "branch", "unless", "never", "silent", "variants", "because"} {
+	for _, key := range []string{"as-of", "branch", "unless", "never", "silent", "ceiling", "variants", "because"} {
 		if !bytes.Contains(b, []byte("`"+key+"`")) {
 			t.Errorf("testdata/README.md does not describe %s", key)
 		}
