@@ -394,7 +394,11 @@ func (x *Project) runEntries(p *Pipeline, t *Trigger) []Entry {
 		sources := x.named(name.Value)
 		if len(sources) == 0 {
 			if e, ok := x.unknownRun(p, t, name); ok {
-				all = append(all, e)
+				key := source{"", e.Actor, e.Origin, ""}
+				if _, again := seen[key]; !again {
+					seen[key] = len(all)
+					all = append(all, e)
+				}
 			}
 			continue
 		}
