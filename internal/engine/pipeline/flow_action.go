@@ -121,10 +121,10 @@ func (jr *jobRun) inputSinks(fr *frame, st *Step, s *ActionSummary) {
 // forgery is the tier of a request whose address an outsider chooses: a hosted runner
 // reaches nothing that the outsider does not.
 func (jr *jobRun) forgery() penstock.Tier {
-	if slices.ContainsFunc(jr.j.RunsOn.Labels, func(t Text) bool { return hosted(t.Value) }) {
-		return penstock.TierHygiene
+	if ownMachine(jr.j) {
+		return penstock.TierExploitable
 	}
-	return penstock.TierExploitable
+	return penstock.TierHygiene
 }
 
 // wrapsJSON reports whether an expression is a call of toJSON.

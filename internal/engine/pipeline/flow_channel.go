@@ -341,7 +341,7 @@ func (f *flows) victim(p *Pipeline, j *Job) (*Entry, []Prize) {
 		if e.Own && e.Outsider() {
 			continue
 		}
-		got := worthy(f.prizesOf(p, e, j))
+		got := worthTaking(f.prizesOf(p, e, j))
 		if len(got) == 0 || best != nil && got[0].Weight <= prizes[0].Weight {
 			continue
 		}
@@ -355,8 +355,8 @@ func (f *flows) victim(p *Pipeline, j *Job) (*Entry, []Prize) {
 	return best, prizes
 }
 
-// worthy are the prizes for which a run is attacked.
-func worthy(all []Prize) []Prize {
+// worthTaking are the prizes for which a run is attacked.
+func worthTaking(all []Prize) []Prize {
 	return slices.DeleteFunc(slices.Clone(all), func(p Prize) bool {
 		return p.Kind == PrizeCache || p.Kind == PrizeRunner || p.Setting || p.Weight < worthIt
 	})

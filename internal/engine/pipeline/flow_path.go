@@ -45,11 +45,11 @@ type passage struct {
 
 // passage asks whether the step that runs can be reached, or the whole job.
 func (jr *jobRun) passage(whole bool) passage {
-	p := passage{open: jr.reach.truth != False, sure: true}
+	p := passage{open: !jr.reach.shut(), sure: true}
 	gates := jr.reach.gates
 	if !whole {
 		r := jr.stepReach()
-		p.open = p.open && r.truth != False
+		p.open = p.open && !r.shut()
 		gates = append(slices.Clone(gates), r.gates...)
 	}
 	for _, g := range gates {

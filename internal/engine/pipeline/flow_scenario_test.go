@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,12 +27,7 @@ func projectOf(files map[string][]byte, settings Settings) *Project {
 			pipelines = append(pipelines, ParseGitHub(name, kind, files[name]))
 		}
 	}
-	return newProject("", pipelines, settings, func(path string) ([]byte, error) {
-		if b, ok := files[path]; ok {
-			return b, nil
-		}
-		return nil, errors.New("not there")
-	})
+	return newProject("", pipelines, settings, textTree(files))
 }
 
 // flawsOf are the flaws that flow reports.
@@ -43,7 +37,7 @@ func flawsOf(x *Project) []Flaw {
 	return out
 }
 
-func lineOf(files map[string][]byte, p Place) (line string, number int) {
+func lineAt(files map[string][]byte, p Place) (line string, number int) {
 	b := files[p.Path]
 	at := min(max(int(p.Start), 0), len(b))
 	start := bytes.LastIndexByte(b[:at], '\n') + 1
@@ -56,11 +50,11 @@ func lineOf(files map[string][]byte, p Place) (line string, number int) {
 
 // reportedOf is a flaw in the terms of the scenarios.
 func reportedOf(files map[string][]byte, f Flaw) reported {
-	line, _ := lineOf(files, f.Place)
+	line, _ := lineAt(files, f.Place)
 	r := reported{rule: "pipeline/" + f.Rule, tier: string(f.Tier), path: f.Path, line: line}
 	var b strings.Builder
 	for _, h := range f.Trace {
-		l, _ := lineOf(files, h.Place)
+		l, _ := lineAt(files, h.Place)
 		fmt.Fprintf(&b, "%s\n%s\n%s\n", h.Text, h.Path, l)
 		if h.Row != nil {
 			b.WriteString(h.Row.ID + "\n")
@@ -73,10 +67,10 @@ func reportedOf(files map[string][]byte, f Flaw) reported {
 // showFlaw writes a flaw for people who look at a failed test.
 func showFlaw(files map[string][]byte, f Flaw) string {
 	var b strings.Builder
-	_, n := lineOf(files, f.Place)
+	_, n := lineAt(files, f.Place)
 	fmt.Fprintf(&b, "%s %s %s:%d: %s (%s)\n", f.Tier, f.Rule, f.Path, n, f.Message, f.Scope)
 	for i, h := range f.Trace {
-		line, n := lineOf(files, h.Place)
+		line, n := lineAt(files, h.Place)
 		fmt.Fprintf(&b, "    %d. %s:%d: %s | %s\n", i+1, h.Path, n, h.Text, strings.TrimSpace(line))
 	}
 	fmt.Fprintf(&b, "    reaches %q cut %q notes %q actor %v events %v\n", f.Reaches, f.Cut, f.Notes, f.Actor, f.Events)

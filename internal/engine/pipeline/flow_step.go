@@ -44,6 +44,22 @@ type reached struct {
 	gates []Gate
 }
 
+// shut reports whether nobody gets there by the entry. An outsider who is stopped by
+// what somebody with rights can do for him, a label or a comment, gets there after it.
+func (r reached) shut() bool {
+	if r.truth != False {
+		return false
+	}
+	helped := false
+	for _, g := range r.gates {
+		if g.Stops && !g.Once {
+			return true
+		}
+		helped = helped || g.Stops
+	}
+	return !helped
+}
+
 // stepOut is what a step gives to later ones.
 type stepOut struct {
 	named map[string]value
@@ -390,7 +406,7 @@ func (jr *jobRun) run() {
 	jr.reach = reached{truth: True}
 	if jr.e.Outsider() {
 		jr.reach.truth, jr.reach.gates = jr.x.Reach(jr.p, jr.e, jr.j)
-		if jr.reach.truth == False {
+		if jr.reach.shut() {
 			return
 		}
 	}
@@ -435,7 +451,7 @@ func (jr *jobRun) step(fr *frame, st *Step) {
 	}
 	if st.If.IsSet() && jr.e.Outsider() {
 		if len(fr.stack) == 1 {
-			if jr.stepReach().truth == False {
+			if jr.stepReach().shut() {
 				return
 			}
 		} else if jr.e.Env != nil {

@@ -71,7 +71,7 @@ func TestFlowCases(t *testing.T) {
 			got := make(map[string]bool)
 			var shown []string
 			for _, f := range flawsOf(projectOf(c.files, Settings{AsOf: c.asOf})) {
-				_, n := lineOf(c.files, f.Place)
+				_, n := lineAt(c.files, f.Place)
 				at := fmt.Sprintf("%s:%d %s", f.Path, n, f.Rule)
 				text := at + " " + string(f.Tier)
 				if absent[at] {
