@@ -95,7 +95,8 @@ func open(_ context.Context, setup penstock.Setup) (penstock.Pass, error) {
 
 // Wants implements penstock.Pass.
 func (p *pass) Wants(path string, info penstock.FileInfo) bool {
-	return !info.Binary && (Detect(path) != KindNone || foreign(path) != "")
+	kind := Detect(path)
+	return !info.Binary && (kind != KindNone && kind != KindGitLabPart && kind != KindAzurePart || foreign(path) != "")
 }
 
 // foreign names the product whose definition a file is, for those that are not read
@@ -148,6 +149,9 @@ func (p *pass) File(_ context.Context, f *penstock.File, r penstock.Reporter) er
 		})
 		return penstock.ErrNotChecked
 	}
+	if kind == KindAzure && !LooksAzure(b) {
+		return nil // another file in a folder that is often Azure's
+	}
 	fact := fileFact{Kind: kind, Digest: digestOf(f.Path, b)}
 	if f.Info.Member {
 		fact.Text = b
@@ -177,7 +181,17 @@ func digestOf(path string, b []byte) (d digest) {
 
 // parse reads a definition of any kind. b must not change any more.
 func parse(path string, kind Kind, b []byte) *Pipeline {
-	p := ParseGitHub(path, kind, b)
+	var p *Pipeline
+	switch kind {
+	case KindGitLab, KindGitLabPart:
+		p = ParseGitLab(path, b)
+	case KindAzure, KindAzurePart:
+		p = ParseAzure(path, b)
+	case KindJenkinsfile:
+		p = ParseJenkins(path, kind, b)
+	default:
+		p = ParseGitHub(path, kind, b)
+	}
 	p.Source = b
 	return p
 }
@@ -243,7 +257,7 @@ func (p *pass) Finish(_ context.Context, run penstock.Run, r penstock.Reporter) 
 func (p *pass) project(run penstock.Run, root string, files []definition, r penstock.Reporter) {
 	models := make([]*Pipeline, len(files))
 	run.Each(len(files), func(i int) { models[i] = parse(files[i].path, files[i].kind, files[i].text) })
-	x := newProject(root, models, p.settings, run.Tree.Read)
+	x := newProject(root, models, p.settings, run.Tree)
 	x.Audit(func(f Flaw) {
 		out := f.finding()
 		x.foreignIgnore(&f, out)
@@ -261,7 +275,7 @@ func unchanged(run penstock.Run, add func(definition)) {
 			if kind == KindNone || strings.HasSuffix(name, "/") {
 				continue
 			}
-			if b, err := run.Tree.Read(full); err == nil && len(b) <= maxFile {
+			if b, err := run.Tree.Read(full); err == nil && len(b) <= maxFile && (kind != KindAzure || LooksAzure(b)) {
 				add(definition{full, kind, b})
 			}
 		}

@@ -98,7 +98,7 @@ func (e *Environment) variable(name string) Value {
 	if e.closed["$"] {
 		return Null()
 	}
-	return Unknown("$" + name)
+	return Unknown(name)
 }
 
 // Bounds of one evaluation. A format in a format grows a text exponentially.

@@ -225,6 +225,9 @@ func (x *Project) environmentGate(p *Pipeline, e *Entry, j *Job) (Gate, bool) {
 		return g, true
 	}
 	ref, row := x.View(GitHub).EnvironmentRef(e.Event)
+	if ref == FromPushed {
+		ref, _ = x.View(GitHub).Ref(e.Event) // the ref of the run
+	}
 	g.Row = &row
 	switch {
 	case set.Reviewers:

@@ -18,12 +18,12 @@ func testProject(settings Settings, files map[string]string) *Project {
 			all = append(all, parse(name, kind, []byte(text)))
 		}
 	}
-	return newProject("", all, settings, func(name string) ([]byte, error) {
+	return newProject("", all, settings, readFunc(func(name string) ([]byte, error) {
 		if text, ok := files[name]; ok {
 			return []byte(text), nil
 		}
 		return nil, fs.ErrNotExist
-	})
+	}))
 }
 
 const flowFile = ".github/workflows/example.yml"

@@ -32,7 +32,7 @@ func Detect(file string) Kind {
 	case yaml && (azureName(name) || in(".azure-pipelines") || in(".azuredevops") || in(".vsts-ci") || in(".pipelines")):
 		return KindAzure
 	}
-	return KindNone
+	return detectGitLab(dir, name)
 }
 
 // ParseGitHub reads a file of GitHub Actions or Dependabot. It never fails: what it

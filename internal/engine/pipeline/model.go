@@ -26,9 +26,11 @@ const (
 	KindJenkinsfile             // Jenkins: Jenkinsfile
 	KindAzure                   // Azure: azure-pipelines.yml
 	KindAzurePart               // Azure: a template, and is read only where one is used
+	KindGitLab                  // GitLab: .gitlab-ci.yml, with which a pipeline begins
+	KindGitLabPart              // GitLab: what pipelines include, and is read only then
 )
 
-var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock", "jenkinsfile", "azure", "azure-part"}
+var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock", "jenkinsfile", "azure", "azure-part", "gitlab", "gitlab-part"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -39,6 +41,7 @@ type Forge string
 const (
 	GitHub  Forge = "github"  // GitHub Actions
 	Azure   Forge = "azure"   // Azure Pipelines
+	GitLab  Forge = "gitlab"  // GitLab CI/CD
 	Jenkins Forge = "jenkins" // Jenkins with its Pipeline plugins
 )
 
@@ -88,6 +91,18 @@ type Pipeline struct {
 	Resources []Resource
 	// Sources are where further variables come from (Azure).
 	Sources []VariableSource
+	// Includes are the files that the pipeline is made of besides its own (GitLab),
+	// those of included files too; in a file that was read alone, its own.
+	Includes []Include
+	// Rules decide whether the pipeline runs (GitLab's workflow:rules). RulesSpan is
+	// set where there are any.
+	Rules     []Rule
+	RulesSpan penstock.Span
+	// Default is what jobs have that say nothing else (GitLab).
+	Default *Job
+	// Templates are jobs that do not run by themselves and that others take over
+	// (GitLab's .name).
+	Templates []Job
 
 	// Extra are keys that the model does not know, whose value has a shape that it
 	// cannot hold, or that a later one of the same name overrides. Every element has
@@ -215,7 +230,8 @@ const (
 )
 
 // Data is a value of any shape: a matrix, an environment, an unknown key. Where a
-// format takes an expression in place of a map, it is the Text.
+// format takes an expression in place of a map, it is the Text. A variable of GitLab
+// that is written as a map is its value, with the other keys as Fields.
 type Data struct {
 	Kind DataKind
 	Text Text
@@ -437,7 +453,32 @@ type Job struct {
 	// Uses is the pipeline that is called; With and Secrets are what it is given.
 	Uses    Use
 	With    Data
-	Secrets Data
+	Secrets Data // GitLab: what the job takes out of vaults
+
+	// Extends are the templates that it takes over: already done in a merged pipeline.
+	// Incomplete says that some of them were not there, so that it may have more to it.
+	Extends    []Text
+	Incomplete bool
+	// Rules, of which the first that applies decides whether the job runs. RulesSpan
+	// is set where there are any, if only an empty list.
+	Rules     []Rule
+	RulesSpan penstock.Span
+	// Only and Except are the older form of rules.
+	Only, Except Filter
+	// When is "on_success", "manual", "always" and the like.
+	When Text
+	// Artifacts are the files that the job leaves to others, Downloads where it takes
+	// such files from. DownloadsSet is set where it says so, if only with an empty list.
+	Artifacts    []Artifact
+	Downloads    []Download
+	DownloadsSet bool
+	Caches       []Cache
+	// Tokens are the identity tokens that the job asks for.
+	Tokens []Token
+	// Inherit limits what it takes over from Pipeline.Default and Env.
+	Inherit Data
+	// Downstream is the pipeline that the job starts; Uses names it, too.
+	Downstream *Downstream
 	// Clauses and Credentials are those that enclose the whole job.
 	Clauses     []Clause
 	Credentials []Credential
@@ -486,6 +527,120 @@ type Credential struct {
 	Kind string
 }
 
+// Include is a file that becomes part of a pipeline before that runs (GitLab).
+type Include struct {
+	Span penstock.Span
+	// Use says where it comes from. Its text is the path, address or component. Unlike
+	// those of an action, Ref does not stand in the text of a file of another project.
+	Use
+	// Project and Version are where they are written: group/project, and a branch, tag
+	// or commit, without which the newest commit of the default branch counts.
+	Project, Version Text
+	// Integrity is the hash that the content must have.
+	Integrity Text
+	// Job is the one whose artifact the file is (UseArtifact).
+	Job    Text
+	Inputs Data
+	Rules  []Rule
+	// Found is the path in the tree that was read for it, empty if there was none.
+	// A pattern has one Include per file, and one without Found if none fits.
+	Found string
+	Extra []Field
+}
+
+// Rule is a condition: of several the first that applies decides.
+type Rule struct {
+	Span penstock.Span
+	// If is an expression; unset, it applies.
+	If Text
+	// Changes and Exists are patterns of files, one of which must have changed, or
+	// exist; CompareTo is what changes are counted from.
+	Changes, Exists []Text
+	CompareTo       Text
+	// When is "never" where the rule excludes. Unset, it is the job's.
+	When, AllowFailure Text
+	Variables          Data
+	Extra              []Field
+}
+
+// Filter is GitLab's only or except.
+type Filter struct {
+	Span penstock.Span
+	// Refs are branches, tags, patterns between slashes, and words such as
+	// "merge_requests".
+	Refs []Text
+	// Variables are expressions.
+	Variables, Changes []Text
+	Kubernetes         Text
+	Extra              []Field
+}
+
+// IsSet reports whether the filter is given at all.
+func (f Filter) IsSet() bool { return f.Span.End > 0 }
+
+// Artifact is a set of files that a job leaves to other jobs and to people.
+type Artifact struct {
+	Span           penstock.Span
+	Name           Text
+	Paths, Exclude []Text
+	Untracked      Text
+	// When is after which result, Access who may fetch it ("all", "none"; also
+	// "true" and "false" of GitLab's public).
+	When, Access, ExpireIn Text
+	// Dotenv are files whose lines become variables of later jobs.
+	Dotenv []Text
+	// Reports are files that the forge itself reads, by kind.
+	Reports []Field
+	Extra   []Field
+}
+
+// Download is a job whose artifacts another one takes.
+type Download struct {
+	Span penstock.Span
+	Job  Text
+	// Project, Ref and Pipeline lead out of the pipeline.
+	Project, Ref, Pipeline Text
+	// Artifacts is "false" where only the order counts.
+	Artifacts Text
+	Optional  Text
+	Extra     []Field
+}
+
+// Cache is a set of files that later runs get again.
+type Cache struct {
+	Span penstock.Span
+	// Key names it; without one, and without KeyFiles, it is "default". Prefix stands
+	// before the hash of KeyFiles.
+	Key, Prefix     Text
+	KeyFiles        []Text
+	Fallback, Paths []Text
+	// Policy is "pull", "push" or "pull-push", the default. Unprotect shares it
+	// between protected and other branches.
+	Policy, When, Untracked, Unprotect Text
+	Extra                              []Field
+}
+
+// Token is an identity token, in a variable of that name.
+type Token struct {
+	Name     Text
+	Audience []Text
+	Extra    []Field
+}
+
+// Downstream is a pipeline that a job starts: a child, made of files, or that of
+// another project.
+type Downstream struct {
+	Span            penstock.Span
+	Project, Branch Text
+	// Strategy is "depend" where the job waits for it.
+	Strategy Text
+	Includes []Include
+	Inputs   Data
+	// Forward says which variables it gets.
+	Forward Data
+	Extra   []Field
+}
+
 // InheritsSecrets reports whether a called pipeline gets all secrets of this one.
 func (j *Job) InheritsSecrets() bool { return j.Secrets.Text.Value == "inherit" }
 
@@ -507,7 +662,8 @@ type JobEnvironment struct {
 
 // Strategy runs a job several times.
 type Strategy struct {
-	// Matrix holds the axes, and "include" and "exclude".
+	// Matrix holds the axes, and "include" and "exclude"; at GitLab it is a list of
+	// sets of axes.
 	Matrix                Data
 	FailFast, MaxParallel Text
 	Extra                 []Field
@@ -560,8 +716,22 @@ type Step struct {
 	Hook Text
 	// Inserted are the keys that decide whether it is there, outermost first.
 	Inserted []Insertion
-	Extra    []Field
+	// Phase is the key of the job that a GitLab script stands under: StepScript runs
+	// before_script and script in one shell, StepAfter has a shell of its own and runs
+	// also when those failed, StepHook runs before the checkout.
+	Phase StepPhase
+	Extra []Field
 }
+
+// StepPhase says when in a job a step runs. It is unset for a forge whose steps run
+// in the order of the list, and for GitLab's "run".
+type StepPhase uint8
+
+const (
+	StepHook StepPhase = iota + 1
+	StepScript
+	StepAfter
+)
 
 // Script is text for a shell. An unset shell or directory is that of the defaults.
 type Script struct {
@@ -580,8 +750,11 @@ const (
 	UseDocker             // an image: docker://image
 	UseExpression         // known only at run time
 	UseInvalid
-	UseTask    // Azure: a task of the forge or of an extension: Name@Ref
-	UseBuiltin // Azure: a step of the language itself: Name is checkout, download ...
+	UseTask     // Azure: a task of the forge or of an extension: Name@Ref
+	UseBuiltin  // Azure: a step of the language itself: Name is checkout, download ...
+	UseURL      // a file at an address
+	UseTemplate // a file that the forge ships with
+	UseArtifact // a file that another job makes
 )
 
 // RefKind is what a reference looks like; only the forge knows what it is.
@@ -600,7 +773,7 @@ const (
 type Use struct {
 	Text
 	Kind                    UseKind
-	Owner, Repo, Path, Name string // Name is an image's
+	Owner, Repo, Path, Name string // Name is an image's; the host of a GitLab component
 	Ref                     string
 	RefKind                 RefKind
 	// Comment stands behind it on the same line, as a version does behind a commit.

@@ -144,7 +144,7 @@ func testExampleFile(t *testing.T, name string, r RuleInfo, f ExampleFile) Forge
 	}
 	switch {
 	case Detect(f.Path) != KindNone:
-		p := ParseGitHub(f.Path, Detect(f.Path), []byte(f.Text))
+		p := parse(f.Path, Detect(f.Path), []byte(f.Text))
 		for _, n := range p.Notes {
 			// What is wrong with a definition is the point of some rules.
 			if n.Kind == NoteSyntax || r.ID != "pipeline/duplicate-key" && r.ID != "pipeline/invalid-definition" {
@@ -154,12 +154,7 @@ func testExampleFile(t *testing.T, name string, r RuleInfo, f ExampleFile) Forge
 		if len(p.Jobs) == 0 && p.Action == nil && p.Dependabot == nil && p.Lock == nil {
 			t.Errorf("%s: nothing in it", name)
 		}
-		return GitHub
-	case strings.HasSuffix(f.Path, "Jenkinsfile"):
-		if !strings.Contains(f.Text, "pipeline {") {
-			t.Errorf("%s: no pipeline", name)
-		}
-		return "jenkins"
+		return p.Forge
 	}
 	d := yaml.NewDecoder(strings.NewReader(f.Text))
 	for {
@@ -171,13 +166,7 @@ func testExampleFile(t *testing.T, name string, r RuleInfo, f ExampleFile) Forge
 			break
 		}
 	}
-	if strings.HasPrefix(f.Path, "azure") {
-		return "azure"
-	}
-	if f.Path == ".pre-commit-config.yaml" {
-		return GitHub
-	}
-	return "gitlab"
+	return GitHub
 }
 
 // TestPlainIsYAML compares the reader of rule files with one of YAML.
