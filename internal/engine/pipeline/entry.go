@@ -606,8 +606,9 @@ type Gate struct {
 	// Weakness says why it does not hold although it looks like it: "the actor of a
 	// rerun is not the author"; empty if it holds or is not known.
 	Weakness string
-	// Once: it holds for the moment of the check only, and what it looked at can
-	// change before it is used (a label, an approval, a comment).
+	// Once: it holds for the moment of the check only: the code that it was for can
+	// change before it is used (a label, an approval, a comment). The texts of the
+	// event itself do not change: for them a gate that stops stops.
 	Once bool
 	Row  *Row
 
