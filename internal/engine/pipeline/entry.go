@@ -45,7 +45,7 @@ type Entry struct {
 func (e *Entry) Outsider() bool { return e.Actor == ActorAnyone || e.Actor == ActorReturning }
 
 // maxEntries bounds the ways into one definition, which many others may call.
-const maxEntries = 48
+const maxEntries = 32
 
 // ways is what a project remembers of entries, gates and checks. The zero value is
 // ready.
@@ -66,6 +66,9 @@ type ways struct {
 	labels       *string                  // what labels labeler gives, nil before it was read
 	secrets      map[*Job][]secretRef
 	publishes    map[*Step][2]int
+	jobsByID     map[*Pipeline]map[string]*Job
+	stepsByID    map[*Job]map[string]int
+	work         int   // nodes of conditions that were looked at
 	restores     Truth // whether some job restores caches
 }
 
