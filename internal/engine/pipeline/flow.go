@@ -39,6 +39,8 @@ type taint struct {
 	model bool
 	// file says that it is the content of files that the actor wrote.
 	file fileOrigin
+	// named is what says which code is checked out.
+	named Place
 	// before are hops of another run, which this one comes after.
 	before []Hop
 	// doubt says why it is not certain that it gets here; empty if it is.
@@ -164,6 +166,7 @@ type flows struct {
 	hand                *Prize // the best that a workflow started by hand has
 	steps, shell, files int
 	poison              []poisoning
+	victims             []victim // nil before they are looked for
 }
 
 // useKey is what the summary of a use depends on.
@@ -367,8 +370,6 @@ type draft struct {
 	Flaw
 	rank int
 	cuts []pathCut
-	// others are places that run the same code.
-	others []Hop
 }
 
 var tierRank = map[penstock.Tier]int{penstock.TierHygiene: 1, penstock.TierExploitable: 2, penstock.TierProvenPath: 3}
@@ -409,13 +410,6 @@ func (f *flows) add(flaw Flaw, cuts pathCut) {
 	}
 }
 
-// relate names a further place of a flaw.
-func (f *flows) relate(key draftKey, h Hop) {
-	if d := f.drafts[key]; d != nil && len(d.others) < 10 && !slices.ContainsFunc(d.others, func(o Hop) bool { return o.Place == h.Place }) {
-		d.others = append(d.others, h)
-	}
-}
-
 // join is the union of two lists in the order of their first appearance.
 func join(a, b []string) []string {
 	out := slices.Clone(a)
@@ -441,7 +435,6 @@ func (f *flows) emit(report func(Flaw)) {
 			continue
 		}
 		slices.Sort(d.Events)
-		d.Related = append(d.Related, d.others...)
 		if d.Tier == penstock.TierProvenPath {
 			d.Cut = f.minimalCut(d.cuts)
 		}

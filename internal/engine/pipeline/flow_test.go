@@ -58,7 +58,7 @@ func TestFlowCases(t *testing.T) {
 			absent := make(map[string]bool)
 			for _, name := range sortedKeys(c.files) {
 				for i, line := range strings.Split(string(c.files[name]), "\n") {
-					if m := wantMark.FindStringSubmatch(line); m != nil {
+					for _, m := range wantMark.FindAllStringSubmatch(line, -1) {
 						text := fmt.Sprintf("%s:%d %s", name, i+1, m[1])
 						if m[2] == "none" {
 							absent[text] = true
