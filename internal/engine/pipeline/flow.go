@@ -10,7 +10,7 @@ import (
 
 // Bounds of the analysis of one project. What lies beyond is left out, never guessed.
 const (
-	flowSteps    = 400_000 // steps of jobs and actions looked at, over all entries
+	flowSteps    = 150_000 // steps of jobs and actions looked at, over all entries
 	flowShell    = 20_000_000
 	flowFiles    = 200 // scripts of the repository that are read
 	flowFileSize = 256 << 10
@@ -183,12 +183,19 @@ type prizeKey struct {
 }
 
 // flow follows what outsiders control through all definitions.
-func (x *Project) flow(report func(Flaw)) {
-	f := &flows{
+func (x *Project) flow(report func(Flaw)) { newFlows(x).run(report) }
+
+func newFlows(x *Project) *flows {
+	return &flows{
 		x: x, drafts: make(map[draftKey]*draft), templates: make(map[string]Template), bodies: make(map[string]Expression),
 		controls: make(map[[2]string]controlAnswer), scripts: make(map[string]*ShellResult), actions: make(map[useKey]*ActionSummary),
 		entries: make(map[*Pipeline][]Entry), prizes: make(map[prizeKey][]Prize), inlined: make(map[*Pipeline]bool),
 	}
+}
+
+// run goes through all definitions, and then through what leads from one to another.
+func (f *flows) run(report func(Flaw)) {
+	x := f.x
 	for _, p := range x.Pipelines {
 		if p.Forge == GitHub && p.Kind == KindWorkflow {
 			f.workflow(p)
@@ -313,7 +320,7 @@ type flowRun struct {
 // run goes through the jobs, each after those that it needs.
 func (r *flowRun) run() {
 	for _, j := range byNeeds(r.p.Jobs) {
-		if r.steps > flowSteps {
+		if r.steps >= flowSteps {
 			return
 		}
 		jr := &jobRun{flowRun: r, j: j, dirs: make(map[string]tree), env: make(map[string]envVar), reached: make(map[int]reached)}

@@ -95,7 +95,7 @@ func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
 		shell = "pwsh"
 	}
 	c := code{path: fr.file.Path, text: st.Run.Value, at: st.Run.At, shell: shell, pasted: true}
-	if jr.attacked() {
+	if jr.attacked() || !jr.e.Own && !fr.lone && fr.told(c) {
 		jr.analyse(fr, st, c, cleanDir(dir), out)
 		jr.clobbers(fr, st, out)
 	} else {
@@ -103,6 +103,23 @@ func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
 	}
 	jr.expansions(fr, st, c)
 	jr.scriptRules(fr, st, c)
+}
+
+// told reports whether a script of people with rights gets a text of an outsider, as the
+// message of a commit is.
+func (fr *frame) told(c code) bool {
+	if fr.run.e.Event == "workflow_call" {
+		return false
+	}
+	bad := func(v value) bool {
+		return slices.ContainsFunc(v, func(t taint) bool { return t.injects() && t.after != "" })
+	}
+	for _, v := range fr.variables() {
+		if bad(v.value) {
+			return true
+		}
+	}
+	return false
 }
 
 // windows reports whether a runner's default shell is PowerShell.

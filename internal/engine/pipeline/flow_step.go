@@ -445,10 +445,10 @@ func (jr *jobRun) stepReach() reached {
 
 // step runs one step of the job, or of an action that a step uses.
 func (jr *jobRun) step(fr *frame, st *Step) {
-	jr.flows.steps++
-	if jr.flows.steps > flowSteps {
+	if jr.flows.steps >= flowSteps {
 		return
 	}
+	jr.flows.steps++
 	if st.If.IsSet() && jr.e.Outsider() {
 		if len(fr.stack) == 1 {
 			if jr.stepReach().shut() {
