@@ -436,9 +436,9 @@ func (a *asker) withEnv(expr Expression) *Environment {
 		}
 		if t := a.variable(name); t.IsSet() {
 			if env == a.env {
-				env = env.clone()
+				env = env.over()
 			}
-			env.known[path.Name] = ParseTemplate(t.Value).Evaluate(a.env)
+			env.Set(path.Name, ParseTemplate(t.Value).Evaluate(a.env))
 		}
 	}
 	return env
@@ -988,7 +988,7 @@ func (a *asker) result(n *ExprNode, path string, want, asks bool) (Truth, []Gate
 	for i := range a.j.Steps {
 		s := &a.j.Steps[i]
 		if strings.EqualFold(s.ID.Value, segments[1]) && (a.step < 0 || i < a.step) {
-			return a.stepResult(n, a.j, i, segments[2], asks)
+			return a.stepResult(n, a.j, i, segments[2:], asks)
 		}
 	}
 	return Undecided, nil
@@ -1028,7 +1028,7 @@ func (a *asker) jobResult(n *ExprNode, j *Job, segments []string, want, asks boo
 		}
 		for i := range j.Steps {
 			if strings.EqualFold(j.Steps[i].ID.Value, s[1]) {
-				t, g := a.stepResult(n, j, i, s[2], asks)
+				t, g := a.stepResult(n, j, i, s[2:], asks)
 				if t == False {
 					return False, g
 				}
@@ -1066,11 +1066,11 @@ func asksResult(n *ExprNode, want bool) (ran, ended bool) {
 }
 
 // stepResult is result for a step.
-func (a *asker) stepResult(n *ExprNode, j *Job, i int, member string, asks bool) (Truth, []Gate) {
+func (a *asker) stepResult(n *ExprNode, j *Job, i int, member []string, asks bool) (Truth, []Gate) {
 	s := &j.Steps[i]
 	c := a.x.check(s)
 	var gates []Gate
-	if c.kind != "" && asks {
+	if c.kind != "" && asks && (member[0] != "outputs" || len(member) < 2 || c.tells(s, member[1])) {
 		g := c.gate(a.p, a.e, s)
 		g.Place = a.where(n)
 		gates = append(gates, g)

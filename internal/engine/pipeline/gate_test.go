@@ -255,6 +255,19 @@ func TestGatesOfNeeds(t *testing.T) {
           require: write
       - id: filter
         run: echo "changed=true" >> "$GITHUB_OUTPUT"
+  both:
+    runs-on: ubuntu-latest
+    outputs:
+      number: ${{ steps.who.outputs.number }}
+      allowed: ${{ steps.who.outputs.allowed }}
+    steps:
+      - id: who
+        uses: actions/github-script@v7
+        with:
+          script: |
+            const { data } = await github.rest.repos.getCollaboratorPermissionLevel({ ...context.repo, username: context.actor });
+            core.setOutput('allowed', data.permission === 'write');
+            core.setOutput('number', context.issue.number);
   members:
     if: github.event.comment.author_association == 'MEMBER'
     runs-on: ubuntu-latest
@@ -278,6 +291,8 @@ func TestGatesOfNeeds(t *testing.T) {
 		{"an output of the check", "needs: check\n    if: needs.check.outputs.ok == 'true'", Undecided, "permission stops once"},
 		{"an output for those who fail it", "needs: check\n    if: needs.check.outputs.ok != 'true'", Undecided, ""},
 		{"another output", "needs: check\n    if: needs.check.outputs.changed == 'true'", Undecided, ""},
+		{"the answer, of two outputs", "needs: both\n    if: needs.both.outputs.allowed == 'true'", Undecided, "permission stops once"},
+		{"the other of the two", "needs: both\n    if: needs.both.outputs.number != ''", Undecided, ""},
 		{"the check alone is no gate", "needs: check", True, ""},
 		{"a job for members", "needs: members", False, "association stops once"},
 		{"a job for members, always", "needs: members\n    if: always()", True, ""},
