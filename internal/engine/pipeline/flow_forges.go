@@ -17,6 +17,8 @@ type forgeRun struct {
 	event string
 	actor ActorClass
 	after string
+	// assumed says what was taken for granted of the server, empty for nothing.
+	assumed string
 	// own: the stranger's version of the definition runs; foreign: the workspace is his.
 	own, foreign bool
 	trigger      penstock.Span
@@ -56,7 +58,7 @@ func (r *forgeRun) report(rule string, at Place, scope, message, text string, c 
 		flaw.Tier = penstock.TierHygiene
 	case len(prizes) == 0:
 		flaw.Tier = penstock.TierHygiene
-	case after != "":
+	case after != "" || r.assumed != "":
 		flaw.Tier = penstock.TierExploitable
 	default:
 		flaw.Tier = penstock.TierProvenPath
@@ -65,6 +67,9 @@ func (r *forgeRun) report(rule string, at Place, scope, message, text string, c 
 	if after != "" {
 		first.Text += ", and " + after
 		flaw.Notes = append(flaw.Notes, "It takes that "+after+".")
+	}
+	if r.assumed != "" && flaw.Tier != penstock.TierHygiene {
+		flaw.Notes = append(flaw.Notes, "Taken for granted, since no settings say so: "+r.assumed+".")
 	}
 	if len(r.rows) > 0 {
 		row := r.rows[0]
@@ -189,6 +194,8 @@ func (r *forgeRun) script(i, k int, j *Job, st *Step, prizes []Prize, executed b
 			r.report("command-injection", r.p.placeOf(st.Run.At(int(f.Start), int(f.End))), scope, name+" is run as code by "+f.Sink, cmpText(f.Detail, "it is run as code"), c, w, prizes)
 		}
 	}
+	r.dotenv(i, k, j, st, scope, prizes)
+	r.fetchedCode(j, st, scope, &res)
 	if r.foreign && !r.own && executed {
 		for _, q := range prizes {
 			if q.Kind == PrizeSecret && (q.Step == k || q.Step < 0) {
@@ -197,6 +204,50 @@ func (r *forgeRun) script(i, k int, j *Job, st *Step, prizes []Prize, executed b
 		}
 	}
 	return executed
+}
+
+// dotenv reports texts that a script of GitLab writes into a file whose lines become
+// variables of later jobs.
+func (r *forgeRun) dotenv(i, k int, j *Job, st *Step, scope string, prizes []Prize) {
+	for _, a := range j.Artifacts {
+		for _, file := range a.Dotenv {
+			at := 0
+			for line := range strings.Lines(st.Run.Value) {
+				start := at
+				at += len(line)
+				if file.Value == "" || !strings.Contains(line, ">") || !strings.Contains(line, file.Value) {
+					continue
+				}
+				for _, m := range shellVariable.FindAllStringSubmatch(line, 20) {
+					c, ok := r.control(i, k, m[1])
+					if !ok || c.Shape != ShapeText || c.Actor > ActorReturning {
+						continue
+					}
+					place := r.p.placeOf(st.Run.At(start, start+len(strings.TrimRight(line, "\n"))))
+					r.report("environment-injection", place, scope, m[1]+" is written to "+clip(file.Value)+": a line break in it sets any variable of later jobs", "it becomes variables of later jobs", c, nil, prizes)
+					break
+				}
+			}
+		}
+	}
+}
+
+// fetchedCode reports files of another project's job that a job of GitLab runs.
+func (r *forgeRun) fetchedCode(j *Job, st *Step, scope string, res *ShellResult) {
+	if !slices.ContainsFunc(j.Downloads, func(d Download) bool { return d.Project.IsSet() && d.Artifacts.Value != "false" }) {
+		return
+	}
+	for n := range res.Facts {
+		f := &res.Facts[n]
+		if f.Kind != FactExecute || f.Name == "" {
+			continue
+		}
+		if _, own := r.x.File(f.Name); own {
+			continue // lies in the repository
+		}
+		r.report("artifact-poisoning", r.p.placeOf(st.Run.At(int(f.Start), int(f.End))), scope, "a file runs that a job of another project made", "the file is none of the repository, and comes with that job's artifacts",
+			Control{Actor: ActorWriter}, nil, nil)
+	}
 }
 
 // blamed is the source of a fact, and who chooses it.
@@ -294,6 +345,7 @@ func (f *flows) gitlab(p *Pipeline) {
 	sit = base
 	sit.Source, sit.Actor = gitlabMerge, ActorWriter
 	start(gitlabMerge, sit, ActorWriter).run()
+	f.gitlabChannels(p, base)
 	if s.ForkPipelines != "parent" || s.Visibility == Private {
 		return
 	}
@@ -332,6 +384,54 @@ func (f *flows) gitlab(p *Pipeline) {
 				"the job "+j.ID.Value+" runs as the merge request defines it", Control{}, nil, prizes)
 		}
 		r.exposed(j, r.prizes(j))
+	}
+}
+
+// gitlabChannels reports what leads from one job of GitLab to another: pipelines that a
+// job makes of another project's files, and caches that merge requests share with what
+// is deployed.
+func (f *flows) gitlabChannels(p *Pipeline, base GitLabSituation) {
+	hygiene := func(rule string, at penstock.Span, j *Job, message string, hops ...Hop) {
+		f.add(Flaw{Rule: rule, Tier: penstock.TierHygiene, Place: p.placeOf(at), Scope: jobScope(j), Actor: ActorWriter, Message: message, Trace: hops}, pathCut{})
+	}
+	for i := range p.Jobs {
+		j := &p.Jobs[i]
+		if j.Downstream == nil {
+			continue
+		}
+		for _, in := range j.Downstream.Includes {
+			for k := range p.Jobs {
+				maker := &p.Jobs[k]
+				if in.Job.Value == maker.ID.Value && in.Job.Value != "" && slices.ContainsFunc(maker.Downloads, func(d Download) bool { return d.Project.IsSet() }) {
+					hygiene("artifact-poisoning", in.Use.Span, j, "a pipeline runs that a job made of another project's files",
+						Hop{Place: p.placeOf(maker.ID.Span), Text: "the job takes files of another project"}, Hop{Place: p.placeOf(in.Use.Span), Text: "one of them becomes a pipeline"})
+				}
+			}
+		}
+	}
+	row := f.x.View(GitLab).Row(TopicCacheScope, "", OriginAny)
+	if row.Answer != "shared" {
+		return
+	}
+	merge, push := base, base
+	merge.Source, merge.Actor = gitlabMerge, ActorWriter
+	push.Source, push.Actor, push.Branch, push.OnDefault = "push", ActorWriter, base.DefaultBranch, True
+	byMerge, byPush := p.GitLabRun(merge), p.GitLabRun(push)
+	for i := range p.Jobs {
+		a := &p.Jobs[i]
+		for _, saved := range a.Caches {
+			if saved.Policy.Value == "pull" || saved.Key.Value == "" || byMerge.Job(a).Runs == False {
+				continue
+			}
+			for k := range p.Jobs {
+				b := &p.Jobs[k]
+				if b != a && byMerge.Job(b).Runs == False && byPush.Job(b).Runs != False && slices.ContainsFunc(b.Caches, func(c Cache) bool { return c.Key.Value == saved.Key.Value }) {
+					hygiene("cache-poisoning", saved.Key.Span, a, "merge requests write a cache that the job "+b.ID.Value+" of the default branch restores",
+						Hop{Place: p.placeOf(saved.Key.Span), Text: "merge requests save a cache of this key", Row: &row}, Hop{Place: p.placeOf(b.ID.Span), Text: "the job restores it"})
+					break
+				}
+			}
+		}
 	}
 }
 
@@ -480,6 +580,9 @@ func (f *flows) jenkins(p *Pipeline) {
 		if e.Trigger != nil {
 			r.trigger = e.Trigger.Event.Span
 		}
+		if !given && e.Origin == OriginFork {
+			r.assumed = "the server builds changes of strangers"
+		}
 		sit := JenkinsSituation{Event: e.Event, Fork: e.Origin == OriginFork}
 		decide := func(clauses []Clause) Truth {
 			t := True
@@ -516,7 +619,7 @@ func (f *flows) jenkins(p *Pipeline) {
 						if at.End == 0 {
 							at = c.Span
 						}
-						all = append(all, Prize{Place: p.placeOf(at), Kind: PrizeSecret, Name: c.ID.Value, Text: "the credential " + clip(c.ID.Value), Step: step, Weight: 90})
+						all = append(all, Prize{Place: p.placeOf(at), Kind: PrizeSecret, Name: c.ID.Value, Text: "the credential " + clip(cmpText(c.ID.Value, c.Kind)), Step: step, Weight: 90})
 					}
 				}
 			}
