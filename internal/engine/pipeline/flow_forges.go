@@ -502,8 +502,9 @@ func (f *flows) azure(p *Pipeline) {
 			}
 			return AzureControlOf(name, e.Event, server.Host)
 		}
+		environments := make(map[*Job]*Environment)
 		r.runs = func(j *Job, st *Step) Truth {
-			condition, env := j.If, sit.Environment(p, j)
+			condition := j.If
 			if st != nil {
 				condition = st.If
 			} else if s.Environments[j.Environment.Name.Value].Approval {
@@ -515,6 +516,11 @@ func (f *flows) azure(p *Pipeline) {
 			c, err := ParseAzureCondition(condition.Value)
 			if err != nil {
 				return Undecided
+			}
+			env, ok := environments[j]
+			if !ok {
+				env = sit.Environment(p, j)
+				environments[j] = env
 			}
 			return c.Evaluate(env).Truth()
 		}
