@@ -394,6 +394,15 @@ func (f *flows) gitlabChannels(p *Pipeline, base GitLabSituation) {
 	hygiene := func(rule string, at penstock.Span, j *Job, message string, hops ...Hop) {
 		f.add(Flaw{Rule: rule, Tier: penstock.TierHygiene, Place: p.placeOf(at), Scope: jobScope(j), Actor: ActorWriter, Message: message, Trace: hops}, pathCut{})
 	}
+	for i := range p.Includes {
+		in := &p.Includes[i]
+		for _, t := range []Text{in.Version, in.Project, in.Use.Text} {
+			if strings.Contains(t.Value, "$") && !strings.Contains(t.Value, "$CI_SERVER_") && !strings.Contains(t.Value, "$CI_TEMPLATE_") {
+				f.add(Flaw{Rule: "expression-in-uses", Tier: penstock.TierHygiene, Place: p.placeOf(t.Span), Actor: ActorWriter, Message: "a variable says which file becomes a part of the pipeline"}, pathCut{})
+				break
+			}
+		}
+	}
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
 		if j.Downstream == nil {
