@@ -17,6 +17,8 @@ type Project struct {
 	// Pipelines are all definitions, in order of their paths.
 	Pipelines []*Pipeline
 	Settings  Settings
+	// Resolver knows what branches and tags are at the forge; nil where nobody asks.
+	Resolver Resolver
 
 	semantics Semantics
 	views     map[Forge]View
@@ -25,6 +27,7 @@ type Project struct {
 	loaded    map[string]*Pipeline // what Open read beside Pipelines; nil for what is not there
 	files     map[string][]byte
 	reads     int
+	pins      map[string]pinned // by owner/repo@version; nil before they are looked for
 }
 
 // Bounds of what a project draws in beside its own files.
