@@ -22,12 +22,12 @@ type Project struct {
 
 	semantics Semantics
 	views     map[Forge]View
+	pins      map[string]pinned // by owner/repo@version; nil before they are looked for
 	read      func(path string) ([]byte, error)
 	byPath    map[string]*Pipeline
 	loaded    map[string]*Pipeline // what Open read beside Pipelines; nil for what is not there
 	files     map[string][]byte
 	reads     int
-	pins      map[string]pinned // by owner/repo@version; nil before they are looked for
 }
 
 // Bounds of what a project draws in beside its own files.
