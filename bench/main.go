@@ -8,6 +8,7 @@
 //	go run ./bench determinism  the same bytes from 1, 2 and 8 workers
 //	go run ./bench change       a commit of ten files against git diff --stat
 //	go run ./bench history      all commits against gitleaks; PENSTOCK_REPOS=bare.git:bare.git...
+//	go run ./bench pipeline     workflows against actionlint; PENSTOCK_WORKFLOWS=dir:dir...
 //	go run ./bench all
 package main
 
@@ -27,8 +28,10 @@ type config struct {
 	penstock string   // path of the program under test
 	corpus   []string // folders of public source
 	repos    []string // bare repositories, known to be harmless
-	runs     int      // per program, alternating; medians are reported
-	out      string   // folder for lists that are too long for the terminal
+	// workflows are folders that hold repositories, or at least their .github.
+	workflows []string
+	runs      int    // per program, alternating; medians are reported
+	out       string // folder for lists that are too long for the terminal
 }
 
 func main() {
@@ -41,6 +44,7 @@ func main() {
 		c.corpus = append(c.corpus, strings.TrimRight(dir, "/"))
 	}
 	c.repos = filepath.SplitList(os.Getenv("PENSTOCK_REPOS"))
+	c.workflows = filepath.SplitList(os.Getenv("PENSTOCK_WORKFLOWS"))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, c, flag.Args()); err != nil {
@@ -54,7 +58,7 @@ func run(ctx context.Context, c config, args []string) error {
 		return walk(args[1])
 	}
 	if len(args) != 1 {
-		return errors.New("usage: bench [flags] secrets|warm|determinism|change|history|all")
+		return errors.New("usage: bench [flags] secrets|warm|determinism|change|history|pipeline|all")
 	}
 	var err error
 	if c.penstock, err = filepath.Abs(c.penstock); err != nil {
@@ -79,6 +83,7 @@ func run(ctx context.Context, c config, args []string) error {
 		{"determinism", "", nil, determinism},
 		{"change", "", nil, change},
 		{"history", "PENSTOCK_REPOS", c.repos, history},
+		{"pipeline", "PENSTOCK_WORKFLOWS", c.workflows, pipelines},
 	} {
 		if !all && args[0] != b.name {
 			continue

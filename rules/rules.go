@@ -10,10 +10,12 @@ import "embed"
 //go:embed secrets/*.toml
 var Secrets embed.FS
 
-// Pipeline is the rules of the pipeline engine, pipeline/*.yaml, with their
-// examples, the table of other tools' rules, pipeline/peers.yaml, and what is known
+// Pipeline is the rules of the pipeline engine with their examples, and what is known
 // about well-known actions of GitHub, pipeline/actions.yaml. internal/engine/pipeline
-// reads them and knows the part of YAML that they keep to.
+// reads them and knows the part of YAML that they keep to. pipeline/peers.yaml, other
+// tools' rules, is for the documentation and stays out.
 //
-//go:embed pipeline/*.yaml
+//go:embed pipeline/actions.yaml pipeline/definition.yaml pipeline/flow.yaml
+//go:embed pipeline/guards.yaml pipeline/permissions.yaml pipeline/runtime.yaml pipeline/secrets.yaml
+//go:embed pipeline/supply.yaml pipeline/triggers.yaml pipeline/update.yaml
 var Pipeline embed.FS

@@ -99,6 +99,57 @@ func TestTextMap(t *testing.T) {
 	}
 }
 
+// Maps are moved, cut and put together, and still lead every byte back.
+func TestTextMapJoin(t *testing.T) {
+	in := "x: late\nl: [\"a\\tb\", early]\n"
+	root := ReadYAML([]byte(in)).Documents[0]
+	late, list := root.Get("x"), root.Get("l").Items
+	const base = 1000
+	m := list[0].Map.Shift(base) // a TAB b
+	m.Join(list[1].Map.Shift(base))
+	m.Join(late.Map.Shift(base))
+	text := list[0].Value + list[1].Value + late.Value
+	if m.Len() != len(text) {
+		t.Fatalf("%d bytes, want %d", m.Len(), len(text))
+	}
+	if b := m.Bounds(); b.Start != base+3 || b.End != base+int64(len(in))-2 {
+		t.Errorf("bounds %v", b)
+	}
+	at := func(m TextMap, from, to int) string {
+		s := m.Span(from, to)
+		return in[s.Start-base : s.End-base]
+	}
+	for _, c := range []struct{ part, want string }{
+		{"a", "a"}, {"\t", `\t`}, {"a\tb", `a\tb`}, {"early", "early"}, {"late", "late"}, {"be", `b", e`},
+		{"earlyl", "early"}, // the rest stands before
+	} {
+		from := strings.Index(text, c.part)
+		if got := at(m, from, from+len(c.part)); got != c.want {
+			t.Errorf("%q stands at %q, want %q", c.part, got, c.want)
+		}
+	}
+	for from := range len(text) {
+		for to := from; to <= len(text); to++ {
+			s := m.Slice(from, to)
+			if s.Len() != to-from {
+				t.Fatalf("a slice of %d bytes has %d", to-from, s.Len())
+			}
+			for i := from; i < to; i++ {
+				if got, want := at(s, i-from, i-from+1), at(m, i, i+1); got != want {
+					t.Fatalf("byte %d of [%d, %d) stands at %q, want %q", i, from, to, got, want)
+				}
+			}
+		}
+	}
+	var grown TextMap
+	grown = grown.Shift(7)
+	grown.Add(2, 10, 12)
+	grown.Add(1, 12, 13)
+	if s := grown.Span(1, 3); s.Start != 11 || s.End != 13 {
+		t.Errorf("what is added to a map that was moved stands at %v", s)
+	}
+}
+
 func TestReadYAMLComments(t *testing.T) {
 	in := "# head\na: b # one\nc: 'x # y' #two\nd: |  # three\n  # text\n  z\n# four\ne: [x,#five\n y]\nf: a#b\n"
 	y := ReadYAML([]byte(in))

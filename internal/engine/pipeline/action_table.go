@@ -16,9 +16,10 @@ type InputRole string
 const (
 	// RoleCode inputs are run as a program; Detail is the language.
 	RoleCode InputRole = "code"
-	// RoleCommand inputs become a command of a shell, or a part of one; so do
-	// RoleArguments, where the action sets the command.
-	RoleCommand   InputRole = "command"
+	// RoleCommand inputs become a command, or are pasted into one for a shell.
+	RoleCommand InputRole = "command"
+	// RoleArguments inputs become words of a command that the action sets: who chooses
+	// one can add options, but no other command where Detail's tool has none for that.
 	RoleArguments InputRole = "arguments"
 	// RoleTemplate inputs are texts in which the action resolves expressions of its own.
 	RoleTemplate InputRole = "template"
@@ -71,14 +72,15 @@ var inputRoles = []InputRole{
 
 // Runs reports whether who chooses the value of an input of this role runs code.
 func (r InputRole) Runs() bool {
-	return r == RoleCode || r == RoleCommand || r == RoleArguments || r == RoleTemplate
+	return r == RoleCode || r == RoleCommand || r == RoleTemplate
 }
 
 // ActionInput is an input with a meaning.
 type ActionInput struct {
 	Name string
 	Role InputRole
-	// Detail is the language of code ("javascript", "shell", "python", "powershell").
+	// Detail is the language of code ("javascript", "shell", "powershell", "r" ...), and of
+	// arguments the tool that gets them.
 	Detail string
 	// Default is the value without one, as in the action's metadata.
 	Default string
@@ -95,15 +97,18 @@ const (
 	// of it that can name code. What: the tool. dir=INPUT names the directory,
 	// file=INPUT the file.
 	EffectRun EffectKind = "run"
-	// EffectRestore and EffectSave use the cache. What: what is in it.
+	// EffectRestore and EffectSave use the cache. What: what is in it. implicit says that
+	// it needs no input for it, except=EVENT,EVENT when it does not (tag: a push of one).
 	EffectRestore EffectKind = "restore-cache"
 	EffectSave    EffectKind = "save-cache"
 	// EffectUpload and EffectDownload move artifacts. name=INPUT, path=INPUT; cross
-	// says that they may come from another run.
+	// says that they may come from another run, run=INPUT names it, forks=INPUT lets it be
+	// one of a fork.
 	EffectUpload   EffectKind = "upload"
 	EffectDownload EffectKind = "download"
 	// EffectLogin gets an identity or hands one to later steps. What: aws, azure, gcp,
-	// registry, vault, github-app, ssh, ... oidc says that the job's OIDC token is used.
+	// registry, vault, github-app, ssh, ... oidc says that the job's OIDC token is used,
+	// role=INPUT who it becomes; in=PLACE where the credential is kept.
 	EffectLogin EffectKind = "login"
 	// EffectPublish gives packages, images or releases to others; EffectDeploy changes
 	// something that runs. What: where to.
@@ -118,8 +123,9 @@ const (
 	// EffectPost writes comments, issues, labels or messages.
 	EffectPost EffectKind = "post"
 	// EffectAgent lets a model act. What: the model's maker. reads=a,b are the texts
-	// that it reads by itself: pull, issue, comment, workspace. admits=write is who may
-	// start it by default.
+	// that it reads by itself: pull, issue, comment, workspace, none. admits=write is who
+	// may start it by default, or the input that says so; gate=INPUT,INPUT admit others,
+	// where gate-needs=INPUT is set. tools=none says that it can only answer.
 	EffectAgent EffectKind = "agent"
 	// EffectGuard asks for a right. What: the right that is asked for, or input=NAME.
 	// out=NAME is the output that tells; fails says that the step fails without it.
@@ -219,7 +225,8 @@ type ActionOutput struct {
 
 // ActionAdvisory is a known vulnerability of an action, or a compromise.
 type ActionAdvisory struct {
-	// ID is GHSA-..., Alias a CVE or empty.
+	// ID is GHSA-..., a CVE, or the address of a report where there is none of both;
+	// Alias a CVE or empty.
 	ID, Alias string
 	Severity  string // "low", "moderate", "high" or "critical"
 	// Range is of versions; Fixed the first version without it, empty without one.
@@ -247,15 +254,15 @@ func VersionOf(u Use) ActionVersion {
 	case RefTag:
 		return readVersion(u.Ref)
 	case RefBranch:
-		v := readVersion(u.Ref[strings.LastIndexByte(u.Ref, '/')+1:])
-		return v
+		return readVersion(u.Ref[strings.LastIndexByte(u.Ref, '/')+1:])
 	case RefCommit:
 		if u.Comment == nil {
 			break
 		}
 		for _, word := range strings.FieldsFunc(u.Comment.Text, func(r rune) bool { return strings.ContainsRune(" \t#,;:=@()", r) }) {
 			word = word[strings.LastIndexByte(word, '/')+1:]
-			if v := readVersion(word); v.Known {
+			// A bare number may be a year, or of a pull request.
+			if v := readVersion(word); v.Known && (strings.ContainsAny(word[:1], "vV") || v.Parts[1] != math.MaxInt || v.Parts[0] < 100) {
 				v.Comment = true
 				return v
 			}
@@ -335,7 +342,7 @@ type ActionSummary struct {
 	Inputs  []ActionInput
 	Effects []Effect
 	Outputs []ActionOutput
-	// Runtime is "node12", "node16", "node20" or empty.
+	// Runtime is "node12", "node16" (or older), "node20", "node24" or empty.
 	Runtime string
 	// Archived is since when its repository is read-only: a date, or its beginning, or
 	// "yes".
@@ -397,11 +404,11 @@ func (s *ActionSummary) Applies(e Effect, with Data) Truth {
 	for _, c := range e.Conditions {
 		value, known := s.Value(c.Input, with)
 		if !known {
-			if len(c.Values) == 0 && strings.Contains(value, "secrets.") {
-				continue // a secret that is asked for is taken to be there
+			if len(c.Values) > 0 || !strings.Contains(value, "secrets.") {
+				answer = Undecided
+				continue
 			}
-			answer = Undecided
-			continue
+			value = "secret" // one that is asked for is taken to be there
 		}
 		value = strings.TrimSpace(value)
 		holds := value != "" && !strings.EqualFold(value, "false")
@@ -416,8 +423,8 @@ func (s *ActionSummary) Applies(e Effect, with Data) Truth {
 }
 
 // LookupAction returns what is known about the action, or called workflow, of a use;
-// nil if it is not known or of no repository. It must not be written to. The table is
-// read with the first call.
+// nil if it is not known or of no repository. It must not be written to. The first call
+// reads where entries begin (less than 1 ms), and each entry is read once.
 //
 // Of another action in a repository that is known only what holds for the whole
 // repository is told: that it is archived, and its advisories.
@@ -427,11 +434,11 @@ func LookupAction(u Use) *ActionSummary {
 	}
 	t := actionIndex()
 	name := strings.ToLower(u.Owner + "/" + u.Repo)
-	repo := t.actions[name]
+	repo := t.get(name)
 	if path := strings.ToLower(strings.Trim(u.Path, "/")); path != "" {
-		entry := t.actions[name+"/"+path]
+		entry := t.get(name + "/" + path)
 		if entry == nil {
-			entry = t.actions[name+"/"+path[:strings.LastIndexByte(path, '/')+1]+"*"]
+			entry = t.get(name + "/" + path[:strings.LastIndexByte(path, '/')+1] + "*")
 		}
 		if entry == nil && repo == nil {
 			return nil
@@ -450,8 +457,36 @@ func VerifiedCreator(owner string) bool { return actionIndex().verified[strings.
 
 // actionTable is the table of rules/pipeline/actions.yaml.
 type actionTable struct {
-	actions  map[string]*actionEntry // by name in lower case
-	verified map[string]bool         // owners in lower case
+	actions  map[string]*lazyAction // by name in lower case
+	verified map[string]bool        // owners in lower case
+}
+
+// lazyAction is an action whose entry is read when it is first asked for: of all in
+// the table a scan meets few.
+type lazyAction struct {
+	name, text string
+	line       int
+	once       sync.Once
+	read       *actionEntry
+	err        error
+}
+
+func (a *lazyAction) entry() (*actionEntry, error) {
+	a.once.Do(func() { a.read, a.err = readActionEntry(a.name, a.text, a.line) })
+	return a.read, a.err
+}
+
+// get returns the entry of an action, nil if it is not there.
+func (t *actionTable) get(name string) *actionEntry {
+	a, ok := t.actions[name]
+	if !ok {
+		return nil
+	}
+	e, err := a.entry()
+	if err != nil {
+		return nil // a test reads all of them
+	}
+	return e
 }
 
 // actionEntry is what the table says about one action.
@@ -499,7 +534,7 @@ func (t *actionTable) summary(entry, repo *actionEntry, u Use) *ActionSummary {
 	if entry != nil {
 		s.Name = entry.name
 		from := entry
-		if other := t.actions[strings.ToLower(entry.same)]; other != nil {
+		if other := t.get(strings.ToLower(entry.same)); other != nil {
 			from = other
 		}
 		for i, row := range from.rows {
@@ -561,72 +596,95 @@ func (t *actionTable) summary(entry, repo *actionEntry, u Use) *ActionSummary {
 // ${{ NAME }} in a default, an exclamation mark behind a shape for Code. A condition is
 // INPUT, !INPUT, INPUT=A|B or INPUT!=A|B.
 func readActions(text string) (*actionTable, error) {
-	t := &actionTable{actions: make(map[string]*actionEntry, 600), verified: make(map[string]bool, 400)}
-	var entry *actionEntry
-	var key string
-	var value []string
-	line, at := 0, 0
+	t := &actionTable{actions: make(map[string]*lazyAction, 1000), verified: make(map[string]bool, 400)}
+	add := func(name, text string, line int) error {
+		lower := strings.ToLower(name)
+		if t.actions[lower] != nil {
+			return fmt.Errorf("actions.yaml:%d: %s is there twice", line, name)
+		}
+		t.actions[lower] = &lazyAction{name: name, text: text, line: line}
+		return nil
+	}
+	line := 1
+	for rest := text; rest != ""; {
+		// A block is a line without indentation with those that follow.
+		end := 0
+		lines := 0
+		for {
+			n := strings.IndexByte(rest[end:], '\n') + 1
+			if n == 0 {
+				n = len(rest) - end
+			}
+			end += n
+			lines++
+			if end >= len(rest) || rest[end] != ' ' && rest[end] != '\n' {
+				break
+			}
+		}
+		block, at := rest[:end], line
+		rest = rest[end:]
+		line += lines
+		if block[0] == '#' || block[0] == '\n' {
+			continue
+		}
+		head, body, _ := strings.Cut(block, "\n")
+		name, value, _ := strings.Cut(head, ":")
+		switch {
+		case name == "verified":
+			for owner := range strings.FieldsSeq(value + " " + body) {
+				t.verified[owner] = true
+			}
+		case name == "archived":
+			for name := range strings.FieldsSeq(value + " " + body) {
+				if err := add(name, "  archived: yes", at); err != nil {
+					return nil, err
+				}
+			}
+		case value != "" || !strings.HasSuffix(head, ":"):
+			return nil, fmt.Errorf("actions.yaml:%d: %s is no action", at, head)
+		default:
+			if err := add(name, body, at+1); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return t, nil
+}
+
+// readActionEntry reads what the table says of one action, the first line of which has
+// the number line.
+func readActionEntry(name, text string, line int) (*actionEntry, error) {
+	e := &actionEntry{name: name}
+	var key, value string
+	at := line
 	flush := func() error {
 		if key == "" {
 			return nil
 		}
-		var err error
-		if v := strings.Join(value, " "); entry != nil {
-			err = entry.set(key, v)
-		} else {
-			for name := range strings.FieldsSeq(v) {
-				if key == "verified" {
-					t.verified[name] = true
-				} else if t.actions[name] == nil {
-					t.actions[name] = &actionEntry{name: name, archived: "yes"}
-				} else {
-					err = fmt.Errorf("%s is there twice", name)
-				}
-			}
-		}
-		if err != nil {
+		if err := e.set(key, value); err != nil {
 			return fmt.Errorf("actions.yaml:%d: %w", at, err)
 		}
-		key, value = "", value[:0]
 		return nil
 	}
 	for l := range strings.Lines(text) {
-		line++
 		trimmed := strings.TrimSpace(l)
-		if trimmed == "" || trimmed[0] == '#' {
-			continue
-		}
-		indent := len(l) - len(strings.TrimLeft(l, " "))
-		if indent > 2 || indent > 0 && entry == nil {
-			value = append(value, trimmed)
-			continue
-		}
-		if err := flush(); err != nil {
-			return nil, err
-		}
-		name, rest, ok := strings.Cut(trimmed, ":")
-		if !ok {
-			return nil, fmt.Errorf("actions.yaml:%d: a key without a colon", line)
-		}
-		rest = strings.TrimSpace(rest)
-		if indent == 0 {
-			entry = nil
-		}
-		if indent == 0 && name != "verified" && name != "archived" {
-			entry = &actionEntry{name: name}
-			lower := strings.ToLower(name)
-			if t.actions[lower] != nil || rest != "" {
-				return nil, fmt.Errorf("actions.yaml:%d: %s is there twice, or has a text", line, name)
+		switch {
+		case trimmed == "" || trimmed[0] == '#':
+		case strings.HasPrefix(l, "   "):
+			value += " " + trimmed
+		default:
+			if err := flush(); err != nil {
+				return nil, err
 			}
-			t.actions[lower] = entry
-			continue
+			var ok bool
+			if key, value, ok = strings.Cut(trimmed, ":"); !ok {
+				return nil, fmt.Errorf("actions.yaml:%d: a key without a colon", line)
+			}
+			value, at = strings.TrimSpace(value), line
 		}
-		key, at = name, line
-		if rest != "" {
-			value = append(value, rest)
-		}
+		line++
 	}
-	return t, flush()
+	return e, flush()
 }
 
 // set adds what stands behind a key of an action.
@@ -660,6 +718,7 @@ func (e *actionEntry) set(key, value string) error {
 		}
 	case "do":
 		r := row()
+		r.effects = make([]Effect, 0, strings.Count(value, ";")+1)
 		for part := range strings.SplitSeq(value, ";") {
 			effect, err := readEffect(part)
 			if err != nil {
@@ -669,6 +728,7 @@ func (e *actionEntry) set(key, value string) error {
 		}
 	case "out":
 		r := row()
+		r.outputs = make([]ActionOutput, 0, strings.Count(value, "="))
 		for word := range strings.FieldsSeq(value) {
 			name, rest, _ := strings.Cut(word, "=")
 			shape, source, _ := strings.Cut(rest, ":")
@@ -767,7 +827,7 @@ func readActionAdvisory(text string) (actionAdvisory, error) {
 	a.Title = strings.TrimSpace(title)
 	for word := range strings.FieldsSeq(left) {
 		switch {
-		case strings.HasPrefix(word, "GHSA-"):
+		case strings.HasPrefix(word, "GHSA-"), strings.HasPrefix(word, "https://"):
 			a.ID = word
 		case strings.HasPrefix(word, "CVE-"):
 			if a.Alias = word; a.ID == "" {

@@ -6,9 +6,9 @@ type audit func(x *Project, p *Pipeline, report func(Flaw))
 
 // audits are all that look at one definition at a time.
 func audits() []audit {
-	return []audit{
+	return append(guardAudits(),
 		auditPermissions, auditTokens, auditSecrets, auditDefinition, auditUpdates, auditUses, auditScripts, auditLock, auditRuntime,
-	}
+	)
 }
 
 // Audit reports every flaw of the project, in no given order.

@@ -192,7 +192,7 @@ func (x *Project) wrongInputs(p *Pipeline, report func(Flaw)) {
 // scopes are the permissions that the forge knows.
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#permissions
 var scopes = []string{
-	"actions", "artifact-metadata", "attestations", "checks", "contents", "deployments", "discussions", "id-token", "issues", "models", "packages", "pages",
+	"actions", "artifact-metadata", "attestations", "checks", "code-quality", "contents", "deployments", "discussions", "id-token", "issues", "models", "packages", "pages",
 	"pull-requests", "repository-projects", "security-events", "statuses", "copilot-requests", "vulnerability-alerts",
 }
 

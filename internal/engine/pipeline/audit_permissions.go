@@ -202,7 +202,7 @@ func appToken(s stepAt, report func(Flaw)) {
 // selfApprove reports a workflow that approves pull requests: the review that a rule
 // asks for is then no one's.
 func (s stepAt) selfApprove(report func(Flaw)) {
-	f := Flaw{Rule: "self-approve", Scope: s.Scope(), Message: "this approves the pull request, so a rule that asks for a review is met without anyone's."}
+	f := Flaw{Rule: "self-approve", Tier: penstock.TierHygiene, Scope: s.Scope(), Message: "this approves the pull request, so a rule that asks for a review is met without anyone's."}
 	if sum := LookupAction(s.Step.Uses); sum != nil {
 		for _, e := range sum.Effects {
 			if e.Kind == EffectApprove && sum.Applies(e, s.Step.With) != False {
@@ -252,7 +252,7 @@ func (x *Project) wideIdentity(p *Pipeline, report func(Flaw)) {
 	for _, s := range p.Permissions.Scopes {
 		if s.Name.Value == "id-token" {
 			report(Flaw{
-				Rule: "oidc-too-broad", Place: p.place(penstock.Span{Start: s.Name.Span.Start, End: s.Value.Span.End}),
+				Rule: "oidc-too-broad", Tier: penstock.TierHygiene, Place: p.place(penstock.Span{Start: s.Name.Span.Start, End: s.Value.Span.End}),
 				Message: fmt.Sprintf("%s can get an identity token, and does not seem to need one; give id-token: write to the job that signs in.", jobScope(without[0])),
 			})
 		}

@@ -108,8 +108,8 @@ func retiredLabel(x *Project, p *Pipeline, j *Job, l Text, report func(Flaw)) {
 	}
 }
 
-// publishes returns the step of a job that gives something to others, if there is one.
-func publishes(p *Pipeline, j *Job) (stepAt, bool) {
+// publisher returns the step of a job that gives something to others, if there is one.
+func publisher(p *Pipeline, j *Job) (stepAt, bool) {
 	for s := range jobSteps(p, j) {
 		if sum := LookupAction(s.Step.Uses); sum != nil {
 			for _, e := range sum.Effects {
@@ -118,13 +118,8 @@ func publishes(p *Pipeline, j *Job) (stepAt, bool) {
 				}
 			}
 		}
-		for _, sign := range []string{"npm publish", "pnpm publish", "yarn publish", "cargo publish", "gem push", "twine upload", "uv publish", "poetry publish", "docker push", "goreleaser release", "gh release create", "gh release upload"} {
-			if i := strings.Index(s.Step.Run.Value, sign); i >= 0 {
-				line, _, _ := strings.Cut(s.Step.Run.Value[i:], "\n")
-				if !strings.Contains(line, "--dry-run") {
-					return s, true
-				}
-			}
+		if publishes(s.Step.Run.Value)[0] >= 0 {
+			return s, true
 		}
 	}
 	return stepAt{}, false
@@ -144,7 +139,7 @@ func releases(p *Pipeline) string {
 // cacheInRelease reports caches that a job restores whose output others get.
 func cacheInRelease(x *Project, p *Pipeline, j *Job, report func(Flaw)) {
 	event := releases(p)
-	publish, does := publishes(p, j)
+	publish, does := publisher(p, j)
 	if event == "" && !does {
 		return
 	}

@@ -433,7 +433,7 @@ func auditScripts(x *Project, p *Pipeline, report func(Flaw)) {
 			at := p.place(run.At(int(f.Start), int(f.End)))
 			switch f.Kind {
 			case FactSecret:
-				exposed(f, at, s.Scope(), report)
+				exposed(f, at, s, report)
 			case FactUnpinned, FactExecute:
 				if f.Kind == FactExecute && !addsPackage(f.Command) {
 					continue
@@ -488,11 +488,11 @@ func addsPackage(command string) bool {
 }
 
 // exposed reports a secret that goes where others may see it.
-func exposed(f ShellFact, at Place, scope string, report func(Flaw)) {
+func exposed(f ShellFact, at Place, s stepAt, report func(Flaw)) {
 	if f.Maybe {
 		return
 	}
-	flaw := Flaw{Rule: "secret-exposed", Tier: penstock.TierHygiene, Severity: penstock.Medium, Place: at, Scope: scope}
+	flaw := Flaw{Rule: "secret-exposed", Tier: penstock.TierHygiene, Severity: penstock.Medium, Place: at, Scope: s.Scope()}
 	switch f.Sink {
 	case SecretLog, SecretEncoded:
 		if !f.Unmasked {
@@ -502,6 +502,9 @@ func exposed(f ShellFact, at Place, scope string, report func(Flaw)) {
 	case SecretTrace:
 		flaw.Severity, flaw.Message = penstock.Low, "the shell writes each command to the log, with the secret in it; the mask covers the plain form alone."
 	case SecretCommandLine:
+		if s.Job == nil || !ownMachine(s.Job) {
+			return // nobody else is on a hosted runner
+		}
 		flaw.Severity, flaw.Message = penstock.Low, "every process of the machine can read the arguments of this one, the secret among them."
 	case SecretNetwork:
 		flaw.Severity, flaw.Message = penstock.Low, "the secret is sent to another host."
@@ -512,6 +515,11 @@ func exposed(f ShellFact, at Place, scope string, report func(Flaw)) {
 		flaw.Notes = append(flaw.Notes, f.Detail)
 	}
 	report(flaw)
+}
+
+// ownMachine reports whether a job runs on a runner that the owner keeps.
+func ownMachine(j *Job) bool {
+	return j.RunsOn.Group.IsSet() || slices.ContainsFunc(j.RunsOn.Labels, func(l Text) bool { return strings.EqualFold(l.Value, "self-hosted") })
 }
 
 // plainAddress reports addresses without transport security that something is

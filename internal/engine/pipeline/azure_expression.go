@@ -165,6 +165,29 @@ func (x *evaluator) azureCall(n *ExprNode) Value {
 			return String(strings.ToLower(v.text()))
 		}
 		return String(strings.ToUpper(v.text()))
+	case "length":
+		switch v := first(0); v.kind {
+		case KindArray:
+			return Number(float64(len(*v.array)))
+		case KindString:
+			return Number(float64(len(v.string)))
+		}
+	case "replace":
+		if v, from, to := first(0), first(1), first(2); v.Known() && from.Known() && to.Known() && from.text() != "" &&
+			x.spend(v.size()+strings.Count(v.text(), from.text())*len(to.text())) {
+			return String(strings.ReplaceAll(v.text(), from.text(), to.text()))
+		}
+	case "trim":
+		if v := first(0); v.Known() {
+			return String(strings.TrimSpace(v.text()))
+		}
+	case "iif":
+		switch first(0).Truth() {
+		case True:
+			return first(1)
+		case False:
+			return first(2)
+		}
 	case "format":
 		if len(args) > 0 {
 			return x.format(args)

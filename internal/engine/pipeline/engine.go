@@ -52,14 +52,14 @@ var ruleIndex = sync.OnceValue(func() map[string]*RuleInfo {
 	return index
 })
 
-// pass is one run. What File learns of a definition beyond its coverage is known only
-// when all are read, so it leaves a fact and the model, and Finish does the work.
+// pass is one run. What a definition does is known only when all are read, so File
+// leaves a fact and the text, and Finish does the work.
 type pass struct {
 	settings Settings
 
-	mu     sync.Mutex
-	models map[digest]*Pipeline
-	held   int64 // bytes of files whose models are held
+	mu    sync.Mutex
+	texts map[digest][]byte
+	held  int // bytes of texts
 }
 
 var _ penstock.Pass = (*pass)(nil)
@@ -71,7 +71,7 @@ type digest [16]byte
 const (
 	// maxFile bounds a definition: GitHub takes 512 KiB, GitLab 1 MiB, others no more.
 	maxFile = 2 << 20
-	// maxHeld bounds the files whose models wait for Finish; the rest is read again.
+	// maxHeld bounds the texts that wait for Finish; the rest is read again.
 	maxHeld = 16 << 20
 	// factFile is the kind of the fact that a definition leaves.
 	factFile = "file"
@@ -86,7 +86,7 @@ type fileFact struct {
 }
 
 func open(_ context.Context, setup penstock.Setup) (penstock.Pass, error) {
-	p := &pass{models: make(map[digest]*Pipeline)}
+	p := &pass{texts: make(map[digest][]byte)}
 	if err := p.settings.from(setup.Pipeline); err != nil {
 		return nil, err
 	}
@@ -95,7 +95,8 @@ func open(_ context.Context, setup penstock.Setup) (penstock.Pass, error) {
 
 // Wants implements penstock.Pass.
 func (p *pass) Wants(path string, info penstock.FileInfo) bool {
-	return !info.Binary && (Detect(path) != KindNone || foreign(path) != "")
+	kind := Detect(path)
+	return !info.Binary && (kind != KindNone && kind != KindGitLabPart && kind != KindAzurePart || foreign(path) != "")
 }
 
 // foreign names the product whose definition a file is, for those that are not read
@@ -152,7 +153,12 @@ func (p *pass) File(_ context.Context, f *penstock.File, r penstock.Reporter) er
 	if f.Info.Member {
 		fact.Text = b
 	}
-	p.model(f.Path, kind, fact.Digest, b)
+	p.mu.Lock()
+	if p.held+len(b) <= maxHeld && p.texts[fact.Digest] == nil {
+		p.texts[fact.Digest] = slices.Clone(b)
+		p.held += len(b)
+	}
+	p.mu.Unlock()
 	data, err := json.Marshal(fact)
 	if err != nil {
 		return err
@@ -170,42 +176,41 @@ func digestOf(path string, b []byte) (d digest) {
 	return d
 }
 
-// model parses a definition and keeps the model for Finish while there is room.
-func (p *pass) model(path string, kind Kind, d digest, b []byte) *Pipeline {
-	p.mu.Lock()
-	m := p.models[d]
-	p.mu.Unlock()
-	if m != nil {
-		return m
-	}
-	m = parse(path, kind, slices.Clone(b))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.held+int64(len(b)) <= maxHeld {
-		p.models[d] = m
-		p.held += int64(len(b))
-	}
-	return m
-}
-
 // parse reads a definition of any kind. b must not change any more.
 func parse(path string, kind Kind, b []byte) *Pipeline {
-	p := ParseGitHub(path, kind, b)
+	var p *Pipeline
+	switch kind {
+	case KindGitLab, KindGitLabPart:
+		p = ParseGitLab(path, b)
+	case KindAzure, KindAzurePart:
+		p = ParseAzure(path, b)
+	case KindJenkinsfile:
+		p = ParseJenkins(path, kind, b)
+	default:
+		p = ParseGitHub(path, kind, b)
+	}
 	p.Source = b
 	return p
+}
+
+// definition is a file that Finish looks at.
+type definition struct {
+	path string
+	kind Kind
+	text []byte
 }
 
 // Finish implements penstock.Pass.
 func (p *pass) Finish(_ context.Context, run penstock.Run, r penstock.Reporter) error {
 	// Definitions of one repository belong together, and each folder with a
 	// .github of its own is one.
-	projects := make(map[string][]*Pipeline)
+	projects := make(map[string][]definition)
 	seen := make(map[string]bool)
-	add := func(path string, kind Kind, d digest, b []byte) {
-		if !seen[path] {
-			seen[path] = true
-			root := run.Root + repositoryOf(strings.TrimPrefix(path, run.Root))
-			projects[root] = append(projects[root], p.model(path, kind, d, b))
+	add := func(d definition) {
+		if !seen[d.path] {
+			seen[d.path] = true
+			root := run.Root + repositoryOf(strings.TrimPrefix(d.path, run.Root))
+			projects[root] = append(projects[root], d)
 		}
 	}
 	for _, f := range run.Facts {
@@ -217,40 +222,49 @@ func (p *pass) Finish(_ context.Context, run penstock.Run, r penstock.Reporter) 
 			return err
 		}
 		p.mu.Lock()
-		held := p.models[fact.Digest] != nil
+		text := p.texts[fact.Digest]
 		p.mu.Unlock()
-		b := fact.Text
-		if !held && b == nil {
+		if text == nil {
+			text = fact.Text
+		}
+		if text == nil {
 			var err error
-			if b, err = run.Tree.Read(f.Path); err != nil {
+			if text, err = run.Tree.Read(f.Path); err != nil {
 				r.Report(&penstock.Coverage{Path: f.Path, State: penstock.Unread, Reason: penstock.ReasonVanished, Detail: err.Error()})
 				continue
 			}
 		}
-		add(f.Path, fact.Kind, fact.Digest, b)
+		add(definition{f.Path, fact.Kind, text})
 	}
 	if run.Changed {
-		p.unchanged(run, add)
+		unchanged(run, add)
 	}
 	roots := make([]string, 0, len(projects))
 	for root := range projects {
 		roots = append(roots, root)
 	}
 	slices.Sort(roots)
-	run.Each(len(roots), func(i int) {
-		x := newProject(roots[i], projects[roots[i]], p.settings, run.Tree.Read)
-		x.Audit(func(f Flaw) {
-			out := f.finding()
-			x.foreignIgnore(&f, out)
-			r.Report(out)
-		})
-	})
+	for _, root := range roots {
+		p.project(run, root, projects[root], r)
+	}
 	return nil
+}
+
+// project looks at the definitions of one repository, whose models are then dropped.
+func (p *pass) project(run penstock.Run, root string, files []definition, r penstock.Reporter) {
+	models := make([]*Pipeline, len(files))
+	run.Each(len(files), func(i int) { models[i] = parse(files[i].path, files[i].kind, files[i].text) })
+	x := newProject(root, models, p.settings, run.Tree)
+	x.Audit(func(f Flaw) {
+		out := f.finding()
+		x.foreignIgnore(&f, out)
+		r.Report(out)
+	})
 }
 
 // unchanged adds the definitions that a change does not touch: what they do may
 // depend on what it touches.
-func (p *pass) unchanged(run penstock.Run, add func(path string, kind Kind, d digest, b []byte)) {
+func unchanged(run penstock.Run, add func(definition)) {
 	for _, dir := range []string{"", ".github", ".github/workflows"} {
 		for _, name := range run.Tree.List(run.Root + dir) {
 			full := run.Root + path.Join(dir, name)
@@ -259,7 +273,7 @@ func (p *pass) unchanged(run penstock.Run, add func(path string, kind Kind, d di
 				continue
 			}
 			if b, err := run.Tree.Read(full); err == nil && len(b) <= maxFile {
-				add(full, kind, digestOf(full, b), b)
+				add(definition{full, kind, b})
 			}
 		}
 	}

@@ -1,5 +1,14 @@
 package pipeline
 
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"penstock"
+)
+
 // Entry is one way in which someone gets the jobs of a definition to run.
 type Entry struct {
 	// Event is the forge's name of it, Trigger what the definition says about it.
@@ -23,15 +32,542 @@ type Entry struct {
 	// Via are the places that lead here, where another definition runs first: a call
 	// of a reusable workflow, the workflow whose end starts this one.
 	Via []Hop
+
+	// gates are passed before the first job runs: an approval, a label.
+	gates []Gate
+	// actions are those of the event that are meant, separated by spaces.
+	actions string
+	// caller is the job that calls a reusable workflow, by the entry callerEntry.
+	caller      *callSite
+	callerEntry *Entry
 }
 
 // Outsider reports whether the weakest actor is one without rights to the repository.
 func (e *Entry) Outsider() bool { return e.Actor == ActorAnyone || e.Actor == ActorReturning }
 
+// maxEntries bounds the ways into one definition, which many others may call.
+const maxEntries = 48
+
+// ways is what a project remembers of entries, gates and checks. The zero value is
+// ready.
+type ways struct {
+	entries      map[*Pipeline][]Entry
+	busy         map[*Pipeline]bool
+	environments map[environmentKey]*Environment
+	rights       map[rightsKey]*rights
+	conditions   map[string]*Condition // nil for what cannot be read
+	callers      map[*Pipeline][]callSite
+	called       bool // callers is made
+	names        map[string][]*Pipeline
+	checks       map[*Step]check
+	enders       map[enderKey][]ender
+	reaches      map[reachKey]reachAnswer
+	jobs         map[reachKey]reachAnswer // within the file
+	depth        int                      // of needs that are followed
+	labels       *string                  // what labels labeler gives, nil before it was read
+	secrets      map[*Job][]secretRef
+	publishes    map[*Step][2]int
+	restores     Truth // whether some job restores caches
+}
+
+// callSite is a job that calls a reusable pipeline.
+type callSite struct {
+	pipeline *Pipeline
+	job      *Job
+}
+
 // Entries are the ways into a definition, the weakest actor first. A reusable workflow
 // has those of its callers in the repository; one that nobody calls here has none but
-// workflow_call itself.
-func (x *Project) Entries(p *Pipeline) []Entry { return nil }
+// workflow_call itself. The result is shared: do not write to it.
+func (x *Project) Entries(p *Pipeline) []Entry {
+	w := &x.ways
+	if all, known := w.entries[p]; known {
+		return all
+	}
+	if w.busy[p] || len(w.busy) > maxChain {
+		return nil
+	}
+	if w.entries == nil {
+		w.entries, w.busy = make(map[*Pipeline][]Entry), make(map[*Pipeline]bool)
+	}
+	w.busy[p] = true
+	var all []Entry
+	switch p.Forge {
+	case GitHub:
+		all = x.githubEntries(p)
+	}
+	delete(w.busy, p)
+	slices.SortStableFunc(all, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(a.Actor, b.Actor), cmp.Compare(len(a.After), len(b.After)))
+	})
+	if len(all) > maxEntries {
+		all = all[:maxEntries:maxEntries]
+	}
+	w.entries[p] = all
+	return all
+}
+
+// maxChain bounds how many definitions stand between an event and a job.
+const maxChain = 10
+
+// rights are what the forge gives a run, by event and origin.
+type rights struct {
+	ref                                                 WorkflowRef
+	secrets                                             Reach
+	limit, token                                        Access
+	identity                                            bool
+	refRow, secretsRow, limitRow, tokenRow, identityRow Row
+}
+
+type rightsKey struct {
+	event  string
+	origin Origin
+}
+
+// rightsOf looks up what GitHub gives a run.
+func (x *Project) rightsOf(event string, origin Origin) *rights {
+	key := rightsKey{event, origin}
+	if r := x.ways.rights[key]; r != nil {
+		return r
+	}
+	view := x.View(GitHub)
+	r := new(rights)
+	r.ref, r.refRow = view.Ref(event)
+	r.secrets, r.secretsRow = view.SecretsReach(event, origin)
+	r.limit, r.limitRow = view.TokenLimit(event, origin)
+	r.token, r.tokenRow = view.TokenDefaultOf(event, origin, x.Settings.GitHub.Created)
+	r.identity, r.identityRow = view.OIDC(event, origin)
+	if x.ways.rights == nil {
+		x.ways.rights = make(map[rightsKey]*rights)
+	}
+	x.ways.rights[key] = r
+	return r
+}
+
+// environmentKey is what an environment is made for: a situation, and the actions of
+// the event that can be meant.
+type environmentKey struct {
+	Situation
+	actions string
+}
+
+// The actions of events, by who can cause them.
+const (
+	// triageActions need triage rights, or write access.
+	triageActions = " labeled unlabeled assigned unassigned milestoned demilestoned locked unlocked pinned unpinned transferred deleted enqueued dequeued auto_merge_enabled auto_merge_disabled category_changed typed untyped review_request_removed "
+	// pullDefaults are those of pull_request and pull_request_target without types.
+	pullDefaults = "opened synchronize reopened"
+)
+
+// gitHubEvent is who can cause an event.
+type gitHubEvent struct {
+	actor ActorClass
+	after string
+}
+
+// gitHubEvents are the events that people without rights can cause, or bring their
+// content into. Pull requests and workflow_run are answered elsewhere; all others need
+// write access.
+// https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows
+var gitHubEvents = map[string]gitHubEvent{
+	"issues":             {ActorAnyone, ""},
+	"issue_comment":      {ActorAnyone, ""},
+	"discussion":         {ActorAnyone, ""},
+	"discussion_comment": {ActorAnyone, ""},
+	"fork":               {ActorAnyone, ""},
+	"watch":              {ActorAnyone, ""},
+	"gollum":             {ActorAnyone, ""},
+	"commit_comment":     {ActorAnyone, ""},
+	"check_run":          {ActorAnyone, contribCommit},
+	"check_suite":        {ActorAnyone, contribCommit},
+	"status":             {ActorAnyone, contribCommit},
+	"push":               {ActorAnyone, merged},
+	"merge_group":        {ActorAnyone, queued},
+}
+
+// githubEntries are the entries of a workflow at GitHub.
+func (x *Project) githubEntries(p *Pipeline) []Entry {
+	if p.Kind != KindWorkflow {
+		return nil
+	}
+	var all []Entry
+	for i := range p.Triggers {
+		t := &p.Triggers[i]
+		switch event := t.Event.Value; event {
+		case "pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment":
+			all = append(all, x.pullEntries(p, t)...)
+		case "workflow_run":
+			all = append(all, x.runEntries(p, t)...)
+		case "workflow_call":
+			all = append(all, x.callEntries(p, t)...)
+		default:
+			if e, ok := gitHubEvents[event]; ok && !(event == "push" && tagsOnly(t)) {
+				all = append(all, x.actionEntries(p, t, Situation{Event: event, Actor: e.actor}, e.after)...)
+			}
+			switch event {
+			case "push", "merge_group", "check_run", "check_suite", "status":
+				all = append(all, x.entry(p, t, Situation{Event: event, Actor: ActorWriter}, "", ""))
+			default:
+				if gitHubEvents[event].actor == ActorUnset {
+					all = append(all, x.entry(p, t, Situation{Event: event, Actor: ActorWriter}, "", ""))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// tagsOnly reports whether a push must be one of a tag.
+func tagsOnly(t *Trigger) bool {
+	return len(t.Tags)+len(t.TagsIgnore) > 0 && len(t.Branches)+len(t.BranchesIgnore) == 0
+}
+
+// pullEntries are those of a pull request's event: from a fork, and from a branch of
+// the repository.
+func (x *Project) pullEntries(p *Pipeline, t *Trigger) []Entry {
+	event := t.Event.Value
+	fork := Situation{Event: event, Actor: ActorAnyone, Fork: true}
+	var approval []Gate
+	if answer, row := x.View(GitHub).NeedsApproval(event, OriginFork); answer == ApprovalSetting {
+		switch x.Settings.GitHub.ForkApproval {
+		case "none":
+		case "all":
+			approval = []Gate{{
+				Place: placed(p, t.Event.Span), Kind: GuardApproval, Stops: true, Once: true, Row: &row,
+				Text: "every run for a pull request from a fork waits for someone with write access",
+			}}
+		default:
+			fork.Actor = ActorReturning
+		}
+	}
+	all := x.actionEntries(p, t, fork, "")
+	for i := range all {
+		all[i].gates = append(all[i].gates, approval...)
+	}
+	own := Situation{Event: event, Actor: ActorWriter}
+	if event == "pull_request_review" || event == "pull_request_review_comment" {
+		// Anyone reviews a pull request between branches of the repository, and the
+		// run has all rights.
+		own.Actor = ActorAnyone
+	}
+	return append(all, x.entry(p, t, own, "", ""))
+}
+
+// actionEntries make one entry for what an outsider alone can cause, and one for what
+// happens to the outsider's issue or pull request when someone with rights acts.
+func (x *Project) actionEntries(p *Pipeline, t *Trigger, s Situation, after string) []Entry {
+	var alone, helped []string
+	for _, a := range t.Types {
+		name := strings.ToLower(a.Value)
+		if strings.Contains(triageActions, " "+name+" ") && s.Event != "issue_comment" && s.Event != "discussion_comment" {
+			helped = append(helped, name)
+		} else {
+			alone = append(alone, name)
+		}
+	}
+	if len(t.Types) == 0 {
+		switch s.Event {
+		case "pull_request", "pull_request_target":
+			alone = strings.Fields(pullDefaults)
+		case "issues", "discussion":
+			// all actions: those that an outsider causes come first
+			alone = []string{"opened", "created", "edited", "closed", "reopened"}
+			helped = []string{"labeled", "unlabeled", "assigned"}
+		}
+	}
+	var all []Entry
+	add := func(actions []string, after string, gates ...Gate) {
+		e := x.entry(p, t, s, after, strings.Join(actions, " "))
+		e.gates = append(e.gates, gates...)
+		all = append(all, e)
+	}
+	if after != "" {
+		g := Gate{Place: placed(p, t.Event.Span), Kind: GuardApproval, Stops: after != contribCommit, Text: after}
+		add(alone, after, g)
+		return all
+	}
+	var gates []Gate
+	if s.Event == "gollum" {
+		gates = append(gates, Gate{Place: placed(p, t.Event.Span), Kind: GuardOther, Text: "the wiki lets people without write access edit it"})
+	}
+	if len(alone) > 0 || len(t.Types) == 0 {
+		add(alone, "", gates...)
+	}
+	if len(helped) > 0 {
+		span := t.Event.Span
+		for _, a := range t.Types {
+			if strings.EqualFold(a.Value, helped[0]) {
+				span = a.Span
+			}
+		}
+		kind, text := GuardApproval, "someone with triage rights acts on it ("+helped[0]+")"
+		if slices.Contains(helped, "labeled") {
+			kind, text = GuardLabel, "someone with triage rights labels it"
+		}
+		add(helped, text, Gate{Place: placed(p, span), Kind: kind, Stops: true, Once: true, Text: text})
+	}
+	return all
+}
+
+// entry makes an entry of a workflow's own event.
+func (x *Project) entry(p *Pipeline, t *Trigger, s Situation, after, actions string) Entry {
+	e := Entry{Event: s.Event, Trigger: t, Actor: s.Actor, After: after, Origin: OriginRepository}
+	if s.Fork {
+		e.Origin = OriginFork
+	}
+	r := x.rightsOf(s.Event, e.Origin)
+	e.Checkout = r.ref
+	e.Own = s.Fork && r.ref == FromMerge
+	e.Rows = append(e.Rows, r.refRow, r.secretsRow)
+	if s.Actor < ActorTriage && x.Settings.GitHub.Visibility != "" && x.Settings.GitHub.Visibility != Public &&
+		!(s.Fork && (x.Settings.GitHub.ForkSecrets || x.Settings.GitHub.ForkWriteToken)) {
+		e.gates = append(e.gates, Gate{
+			Place: placed(p, t.Event.Span), Kind: GuardRepository, Stops: true, Text: "only people who can see the repository, which is not public",
+		})
+	}
+	e.Env = x.environment(s, actions)
+	e.actions = actions
+	return e
+}
+
+// environment is what contexts hold, with the actions that the event can have.
+func (x *Project) environment(s Situation, actions string) *Environment {
+	s.DefaultBranch = x.Settings.GitHub.DefaultBranch
+	key := environmentKey{s, actions}
+	if env := x.ways.environments[key]; env != nil {
+		return env
+	}
+	env := s.Environment()
+	if v := x.Settings.GitHub.Visibility; v != "" {
+		env.Set("github.event.repository.visibility", String(string(v)))
+		env.Set("github.event.repository.private", Boolean(v != Public))
+	}
+	if s.Event == "pull_request_target" {
+		if ref, _ := x.View(GitHub).Ref(s.Event); ref == FromDefault {
+			env.Set("github.ref", UnknownString("refs/heads/", "", "github.ref"))
+			if s.DefaultBranch != "" {
+				env.Set("github.ref", String("refs/heads/"+s.DefaultBranch))
+				env.Set("github.ref_name", String(s.DefaultBranch))
+			}
+		}
+	}
+	if names := strings.Fields(actions); len(names) > 0 {
+		var values []Value
+		for _, n := range names {
+			values = append(values, String(n))
+		}
+		env.Set("github.event.action", OneOf(values, "github.event.action"))
+		if !slices.Contains(names, "labeled") && !slices.Contains(names, "unlabeled") {
+			env.Set("github.event.label", Null())
+		}
+		if !slices.Contains(names, "closed") && strings.HasPrefix(s.Event, "pull_request") {
+			env.Set("github.event.pull_request.merged", Boolean(false))
+		}
+	}
+	if x.ways.environments == nil {
+		x.ways.environments = make(map[environmentKey]*Environment)
+	}
+	x.ways.environments[key] = env
+	return env
+}
+
+// clone is a copy that can be changed.
+func (e *Environment) clone() *Environment {
+	return &Environment{Status: e.Status, known: maps.Clone(e.known), closed: maps.Clone(e.closed)}
+}
+
+// dynamicWorkflows are run by GitHub itself, without a file, and for nobody's fork.
+var dynamicWorkflows = []string{"pages build and deployment", "pages-build-deployment", "dependabot updates", "copilot", "automatic dependency submission"}
+
+// runEntries are those of workflow_run: for each workflow that it names, those of
+// that one.
+func (x *Project) runEntries(p *Pipeline, t *Trigger) []Entry {
+	var all []Entry
+	type source struct {
+		event  string
+		actor  ActorClass
+		origin Origin
+		after  string
+	}
+	seen := make(map[source]int)
+	for _, name := range t.Workflows {
+		sources := x.named(name.Value)
+		if len(sources) == 0 {
+			if e, ok := x.unknownRun(p, t, name); ok {
+				all = append(all, e)
+			}
+			continue
+		}
+		for _, other := range sources {
+			if other == p {
+				continue
+			}
+			from := x.Entries(other)
+			for i := range from {
+				base := &from[i]
+				if base.caller != nil {
+					continue // the run is the caller's
+				}
+				key := source{base.Event, base.Actor, base.Origin, base.After}
+				if at, again := seen[key]; again && len(all[at].gates) <= len(base.gates) {
+					continue
+				}
+				e := x.runEntry(p, t, base, other)
+				if at, again := seen[key]; again {
+					all[at] = e // the same way with fewer gates
+					continue
+				}
+				seen[key] = len(all)
+				all = append(all, e)
+			}
+		}
+	}
+	return all
+}
+
+// runEntry is the entry that the end of another workflow's run makes.
+func (x *Project) runEntry(p *Pipeline, t *Trigger, base *Entry, other *Pipeline) Entry {
+	e := x.entry(p, t, Situation{Event: "workflow_run", Actor: base.Actor, Fork: base.Origin == OriginFork}, base.After, "")
+	e.gates = append(e.gates, base.gates...)
+	e.Env = e.Env.clone()
+	e.Env.Set("github.event.workflow_run.event", String(base.Event))
+	name := cmp.Or(other.Name.Value, strings.TrimPrefix(other.Path, x.Root))
+	e.Env.Set("github.event.workflow_run.name", String(name))
+	e.Env.Set("github.event.workflow.name", String(name))
+	e.Env.Set("github.event.workflow_run.path", String(strings.TrimPrefix(other.Path, x.Root)))
+	if base.Event != "pull_request" && base.Event != "pull_request_target" {
+		e.Env.Set("github.event.workflow_run.pull_requests", Array())
+	}
+	text := "the workflow runs for " + base.Event
+	if base.Origin == OriginFork {
+		text += " from a fork"
+	}
+	span := other.Span
+	if base.Trigger != nil {
+		span = base.Trigger.Event.Span
+	}
+	e.Via = append(slices.Clone(base.Via), Hop{Place: placed(other, span), Text: text})
+	return e
+}
+
+// unknownRun is the entry for a workflow that is not in the project: where no other
+// workflow is known at all it may be there, and run for pull requests.
+func (x *Project) unknownRun(p *Pipeline, t *Trigger, name Text) (Entry, bool) {
+	for _, d := range dynamicWorkflows {
+		if strings.EqualFold(d, name.Value) {
+			return x.entry(p, t, Situation{Event: "workflow_run", Actor: ActorWriter}, "", ""), true
+		}
+	}
+	for _, o := range x.Pipelines {
+		if o != p && o.Kind == KindWorkflow {
+			return Entry{}, false // a name that nothing has: it never runs by it
+		}
+	}
+	e := x.entry(p, t, Situation{Event: "workflow_run", Actor: ActorReturning, Fork: true}, "", "")
+	e.Env = e.Env.clone()
+	e.Env.Set("github.event.workflow_run.event", OneOf([]Value{String("pull_request"), String("pull_request_review")}, "github.event.workflow_run.event"))
+	e.Via = []Hop{{Place: placed(p, name.Span), Text: "this workflow is not among the files looked at; it may run for pull requests from forks"}}
+	return e, true
+}
+
+// named are the workflows of a name. One without a name has its path for it.
+func (x *Project) named(name string) []*Pipeline {
+	w := &x.ways
+	if w.names == nil {
+		w.names = make(map[string][]*Pipeline)
+		for _, p := range x.Pipelines {
+			if p.Kind != KindWorkflow {
+				continue
+			}
+			n := strings.TrimPrefix(p.Path, x.Root)
+			if p.Name.Value != "" {
+				n = p.Name.Value
+			}
+			w.names[n] = append(w.names[n], p)
+		}
+	}
+	return w.names[name]
+}
+
+// callersOf are the jobs of the project that call a reusable workflow.
+func (x *Project) callersOf(p *Pipeline) []callSite {
+	w := &x.ways
+	if !w.called {
+		w.called = true
+		w.callers = make(map[*Pipeline][]callSite)
+		for _, o := range x.Pipelines {
+			if o.Kind != KindWorkflow {
+				continue
+			}
+			for i := range o.Jobs {
+				if j := &o.Jobs[i]; j.Uses.Kind == UseLocal || j.Uses.Kind == UseSelf {
+					if to := x.Workflow(j.Uses); to != nil {
+						w.callers[to] = append(w.callers[to], callSite{o, j})
+					}
+				}
+			}
+		}
+	}
+	return w.callers[p]
+}
+
+// callEntries are those of a reusable workflow.
+func (x *Project) callEntries(p *Pipeline, t *Trigger) []Entry {
+	var all []Entry
+	callers := x.callersOf(p)
+	for _, c := range callers {
+		from := x.Entries(c.pipeline)
+		for i := range from {
+			if len(all) >= 4*maxEntries {
+				break
+			}
+			e := from[i]
+			e.Trigger = t
+			e.caller, e.callerEntry = &callSite{c.pipeline, c.job}, &from[i]
+			e.gates = nil // those of the caller count
+			e.Via = append(slices.Clone(e.Via), Hop{Place: placed(c.pipeline, c.job.Uses.Span), Text: "job " + clip(c.job.ID.Value) + " calls this workflow"})
+			e.Env = callEnvironment(e.Env, t, c.job)
+			all = append(all, e)
+		}
+	}
+	if len(callers) == 0 {
+		all = append(all, x.entry(p, t, Situation{Event: "workflow_call", Actor: ActorWriter}, "", ""))
+	}
+	return all
+}
+
+// callEnvironment adds the inputs that a caller gives.
+func callEnvironment(env *Environment, t *Trigger, j *Job) *Environment {
+	if len(t.Inputs) == 0 {
+		return env
+	}
+	out := env.clone()
+	for _, in := range t.Inputs {
+		path := "inputs." + strings.ToLower(in.Name.Value)
+		if !plainMember(in.Name.Value) {
+			continue
+		}
+		given := j.With.Get(in.Name.Value).Text
+		if !given.IsSet() {
+			given = in.Default
+		}
+		switch {
+		case !given.IsSet() || len(given.Parts) > 0 && in.Type.Value != "boolean":
+			delete(out.known, path)
+		case len(given.Parts) > 0:
+			out.known[path] = ParseTemplate(given.Value).Evaluate(env)
+		case in.Type.Value == "boolean":
+			out.known[path] = Boolean(given.Value == "true")
+		case in.Type.Value == "number":
+			delete(out.known, path)
+		default:
+			out.known[path] = String(given.Value)
+		}
+	}
+	return out
+}
+
+func placed(p *Pipeline, span penstock.Span) Place { return Place{Path: p.Path, Span: span} }
 
 // GuardKind classes what keeps people out.
 type GuardKind string
@@ -67,17 +603,9 @@ type Gate struct {
 	// change before it is used (a label, an approval, a comment).
 	Once bool
 	Row  *Row
-}
 
-// Reach says whether a job can run by an entry, and which gates the way passes: False
-// is never. Gates of the jobs that it needs, and of the steps before it in them that
-// end the job, count.
-func (x *Project) Reach(p *Pipeline, e *Entry, j *Job) (Truth, []Gate) { return Undecided, nil }
-
-// StepReach is Reach for the n-th step of a job that runs: its own condition, and
-// steps before it that end the job for people without rights.
-func (x *Project) StepReach(p *Pipeline, e *Entry, j *Job, n int) (Truth, []Gate) {
-	return Undecided, nil
+	// neutral: a value of the repository or its settings, which is no guard by itself.
+	neutral bool
 }
 
 // PrizeKind classes what is worth attacking for.
@@ -109,9 +637,9 @@ type Prize struct {
 	// that ran before in the job gets at it all the same, if it can wait.
 	Step int
 	Row  *Row
-	// Weight orders prizes, the greater the better.
+	// Weight orders prizes, the greater the better: above 50 it is worth an attack.
 	Weight int
+	// Setting: it is there only by a setting that we do not know, such as what tokens
+	// may do by default.
+	Setting bool
 }
-
-// Prizes are what code that runs in a job by an entry can get at, the best first.
-func (x *Project) Prizes(p *Pipeline, e *Entry, j *Job) []Prize { return nil }

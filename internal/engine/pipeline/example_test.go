@@ -23,12 +23,39 @@ func exampleProject(t testing.TB, files []ExampleFile, settings Settings) *Proje
 			pipelines = append(pipelines, parse(f.Path, kind, []byte(f.Text)))
 		}
 	}
-	return newProject("", pipelines, settings, func(path string) ([]byte, error) {
-		if b, ok := texts[path]; ok {
-			return b, nil
+	return newProject("", pipelines, settings, textTree(texts))
+}
+
+// textTree is a tree of texts by their paths.
+type textTree map[string][]byte
+
+var _ penstock.Tree = textTree(nil)
+
+func (t textTree) Read(path string) ([]byte, error) {
+	if b, ok := t[path]; ok {
+		return b, nil
+	}
+	return nil, fs.ErrNotExist
+}
+
+func (t textTree) List(dir string) []string {
+	if dir = strings.Trim(dir, "/"); dir != "" {
+		dir += "/"
+	}
+	seen := make(map[string]bool)
+	var names []string
+	for path := range t {
+		name, ok := strings.CutPrefix(path, dir)
+		if i := strings.IndexByte(name, '/'); i >= 0 {
+			name = name[:i+1]
 		}
-		return nil, fs.ErrNotExist
-	})
+		if ok && !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // found runs the audits and returns what they report.
@@ -105,7 +132,15 @@ func TestExamples(t *testing.T) {
 
 func exampleSettings(t testing.TB, e *Example) Settings {
 	t.Helper()
+	setup := penstock.PipelineSetup{AsOf: e.Config["as-of"], Forge: e.Config["forge"]}
+	if f := e.SettingsFile(); f != nil {
+		setup.Settings = &penstock.RuleFile{Path: "settings.yaml", Data: f}
+	}
+	setup.Allowed, setup.Forbidden = strings.Fields(e.Config["allowed"]), strings.Fields(e.Config["forbidden"])
 	var s Settings
+	if err := s.from(setup); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 
@@ -116,3 +151,11 @@ func lineOf(files []ExampleFile, at Place) int {
 	}
 	return 1 + bytes.Count([]byte(files[i].Text)[:at.Start], []byte("\n"))
 }
+
+// readFunc is a tree that can be read and not listed.
+type readFunc func(path string) ([]byte, error)
+
+var _ penstock.Tree = readFunc(nil)
+
+func (f readFunc) Read(path string) ([]byte, error) { return f(path) }
+func (f readFunc) List(string) []string             { return nil }

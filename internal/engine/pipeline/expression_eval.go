@@ -23,6 +23,8 @@ type Environment struct {
 	Status Status
 	known  map[string]Value
 	closed map[string]bool
+	// base is asked for the variables of GitLab that known does not hold.
+	base *Environment
 }
 
 // Set says what a context holds. The path is written like github.event_name, or
@@ -61,6 +63,9 @@ func normalPath(path string) string {
 	if strings.HasPrefix(path, "$") {
 		return path // variables have case
 	}
+	if strings.Trim(path, "abcdefghijklmnopqrstuvwxyz_.") == "" {
+		return path // it is in normal form
+	}
 	if e, err := ParseExpression(path); err == nil {
 		if p, ok := pathOf(e.Root); ok {
 			return p
@@ -75,13 +80,19 @@ func (e *Environment) at(path string) (Value, bool) {
 }
 
 func (e *Environment) variable(name string) Value {
-	if v, ok := e.known["$"+name]; ok {
+	name = "$" + name
+	if v, ok := e.known[name]; ok {
 		return v
+	}
+	for b := e.base; b != nil; b = b.base {
+		if v, ok := b.known[name]; ok {
+			return v
+		}
 	}
 	if e.closed["$"] {
 		return Null()
 	}
-	return Unknown("$" + name)
+	return Unknown(name)
 }
 
 // Bounds of one evaluation. A format in a format grows a text exponentially.

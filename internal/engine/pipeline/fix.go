@@ -185,8 +185,8 @@ func (e *editor) insert(at int64, text string) penstock.Edit {
 	return e.edit(penstock.Span{Start: at, End: at}, text)
 }
 
-// entryOf is the entry of a mapping with that key; its value is nil if there is none.
-func entryOf(n *syntax.Node, key string) (syntax.Entry, int) {
+// nodeEntry is the entry of a mapping with that key; its value is nil if there is none.
+func nodeEntry(n *syntax.Node, key string) (syntax.Entry, int) {
 	for i, entry := range slices.Backward(n.Entries) {
 		if entry.Key.Kind == syntax.Scalar && entry.Key.Value == key && !entry.IsMerge() {
 			return entry, i
@@ -268,7 +268,7 @@ func (e *editor) within(n *syntax.Node, key string, after int, text string) []pe
 	if n.AliasSpan.End > 0 || n.Anchor != "" || len(n.Entries) == 0 || slices.ContainsFunc(n.Entries, syntax.Entry.IsMerge) {
 		return nil
 	}
-	entry, i := entryOf(n, key)
+	entry, i := nodeEntry(n, key)
 	if i < 0 {
 		if after < 0 || after >= len(n.Entries) {
 			return nil

@@ -25,7 +25,7 @@ func fixPersisted(e *editor, f *Flaw) *penstock.Fix {
 		}
 		edits = []penstock.Edit{edit}
 	} else {
-		_, after := entryOf(n, "uses")
+		_, after := nodeEntry(n, "uses")
 		edits = e.within(n, "with", after, "persist-credentials: false")
 	}
 	return fix(e.tokenUnused(at), "Do not leave the token on the disk after the checkout.", edits)
@@ -148,7 +148,7 @@ func fixInherit(e *editor, f *Flaw) *penstock.Fix {
 	if len(lines) != len(needed) {
 		return nil
 	}
-	entry, i := entryOf(n, "secrets")
+	entry, i := nodeEntry(n, "secrets")
 	if i < 0 {
 		return nil
 	}
@@ -418,7 +418,7 @@ func fixCooldown(e *editor, f *Flaw) *penstock.Fix {
 		if n == nil {
 			return nil
 		}
-		_, after := entryOf(n, "schedule")
+		_, after := nodeEntry(n, "schedule")
 		if after < 0 {
 			after = len(n.Entries) - 1
 		}

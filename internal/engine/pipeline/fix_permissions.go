@@ -293,7 +293,7 @@ func (e *editor) jobPermissions(j *Job, lines []string) []penstock.Edit {
 	// Behind what it runs on, or what comes before the steps.
 	after := -1
 	for _, key := range []string{"runs-on", "uses", "if", "needs", "name"} {
-		if _, i := entryOf(n, key); i >= 0 {
+		if _, i := nodeEntry(n, key); i >= 0 {
 			after = i
 			break
 		}
@@ -301,7 +301,7 @@ func (e *editor) jobPermissions(j *Job, lines []string) []penstock.Edit {
 	if after < 0 {
 		after = 0
 	}
-	if entry, i := entryOf(n, "permissions"); i >= 0 {
+	if entry, i := nodeEntry(n, "permissions"); i >= 0 {
 		return e.scopesInPlace(entry, e.column(n.Entries[0].Key.Span.Start), lines)
 	}
 	return e.block(n, after, "permissions", lines)
@@ -400,7 +400,7 @@ func fixExcessivePermissions(e *editor, f *Flaw) *penstock.Fix {
 	perms := e.p.Permissions
 	switch {
 	case perms.Text.IsSet() && perms.Span == f.Span: // write-all, read-all
-		entry, i := entryOf(root, "permissions")
+		entry, i := nodeEntry(root, "permissions")
 		if i < 0 {
 			return nil
 		}
@@ -424,7 +424,7 @@ func fixExcessivePermissions(e *editor, f *Flaw) *penstock.Fix {
 // moveScopes moves the scopes of the workflow that write to the jobs that may need them.
 func (e *editor) moveScopes(perms Permissions) *penstock.Fix {
 	root := e.tree()
-	entry, i := entryOf(root, "permissions")
+	entry, i := nodeEntry(root, "permissions")
 	if i < 0 || entry.Value.Kind != syntax.Mapping || entry.Value.Style == syntax.Flow || !e.editable(entry.Value.Span) || len(perms.Extra) > 0 {
 		return nil
 	}

@@ -64,7 +64,7 @@ func fixTemplate(e *editor, f *Flaw) *penstock.Fix {
 	}
 	edits := []penstock.Edit{edit}
 	if names.added[x.Body] {
-		_, after := entryOf(node, key)
+		_, after := nodeEntry(node, key)
 		if after > 0 {
 			after--
 		}

@@ -8,7 +8,8 @@ import (
 )
 
 // Detect says what a file is to its forge, by its path alone. The folder that the
-// forge looks into may itself lie anywhere, since a scan may begin above it.
+// forge looks into may itself lie anywhere, since a scan may begin above it. Azure's
+// files have names that anything may have: see LooksAzure.
 func Detect(file string) Kind {
 	dir, name := path.Split(file)
 	dir = strings.TrimSuffix(dir, "/")
@@ -26,8 +27,12 @@ func Detect(file string) Kind {
 		return KindDependabot
 	case name == "action.yml" || name == "action.yaml":
 		return KindAction
+	case isJenkinsfile(name):
+		return KindJenkinsfile
+	case yaml && (azureName(name) || in(".azure-pipelines") || in(".azuredevops") || in(".vsts-ci") || in(".pipelines")):
+		return KindAzure
 	}
-	return KindNone
+	return detectGitLab(dir, name)
 }
 
 // ParseGitHub reads a file of GitHub Actions or Dependabot. It never fails: what it

@@ -29,6 +29,22 @@ func TestDetect(t *testing.T) {
 		"action.yml":                       KindAction,
 		".github/actions/x/action.yaml":    KindAction,
 		"myaction.yml":                     KindNone,
+		"Jenkinsfile":                      KindJenkinsfile,
+		"x/Jenkinsfile":                    KindJenkinsfile,
+		"jenkinsfile":                      KindJenkinsfile,
+		"JenkinsFile":                      KindJenkinsfile,
+		"Jenkinsfile.release":              KindJenkinsfile,
+		"Jenkinsfile-nightly":              KindJenkinsfile,
+		"Jenkinsfile_x":                    KindJenkinsfile,
+		"Jenkinsfile.groovy":               KindJenkinsfile,
+		"ci/build.jenkinsfile":             KindJenkinsfile,
+		"ci/build.Jenkinsfile":             KindJenkinsfile,
+		"Jenkinsfile.md":                   KindNone,
+		"JenkinsfileRunner.java":           KindNone,
+		"Jenkinsfile-test.java":            KindNone,
+		"Jenkinsfile.yaml":                 KindNone,
+		"Jenkinsfiles":                     KindNone,
+		"Jenkinsfile/readme":               KindNone,
 	} {
 		if got := Detect(file); got != want {
 			t.Errorf("Detect(%q) = %v, want %v", file, got, want)

@@ -241,7 +241,7 @@ func present(v Value) Truth {
 		case KindString:
 			return truthOf(strings.TrimSpace(v.string) != "")
 		case KindUnknown:
-			if v.u != nil && (v.u.foreign || strings.TrimSpace(v.u.prefix+v.u.suffix) != "") {
+			if v.u != nil && (v.u.foreign || strings.TrimSpace(v.u.prefix+v.u.suffix) != "" || v.isNonEmpty()) {
 				return True
 			}
 			if v.static() == KindBoolean {
@@ -251,6 +251,11 @@ func present(v Value) Truth {
 		}
 		return True
 	})
+}
+
+// isNonEmpty reports whether v is what NonEmpty makes.
+func (v Value) isNonEmpty() bool {
+	return v.u != nil && v.u.kind == KindString && v.truth == True && v.u.prefix+v.u.suffix == ""
 }
 
 // solid is truth on the left of && and ||: neither null nor false.
@@ -374,6 +379,14 @@ func sameGitLab(a, b Value) Truth {
 	if a.Known() {
 		a, b = b, a
 	}
+	if a.u != nil && b.u != nil {
+		switch {
+		case a.u.is != "" && a.u.is == b.u.is:
+			return True
+		case a.u.notIs != "" && a.u.notIs == b.u.is, b.u.notIs != "" && b.u.notIs == a.u.is:
+			return False
+		}
+	}
 	if a.u == nil || a.u.kind != KindString || !b.Known() {
 		return Undecided
 	}
@@ -381,6 +394,9 @@ func sameGitLab(a, b Value) Truth {
 		return False
 	}
 	s := b.text()
+	if a.isNonEmpty() && strings.TrimSpace(s) == "" || a.u.notText != "" && s == a.u.notText {
+		return False
+	}
 	if len(s) < len(a.u.prefix)+len(a.u.suffix) || !strings.HasPrefix(s, a.u.prefix) || !strings.HasSuffix(s, a.u.suffix) {
 		return False
 	}

@@ -7,6 +7,7 @@
 package pipeline
 
 import (
+	"sort"
 	"strings"
 
 	"penstock"
@@ -17,22 +18,32 @@ import (
 type Kind uint8
 
 const (
-	KindNone       Kind = iota // no pipeline definition
-	KindWorkflow               // GitHub: .github/workflows/*.yml, also reusable ones
-	KindAction                 // GitHub: action.yml
-	KindDependabot             // GitHub: .github/dependabot.yml
-	KindLock                   // GitHub: .github/workflows/actions.lock
+	KindNone        Kind = iota // no pipeline definition
+	KindWorkflow                // GitHub: .github/workflows/*.yml, also reusable ones
+	KindAction                  // GitHub: action.yml
+	KindDependabot              // GitHub: .github/dependabot.yml
+	KindLock                    // GitHub: .github/workflows/actions.lock
+	KindJenkinsfile             // Jenkins: Jenkinsfile
+	KindAzure                   // Azure: azure-pipelines.yml
+	KindAzurePart               // Azure: a template, and is read only where one is used
+	KindGitLab                  // GitLab: .gitlab-ci.yml, with which a pipeline begins
+	KindGitLabPart              // GitLab: what pipelines include, and is read only then
 )
 
-var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock"}
+var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock", "jenkinsfile", "azure", "azure-part", "gitlab", "gitlab-part"}
 
 func (k Kind) String() string { return kindNames[k] }
 
 // Forge is the product that runs a pipeline.
 type Forge string
 
-// GitHub is GitHub Actions.
-const GitHub Forge = "github"
+// The forges that there is a front end for.
+const (
+	GitHub  Forge = "github"  // GitHub Actions
+	Azure   Forge = "azure"   // Azure Pipelines
+	GitLab  Forge = "gitlab"  // GitLab CI/CD
+	Jenkins Forge = "jenkins" // Jenkins with its Pipeline plugins
+)
 
 // Pipeline is one file. A front end must set Forge, Path, Kind and Notes, and of
 // the rest what its format has; an element that the file lacks stays zero, which
@@ -67,6 +78,32 @@ type Pipeline struct {
 	Dependabot *Dependabot // set for KindDependabot
 	Lock       *Lock       // set for KindLock
 
+	// Libraries are code of other repositories that runs as part of the pipeline.
+	Libraries []Use
+	// Files are the files that the elements come from, the pipeline's own first; nil
+	// if that is the only one. See Locate.
+	Files []SourceFile
+	// Stages run one after another (GitLab, Azure); empty means the forge's own.
+	Stages []Text
+	// RunsOn is what jobs have that say nothing else (Azure). They have it, too.
+	RunsOn RunsOn
+	// Resources are what the pipeline takes from elsewhere under a name (Azure).
+	Resources []Resource
+	// Sources are where further variables come from (Azure).
+	Sources []VariableSource
+	// Includes are the files that the pipeline is made of besides its own (GitLab),
+	// those of included files too; in a file that was read alone, its own.
+	Includes []Include
+	// Rules decide whether the pipeline runs (GitLab's workflow:rules). RulesSpan is
+	// set where there are any.
+	Rules     []Rule
+	RulesSpan penstock.Span
+	// Default is what jobs have that say nothing else (GitLab).
+	Default *Job
+	// Templates are jobs that do not run by themselves and that others take over
+	// (GitLab's .name).
+	Templates []Job
+
 	// Extra are keys that the model does not know, whose value has a shape that it
 	// cannot hold, or that a later one of the same name overrides. Every element has
 	// them, in the order of the file. A field without a name is what stands where
@@ -91,6 +128,28 @@ func (p *Pipeline) Trigger(event string) *Trigger {
 	return nil
 }
 
+// SourceFile is one of several files that a pipeline was made of.
+type SourceFile struct {
+	Path string
+	// Base is what positions in the file begin with: spans of the pipeline count on
+	// through all files, and those of the first are as they are in the file.
+	Base, Size int64
+}
+
+// Locate says in which file an element stands, and where in it. A span that begins in
+// one file and ends in another is cut at the end of the first. The cost is the
+// logarithm of the number of files.
+func (p *Pipeline) Locate(span penstock.Span) (path string, in penstock.Span) {
+	if len(p.Files) == 0 {
+		return p.Path, span
+	}
+	i := sort.Search(len(p.Files), func(i int) bool { return p.Files[i].Base > span.Start }) - 1
+	f := p.Files[max(i, 0)]
+	span.Start -= f.Base
+	span.End = min(span.End-f.Base, f.Size)
+	return f.Path, penstock.Span{Start: min(span.Start, f.Size), End: max(span.Start, span.End)}
+}
+
 // Reusable reports whether other pipelines can call this one.
 func (p *Pipeline) Reusable() bool { return p.Trigger("workflow_call") != nil }
 
@@ -103,6 +162,9 @@ const (
 	NoteDuplicate                      // a key that is there twice: Span is the earlier, Other the one that counts
 	NoteMerge                          // a merge key, which GitHub does not take
 	NoteExpression                     // an expression that does not end
+	NoteMissing                        // something that is referred to and is not there
+	NoteLoop                           // something that leads back to itself
+	NoteLimit                          // more than we, or the forge, read
 )
 
 // Note is something about the file that a reader should know. The message holds no
@@ -168,7 +230,8 @@ const (
 )
 
 // Data is a value of any shape: a matrix, an environment, an unknown key. Where a
-// format takes an expression in place of a map, it is the Text.
+// format takes an expression in place of a map, it is the Text. A variable of GitLab
+// that is written as a map is its value, with the other keys as Fields.
 type Data struct {
 	Kind DataKind
 	Text Text
@@ -182,6 +245,60 @@ type Data struct {
 type Field struct {
 	Name  Text
 	Value Data
+	// Inserted are the keys that decide whether it is there, outermost first.
+	Inserted []Insertion
+}
+
+// InsertionKind says what an Insertion does.
+type InsertionKind uint8
+
+const (
+	InsertIf        InsertionKind = iota + 1
+	InsertElse                    // also with a condition of its own
+	InsertEach                    // for every element of a list
+	InsertParameter               // what a template is given, which may use it or not
+)
+
+// Insertion is a key that decides, before the pipeline runs, whether what stands below
+// it is part of it: Azure's ${{ if }}. What is certainly not there is left out of the
+// model, and what certainly is has no Insertion.
+type Insertion struct {
+	// Text is the key.
+	Text
+	Kind InsertionKind
+	// Source is the condition, or the list; empty for a plain else.
+	Source string
+	// Not are the conditions of the branches before, none of which held.
+	Not []string
+}
+
+// VariableSource is a set of variables whose values do not stand in the pipeline.
+type VariableSource struct {
+	Span penstock.Span
+	// Group is one that the forge keeps: its variables may be secret.
+	Group Text
+	// Uses is a template with variables, and With what that is given.
+	Uses     Use
+	With     Data
+	Inserted []Insertion
+	Extra    []Field
+}
+
+// Resource is something outside of the pipeline that it uses under a name.
+type Resource struct {
+	Span penstock.Span
+	// Kind is "repository", "pipeline", "container", "build", "package" or "webhook".
+	Kind string
+	// Name is what the pipeline calls it, Type what kind of service has it: "git",
+	// "github".
+	Name, Type Text
+	// Uses is, of a repository, what it is and at which ref; of a pipeline or build
+	// its text alone. Endpoint is the connection that opens it.
+	Uses     Use
+	Endpoint Text
+	// Container is set for a container.
+	Container Container
+	Extra     []Field
 }
 
 // Get returns the value of the last field of that name, in any case: so GitHub
@@ -336,7 +453,191 @@ type Job struct {
 	// Uses is the pipeline that is called; With and Secrets are what it is given.
 	Uses    Use
 	With    Data
-	Secrets Data
+	Secrets Data // GitLab: what the job takes out of vaults
+
+	// Extends are the templates that it takes over: already done in a merged pipeline.
+	// Incomplete says that some of them were not there, so that it may have more to it.
+	Extends    []Text
+	Incomplete bool
+	// Rules, of which the first that applies decides whether the job runs. RulesSpan
+	// is set where there are any, if only an empty list.
+	Rules     []Rule
+	RulesSpan penstock.Span
+	// Only and Except are the older form of rules.
+	Only, Except Filter
+	// When is "on_success", "manual", "always" and the like.
+	When Text
+	// Artifacts are the files that the job leaves to others, Downloads where it takes
+	// such files from. DownloadsSet is set where it says so, if only with an empty list.
+	Artifacts    []Artifact
+	Downloads    []Download
+	DownloadsSet bool
+	Caches       []Cache
+	// Tokens are the identity tokens that the job asks for.
+	Tokens []Token
+	// Inherit limits what it takes over from Pipeline.Default and Env.
+	Inherit Data
+	// Downstream is the pipeline that the job starts; Uses names it, too.
+	Downstream *Downstream
+	// Clauses and Credentials are those that enclose the whole job.
+	Clauses     []Clause
+	Credentials []Credential
+	// Workspace is equal for jobs that work in one folder of one runner, one after the
+	// other or at the same time; 0 where each has its own.
+	Workspace int
+	// Stage is the group of jobs that it runs with. StageIf is the condition of all of
+	// them.
+	Stage, StageIf Text
+	// Sources are where further variables come from.
+	Sources []VariableSource
+	// Inserted are the keys that decide whether it is there, outermost first.
+	Inserted []Insertion
+	Extra    []Field
+}
+
+// Clause is a condition that decides whether what it encloses runs, for forges whose
+// conditions nest. All clauses of an element must hold.
+type Clause struct {
+	Text
+	Kind ClauseKind
+	// Not says that the condition must not hold: the branch behind else, or what
+	// follows a return.
+	Not bool
+}
+
+// ClauseKind is the form of a clause.
+type ClauseKind string
+
+// The forms.
+const (
+	ClauseWhen  ClauseKind = "when"  // of a stage: the conditions, of which all must hold
+	ClauseIf    ClauseKind = "if"    // an expression
+	ClausePost  ClauseKind = "post"  // the result of the run: always, success, failure ...
+	ClauseInput ClauseKind = "input" // a person who lets the run go on; the text is what the step is given
+)
+
+// Credential is a secret of the forge's store that a job or step holds.
+type Credential struct {
+	penstock.Span
+	// ID names it in the store.
+	ID Text
+	// Variables are those of the environment that it is put into.
+	Variables []Text
+	// Kind is what binds it: "string", "usernamePassword", "sshagent", "environment".
+	Kind string
+}
+
+// Include is a file that becomes part of a pipeline before that runs (GitLab).
+type Include struct {
+	Span penstock.Span
+	// Use says where it comes from. Its text is the path, address or component. Unlike
+	// those of an action, Ref does not stand in the text of a file of another project.
+	Use
+	// Project and Version are where they are written: group/project, and a branch, tag
+	// or commit, without which the newest commit of the default branch counts.
+	Project, Version Text
+	// Integrity is the hash that the content must have.
+	Integrity Text
+	// Job is the one whose artifact the file is (UseArtifact).
+	Job    Text
+	Inputs Data
+	Rules  []Rule
+	// Found is the path in the tree that was read for it, empty if there was none.
+	// A pattern has one Include per file, and one without Found if none fits.
+	Found string
+	Extra []Field
+}
+
+// Rule is a condition: of several the first that applies decides.
+type Rule struct {
+	Span penstock.Span
+	// If is an expression; unset, it applies.
+	If Text
+	// Changes and Exists are patterns of files, one of which must have changed, or
+	// exist; CompareTo is what changes are counted from.
+	Changes, Exists []Text
+	CompareTo       Text
+	// When is "never" where the rule excludes. Unset, it is the job's.
+	When, AllowFailure Text
+	Variables          Data
+	Extra              []Field
+}
+
+// Filter is GitLab's only or except.
+type Filter struct {
+	Span penstock.Span
+	// Refs are branches, tags, patterns between slashes, and words such as
+	// "merge_requests".
+	Refs []Text
+	// Variables are expressions.
+	Variables, Changes []Text
+	Kubernetes         Text
+	Extra              []Field
+}
+
+// IsSet reports whether the filter is given at all.
+func (f Filter) IsSet() bool { return f.Span.End > 0 }
+
+// Artifact is a set of files that a job leaves to other jobs and to people.
+type Artifact struct {
+	Span           penstock.Span
+	Name           Text
+	Paths, Exclude []Text
+	Untracked      Text
+	// When is after which result, Access who may fetch it ("all", "none"; also
+	// "true" and "false" of GitLab's public).
+	When, Access, ExpireIn Text
+	// Dotenv are files whose lines become variables of later jobs.
+	Dotenv []Text
+	// Reports are files that the forge itself reads, by kind.
+	Reports []Field
+	Extra   []Field
+}
+
+// Download is a job whose artifacts another one takes.
+type Download struct {
+	Span penstock.Span
+	Job  Text
+	// Project, Ref and Pipeline lead out of the pipeline.
+	Project, Ref, Pipeline Text
+	// Artifacts is "false" where only the order counts.
+	Artifacts Text
+	Optional  Text
+	Extra     []Field
+}
+
+// Cache is a set of files that later runs get again.
+type Cache struct {
+	Span penstock.Span
+	// Key names it; without one, and without KeyFiles, it is "default". Prefix stands
+	// before the hash of KeyFiles.
+	Key, Prefix     Text
+	KeyFiles        []Text
+	Fallback, Paths []Text
+	// Policy is "pull", "push" or "pull-push", the default. Unprotect shares it
+	// between protected and other branches.
+	Policy, When, Untracked, Unprotect Text
+	Extra                              []Field
+}
+
+// Token is an identity token, in a variable of that name.
+type Token struct {
+	Name     Text
+	Audience []Text
+	Extra    []Field
+}
+
+// Downstream is a pipeline that a job starts: a child, made of files, or that of
+// another project.
+type Downstream struct {
+	Span            penstock.Span
+	Project, Branch Text
+	// Strategy is "depend" where the job waits for it.
+	Strategy Text
+	Includes []Include
+	Inputs   Data
+	// Forward says which variables it gets.
+	Forward Data
 	Extra   []Field
 }
 
@@ -361,7 +662,8 @@ type JobEnvironment struct {
 
 // Strategy runs a job several times.
 type Strategy struct {
-	// Matrix holds the axes, and "include" and "exclude".
+	// Matrix holds the axes, and "include" and "exclude"; at GitLab it is a list of
+	// sets of axes.
 	Matrix                Data
 	FailFast, MaxParallel Text
 	Extra                 []Field
@@ -399,8 +701,37 @@ type Step struct {
 	Background, WaitAll, Cancel Text
 	Wait                        []Text
 	Parallel                    []Step
-	Extra                       []Field
+	// Call is a step that the forge itself has, or a function that the file does not
+	// hold; With is what it is given, where arguments without a name have none.
+	Call Text
+	// Set is a variable of the pipeline's language that the step sets, such as x or
+	// env.X: to Value, or to what Run prints.
+	Set   Text
+	Value Data
+	// Clauses, Credentials and Container enclose the step within its job.
+	Clauses     []Clause
+	Credentials []Credential
+	Container   Container
+	// Hook is the part of a deployment that the step belongs to (Azure): "deploy".
+	Hook Text
+	// Inserted are the keys that decide whether it is there, outermost first.
+	Inserted []Insertion
+	// Phase is the key of the job that a GitLab script stands under: StepScript runs
+	// before_script and script in one shell, StepAfter has a shell of its own and runs
+	// also when those failed, StepHook runs before the checkout.
+	Phase StepPhase
+	Extra []Field
 }
+
+// StepPhase says when in a job a step runs. It is unset for a forge whose steps run
+// in the order of the list, and for GitLab's "run".
+type StepPhase uint8
+
+const (
+	StepHook StepPhase = iota + 1
+	StepScript
+	StepAfter
+)
 
 // Script is text for a shell. An unset shell or directory is that of the defaults.
 type Script struct {
@@ -419,6 +750,11 @@ const (
 	UseDocker             // an image: docker://image
 	UseExpression         // known only at run time
 	UseInvalid
+	UseTask     // Azure: a task of the forge or of an extension: Name@Ref
+	UseBuiltin  // Azure: a step of the language itself: Name is checkout, download ...
+	UseURL      // a file at an address
+	UseTemplate // a file that the forge ships with
+	UseArtifact // a file that another job makes
 )
 
 // RefKind is what a reference looks like; only the forge knows what it is.
@@ -437,7 +773,7 @@ const (
 type Use struct {
 	Text
 	Kind                    UseKind
-	Owner, Repo, Path, Name string // Name is an image's
+	Owner, Repo, Path, Name string // Name is an image's; the host of a GitLab component
 	Ref                     string
 	RefKind                 RefKind
 	// Comment stands behind it on the same line, as a version does behind a commit.
@@ -446,10 +782,10 @@ type Use struct {
 
 // RefSpan is where the reference stands, empty without one.
 func (u Use) RefSpan() penstock.Span {
-	if u.RefKind == RefNone {
+	trimmed := strings.TrimRight(u.Value, " \t\r\n")
+	if u.RefKind == RefNone || !strings.HasSuffix(trimmed, u.Ref) {
 		return penstock.Span{}
 	}
-	trimmed := strings.TrimRight(u.Value, " \t\r\n")
 	return u.At(len(trimmed)-len(u.Ref), len(trimmed))
 }
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -23,11 +24,12 @@ type Project struct {
 	semantics Semantics
 	views     map[Forge]View
 	pins      map[string]pinned // by owner/repo@version; nil before they are looked for
-	read      func(path string) ([]byte, error)
+	tree      penstock.Tree
 	byPath    map[string]*Pipeline
 	loaded    map[string]*Pipeline // what Open read beside Pipelines; nil for what is not there
 	files     map[string][]byte
 	reads     int
+	ways      ways
 }
 
 // Bounds of what a project draws in beside its own files.
@@ -36,18 +38,88 @@ const (
 	maxReadBytes = 1 << 20 // of one file
 )
 
-// newProject makes a project; read reads another file of the tree by its full path.
-func newProject(root string, pipelines []*Pipeline, settings Settings, read func(path string) ([]byte, error)) *Project {
+// newProject makes a project of definitions that were read each by itself; those that
+// include others are put together. tree reads other files of the repository, by full
+// paths.
+func newProject(root string, pipelines []*Pipeline, settings Settings, tree penstock.Tree) *Project {
 	x := &Project{
-		Root: root, Pipelines: pipelines, Settings: settings, read: read,
+		Root: root, Pipelines: pipelines, Settings: settings, tree: tree,
 		semantics: NewSemantics(), views: make(map[Forge]View),
 		byPath: make(map[string]*Pipeline, len(pipelines)), loaded: make(map[string]*Pipeline), files: make(map[string][]byte),
 	}
 	slices.SortFunc(x.Pipelines, func(a, b *Pipeline) int { return strings.Compare(a.Path, b.Path) })
-	for _, p := range x.Pipelines {
+	for i, p := range x.Pipelines {
+		p = x.whole(p)
+		x.Pipelines[i] = p
 		x.byPath[p.Path] = p
 	}
 	return x
+}
+
+// whole is a definition with what it includes.
+func (x *Project) whole(p *Pipeline) *Pipeline {
+	switch p.Kind {
+	case KindGitLab:
+		name := strings.TrimPrefix(p.Path, x.Root)
+		return x.rebase(MergeGitLab(name, p.Source, GitLabTree{Read: x.reader(p), List: x.below}), p)
+	case KindAzure:
+		own := *p
+		own.Path = strings.TrimPrefix(p.Path, x.Root)
+		if whole, err := AzureResolve(&own, x.reader(p)); err == nil {
+			return x.rebase(whole, p)
+		}
+	}
+	return p
+}
+
+// rebase gives a definition that was put together the paths that the run knows.
+func (x *Project) rebase(whole, p *Pipeline) *Pipeline {
+	whole.Path, whole.Source = p.Path, p.Source
+	for i := range whole.Files {
+		whole.Files[i].Path = x.Root + whole.Files[i].Path
+	}
+	return whole
+}
+
+// reader reads files by their names from the repository's folder, the definition's own
+// without asking the tree.
+func (x *Project) reader(p *Pipeline) func(name string) ([]byte, error) {
+	return func(name string) ([]byte, error) {
+		name = path.Clean(strings.TrimPrefix(name, "/"))
+		if x.Root+name == p.Path {
+			return p.Source, nil
+		}
+		if b, ok := x.File(name); ok {
+			return b, nil
+		}
+		return nil, fs.ErrNotExist
+	}
+}
+
+// below lists the files below a folder of the repository, in order, as far as maxReads
+// folders go.
+func (x *Project) below(dir string) []string {
+	var files []string
+	left := maxReads
+	var walk func(dir string)
+	walk = func(dir string) {
+		if left--; left < 0 || x.tree == nil {
+			return
+		}
+		for _, name := range x.tree.List(x.Root + dir) {
+			full := path.Join(dir, name)
+			if strings.HasSuffix(name, "/") {
+				if name != ".git/" && name != "node_modules/" {
+					walk(full)
+				}
+				continue
+			}
+			files = append(files, full)
+		}
+	}
+	walk(strings.Trim(dir, "/"))
+	slices.Sort(files)
+	return files
 }
 
 // View is what holds at the forge, on the day and in the version that the run asks for.
@@ -74,11 +146,11 @@ func (x *Project) File(name string) ([]byte, bool) {
 	if b, known := x.files[name]; known {
 		return b, b != nil
 	}
-	if x.reads >= maxReads || x.read == nil {
+	if x.reads >= maxReads || x.tree == nil {
 		return nil, false
 	}
 	x.reads++
-	b, err := x.read(x.Root + name)
+	b, err := x.tree.Read(x.Root + name)
 	if err != nil || len(b) > maxReadBytes {
 		b = nil
 	} else if b == nil {

@@ -10,50 +10,80 @@ import (
 // The rule files are YAML, so that people and editors can work with them, and keep
 // to a part of it that is read here line by line: maps, lists, lists and maps in one
 // line, texts without escapes, | and >-. The whole of YAML took 8 to 16 ms at each
-// start, this takes one. TestPlainIsYAML compares the two.
+// start, this takes about two. TestPlainIsYAML compares the two.
 
-// plainNode is one value. A map has as many keys as items, a list none.
+// plainNode is one value. A map has as many keys as items, a list none. A text after
+// | is as in the file, with its indentation: see dedent.
 type plainNode struct {
 	text  string
 	keys  []string
 	items []plainNode
 }
 
-// plainReader reads the lines of a file from at on.
+// plainReader reads the lines of a text.
 type plainReader struct {
-	lines []string
-	at    int
+	text string
+	// line is the one to read next, without its end; end is where that stands, and
+	// number counts lines from 1.
+	line   string
+	end    int
+	number int
 }
 
 func readPlain(text string) (plainNode, error) {
-	r := plainReader{lines: strings.Split(text, "\n")}
+	r := plainReader{text: text, end: -1}
+	r.next()
 	n, err := r.block(0)
 	if err == nil && r.skip() {
 		err = errors.New("indented less or more than what is around it")
 	}
 	if err != nil {
-		return plainNode{}, fmt.Errorf("line %d: %w", r.at+1, err)
+		return plainNode{}, fmt.Errorf("line %d: %w", r.number, err)
 	}
 	return n, nil
 }
 
+// next goes to the next line. Behind the last one, end is beyond the text.
+func (r *plainReader) next() {
+	start := r.end + 1
+	r.number++
+	if start >= len(r.text) {
+		r.line, r.end = "", len(r.text)
+		return
+	}
+	if i := strings.IndexByte(r.text[start:], '\n'); i >= 0 {
+		r.end = start + i
+	} else {
+		r.end = len(r.text)
+	}
+	r.line = r.text[start:r.end]
+}
+
+func (r *plainReader) more() bool { return r.line != "" || r.end < len(r.text) }
+
 // skip goes to the next line that is neither empty nor a comment.
 func (r *plainReader) skip() bool {
-	for ; r.at < len(r.lines); r.at++ {
-		if t := strings.TrimLeft(r.lines[r.at], " "); t != "" && t[0] != '#' {
+	for ; r.more(); r.next() {
+		if in := indentOf(r.line); in < len(r.line) && r.line[in] != '#' {
 			return true
 		}
 	}
 	return false
 }
 
-func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
+func indentOf(line string) int {
+	i := 0
+	for i < len(line) && line[i] == ' ' {
+		i++
+	}
+	return i
+}
 
 // block reads the map or list whose lines are indented by indent.
 func (r *plainReader) block(indent int) (plainNode, error) {
 	var n plainNode
-	for r.skip() && indentOf(r.lines[r.at]) == indent {
-		line := r.lines[r.at][indent:]
+	for r.skip() && indentOf(r.line) == indent {
+		line := r.line[indent:]
 		if rest, ok := strings.CutPrefix(line, "- "); ok {
 			if len(n.keys) > 0 {
 				return n, errors.New("item of a list in a map")
@@ -62,10 +92,10 @@ func (r *plainReader) block(indent int) (plainNode, error) {
 			var err error
 			if _, _, isMap := plainKey(rest); isMap {
 				// The first key of a map stands behind the dash.
-				r.lines[r.at] = r.lines[r.at][:indent] + "  " + rest
+				r.line = strings.Repeat(" ", indent+2) + rest
 				item, err = r.block(indent + 2)
 			} else {
-				r.at++
+				r.next()
 				item, err = plainScalar(rest)
 			}
 			if err != nil {
@@ -81,7 +111,7 @@ func (r *plainReader) block(indent int) (plainNode, error) {
 		if slices.Contains(n.keys, key) {
 			return n, fmt.Errorf("key %s twice", key)
 		}
-		r.at++
+		r.next()
 		var value plainNode
 		var err error
 		switch rest {
@@ -90,10 +120,10 @@ func (r *plainReader) block(indent int) (plainNode, error) {
 		case ">-":
 			value.text, err = r.folded(indent)
 		case "":
-			if !r.skip() || indentOf(r.lines[r.at]) <= indent {
+			if !r.skip() || indentOf(r.line) <= indent {
 				return n, fmt.Errorf("key %s without a value", key)
 			}
-			value, err = r.block(indentOf(r.lines[r.at]))
+			value, err = r.block(indentOf(r.line))
 		default:
 			value, err = plainScalar(rest)
 		}
@@ -118,15 +148,14 @@ func plainKey(line string) (key, rest string, ok bool) {
 	return key, strings.Trim(rest, " "), true
 }
 
-// text returns the lines of a text below a key at indent, dedented.
-func (r *plainReader) text(indent int) ([]string, error) {
-	start, end, own := r.at, r.at, 0
-	for ; r.at < len(r.lines); r.at++ {
-		line := r.lines[r.at]
-		if strings.Trim(line, " ") == "" {
-			continue
+// literal returns the lines below a key at indent as they are.
+func (r *plainReader) literal(indent int) (string, error) {
+	start, end, own := r.end-len(r.line), r.end-len(r.line), 0
+	for ; r.more(); r.next() {
+		in := indentOf(r.line)
+		if in == len(r.line) {
+			continue // empty
 		}
-		in := indentOf(line)
 		if in <= indent {
 			break
 		}
@@ -134,35 +163,31 @@ func (r *plainReader) text(indent int) ([]string, error) {
 			own = in
 		}
 		if in < own {
-			return nil, errors.New("text indented less than its first line")
+			return "", errors.New("text indented less than its first line")
 		}
-		end = r.at + 1
+		end = min(r.end+1, len(r.text))
 	}
-	lines := make([]string, end-start)
-	for i := range lines {
-		if line := r.lines[start+i]; len(line) > own {
-			lines[i] = line[own:]
-		}
-	}
-	return lines, nil
-}
-
-func (r *plainReader) literal(indent int) (string, error) {
-	lines, err := r.text(indent)
-	if len(lines) == 0 {
-		return "", err
-	}
-	return strings.Join(lines, "\n") + "\n", err
+	return r.text[start:end], nil
 }
 
 func (r *plainReader) folded(indent int) (string, error) {
-	lines, err := r.text(indent)
-	for _, l := range lines {
-		if l == "" || l[0] == ' ' {
-			return "", errors.New("folded text of more than one paragraph")
-		}
+	s, err := r.literal(indent)
+	s = dedent(s)
+	if strings.HasPrefix(s, "\n") || strings.Contains(s, "\n\n") || strings.Contains(s, "\n ") {
+		return "", errors.New("folded text of more than one paragraph")
 	}
-	return strings.Join(lines, " "), err
+	return strings.ReplaceAll(strings.TrimSuffix(s, "\n"), "\n", " "), err
+}
+
+// dedent takes off each line of a literal as much indentation as the first has.
+func dedent(text string) string {
+	in := indentOf(strings.TrimLeft(text, "\n"))
+	var b strings.Builder
+	b.Grow(len(text))
+	for l := range strings.Lines(text) {
+		b.WriteString(l[min(in, len(l)-1):])
+	}
+	return b.String()
 }
 
 // plainScalar reads what stands in one line: a text, [a, b] or {k: v}.

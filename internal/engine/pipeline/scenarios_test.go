@@ -259,7 +259,7 @@ func checkReads(t *testing.T, name, p string, b []byte) {
 	if kind == KindNone {
 		return
 	}
-	for _, n := range ParseGitHub(p, kind, b).Notes {
+	for _, n := range parse(p, kind, b).Notes {
 		t.Errorf("%s:%d: %s", name, bytes.Count(b[:n.Start], []byte("\n"))+1, n.Message)
 	}
 }

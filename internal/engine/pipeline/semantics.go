@@ -55,7 +55,7 @@ func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor)
 
 // ForgeVersion is a forge and, where it is one's own server, its version.
 type ForgeVersion struct {
-	// Name is "github" or "gitlab".
+	// Name is "github", "gitlab" or "azure".
 	Name string
 	// Server is the version of GitHub Enterprise Server or of a GitLab server; zero
 	// for github.com and gitlab.com.
@@ -69,7 +69,8 @@ func (f ForgeVersion) String() string {
 	return f.Name + "@" + f.Server.String()
 }
 
-// ParseForge reads github, github@3.17 (Enterprise Server), gitlab or gitlab@17.2.
+// ParseForge reads github, github@3.17 (Enterprise Server), gitlab, gitlab@17.2 or
+// jenkins, whose rules have no version, or azure.
 func ParseForge(s string) (ForgeVersion, error) {
 	name, version, at := strings.Cut(s, "@")
 	switch name {
@@ -82,8 +83,11 @@ func ParseForge(s string) (ForgeVersion, error) {
 	case "gitlab.com":
 		name = "gitlab"
 	}
-	if name != "github" && name != "gitlab" {
-		return ForgeVersion{}, fmt.Errorf("%q is no forge: write github, github@3.17, gitlab or gitlab@17.2", clip(s))
+	if name == "jenkins" && !at {
+		return ForgeVersion{Name: name}, nil
+	}
+	if name != "github" && name != "gitlab" && (name != "azure" || at) {
+		return ForgeVersion{}, fmt.Errorf("%q is no forge: write github, github@3.17, gitlab, gitlab@17.2, azure or jenkins", clip(s))
 	}
 	f := ForgeVersion{Name: name}
 	if !at {
@@ -155,7 +159,9 @@ const (
 type Semantics struct{ rows []Row }
 
 // NewSemantics returns the built-in table.
-func NewSemantics() Semantics { return Semantics{rows: semanticRows} }
+func NewSemantics() Semantics {
+	return Semantics{rows: slices.Concat(semanticRows, jenkinsRows)}
+}
 
 // Rows are all rows, to list them. Do not write to them.
 func (s Semantics) Rows() []Row { return s.rows }

@@ -2,20 +2,31 @@ package pipeline
 
 // Sources of rows, by what they are about.
 const (
-	docsEvents      = "https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows"
-	docsToken       = "https://docs.github.com/en/actions/reference/github_token-reference"
-	docsCache       = "https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching"
-	docsOIDC        = "https://docs.github.com/en/actions/reference/security/oidc"
-	docsDependabot  = "https://docs.github.com/en/code-security/dependabot/working-with-dependabot/automating-dependabot-with-github-actions"
-	docsApproval    = "https://docs.github.com/en/actions/how-tos/manage-workflow-runs/approve-runs-from-forks"
-	docsMergeReq    = "https://docs.gitlab.com/ci/pipelines/merge_request_pipelines/"
-	docsGitLabCache = "https://docs.gitlab.com/ci/caching/"
-	changeTarget    = "https://github.blog/changelog/2025-11-07-actions-pull_request_target-and-environment-branch-protections-changes"
-	changeCheckout  = "https://github.blog/changelog/2026-06-18-safer-pull_request_target-defaults-for-github-actions-checkout"
-	changeCache     = "https://github.blog/changelog/2026-06-26-read-only-actions-cache-for-untrusted-triggers"
-	changeMode      = "https://github.blog/changelog/2026-09-10-control-github-actions-cache-access-with-cache-mode"
-	changeLock      = "https://github.blog/changelog/2026-10-14-github-actions-workflow-lockfiles-in-public-preview/"
-	changeApproval  = "https://github.blog/changelog/2021-04-22-github-actions-maintainers-must-approve-first-time-contributor-workflow-runs"
+	docsEvents          = "https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows"
+	docsToken           = "https://docs.github.com/en/actions/reference/github_token-reference"
+	docsCache           = "https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching"
+	docsOIDC            = "https://docs.github.com/en/actions/reference/security/oidc"
+	docsDependabot      = "https://docs.github.com/en/code-security/dependabot/working-with-dependabot/automating-dependabot-with-github-actions"
+	docsApproval        = "https://docs.github.com/en/actions/how-tos/manage-workflow-runs/approve-runs-from-forks"
+	docsAzureGitHub     = "https://learn.microsoft.com/en-us/azure/devops/pipelines/repos/github"
+	docsAzureRepos      = "https://learn.microsoft.com/en-us/azure/devops/pipelines/repos/azure-repos-git"
+	docsAzureForks      = "https://learn.microsoft.com/en-us/azure/devops/pipelines/security/repos"
+	docsAzureToken      = "https://learn.microsoft.com/en-us/azure/devops/pipelines/process/access-tokens"
+	docsAzureSecrets    = "https://learn.microsoft.com/en-us/azure/devops/pipelines/security/resources"
+	docsAzureChecks     = "https://learn.microsoft.com/en-us/azure/devops/pipelines/process/approvals"
+	docsAzureResources  = "https://learn.microsoft.com/en-us/azure/devops/pipelines/process/pipeline-triggers"
+	docsAzureSchedules  = "https://learn.microsoft.com/en-us/azure/devops/pipelines/process/scheduled-triggers"
+	docsAzureParameters = "https://learn.microsoft.com/en-us/azure/devops/pipelines/process/runtime-parameters"
+	changeAzureForks    = "https://learn.microsoft.com/en-us/azure/devops/release-notes/2023/sprint-227-update"
+	changeAzureForksOff = "https://learn.microsoft.com/en-us/azure/devops/release-notes/2023/sprint-229-update"
+	docsMergeReq        = "https://docs.gitlab.com/ci/pipelines/merge_request_pipelines/"
+	docsGitLabCache     = "https://docs.gitlab.com/ci/caching/"
+	changeTarget        = "https://github.blog/changelog/2025-11-07-actions-pull_request_target-and-environment-branch-protections-changes"
+	changeCheckout      = "https://github.blog/changelog/2026-06-18-safer-pull_request_target-defaults-for-github-actions-checkout"
+	changeCache         = "https://github.blog/changelog/2026-06-26-read-only-actions-cache-for-untrusted-triggers"
+	changeMode          = "https://github.blog/changelog/2026-09-10-control-github-actions-cache-access-with-cache-mode"
+	changeLock          = "https://github.blog/changelog/2026-10-14-github-actions-workflow-lockfiles-in-public-preview/"
+	changeApproval      = "https://github.blog/changelog/2021-04-22-github-actions-maintainers-must-approve-first-time-contributor-workflow-runs"
 )
 
 // prEvents are the events whose workflow is the pull request's own.
@@ -174,6 +185,43 @@ var semanticRows = []Row{
 		Statement: "Protected and other branches have caches of their own, unless a setting shares them. Jobs choose their key: within a kind every job can write every cache."},
 	{ID: "gitlab-oidc", Forge: "gitlab", Topic: TopicOIDC, Since: Version{15, 7}, Answer: "yes", Source: "https://docs.gitlab.com/ci/secrets/id_token_authentication/",
 		Statement: "A job with id_tokens has an identity token whose claims name project, ref and whether the ref is protected."},
+
+	// Azure Pipelines. The dates are those of the release notes; a change reaches all
+	// organizations within three weeks.
+	{ID: "azure-project", Forge: "azure", Topic: TopicProject, Answer: "own", Source: docsAzureGitHub,
+		Statement: "A pipeline runs in the Azure DevOps project that defines it, also for a pull request from a fork of the code."},
+	{ID: "azure-ref-default", Forge: "azure", Topic: TopicRef, Answer: string(FromDefault), Source: docsAzureResources,
+		Statement: "A pipeline that another pipeline, an image or a webhook starts is that of the default branch of its settings."},
+	{ID: "azure-ref-ci", Forge: "azure", Topic: TopicRef, Events: []string{AzureCI}, Answer: string(FromPushed), Source: docsAzureRepos,
+		Statement: "The pipeline is that of the branch or tag that was pushed."},
+	{ID: "azure-ref-schedule", Forge: "azure", Topic: TopicRef, Events: []string{AzureSchedule}, Answer: string(FromPushed), Source: docsAzureSchedules,
+		Statement: "For each branch that a schedule names, the pipeline is that of the branch."},
+	{ID: "azure-ref-pr", Forge: "azure", Topic: TopicRef, Events: []string{AzurePullRequest}, Answer: string(FromMerge), Source: docsAzureGitHub,
+		Statement: "The pipeline is that of the merge of source and target branch, so whoever writes the pull request can change it."},
+	{ID: "azure-ref-manual", Forge: "azure", Topic: TopicRef, Events: []string{AzureManual}, Answer: string(FromChosen), Source: docsAzureParameters,
+		Statement: "The pipeline is that of the branch, tag or commit that the one who runs it names; they choose its parameters, too."},
+	{ID: "azure-secrets", Forge: "azure", Topic: TopicSecrets, Answer: string(ReachAll), Source: docsAzureSecrets,
+		Statement: "A run reads the secret variables, groups, files and service connections that its pipeline may use; checks on them can name branches or ask for approval."},
+	{ID: "azure-secrets-fork", Forge: "azure", Topic: TopicSecrets, Events: []string{AzurePullRequest}, Origin: OriginFork, Answer: string(ReachNone), Source: docsAzureGitHub,
+		Statement: "No secret variable, service connection or secure file reaches a pull request from a fork on GitHub, unless the pipeline is set to make secrets available to builds of forks."},
+	{ID: "azure-secrets-fork-enterprise", Forge: "azure", Topic: TopicSecrets, Events: []string{azureEnterprise}, Origin: OriginFork, Answer: string(ReachAll), Source: docsAzureGitHub,
+		Statement: "Secrets reach pull requests from forks on GitHub Enterprise Server, unless the pipeline is set not to."},
+	{ID: "azure-token", Forge: "azure", Topic: TopicToken, Answer: string(AccessSetting), Source: docsAzureToken,
+		Statement: "The job's token has the rights of the build service account: in its own project or, unless the job authorization scope is limited, in all of the organization."},
+	{ID: "azure-token-fork", Forge: "azure", Topic: TopicToken, Events: []string{AzurePullRequest, azureEnterprise}, Origin: OriginFork, Answer: string(AccessRead), Source: docsAzureForks,
+		Statement: "The token of a build of a fork is restricted, unless the pipeline is set to give such builds the same permissions as others."},
+	{ID: "azure-approval-none", Forge: "azure", Topic: TopicApproval, Answer: string(ApprovalNone), Source: docsAzureGitHub,
+		Statement: "A run waits for nobody before it begins; checks on what a stage uses are not part of the file."},
+	{ID: "azure-approval-fork-none", Forge: "azure", Topic: TopicApproval, Events: []string{AzurePullRequest, azureEnterprise}, Origin: OriginFork, Until: "2023-09-12", Answer: string(ApprovalNone), Source: docsAzureGitHub,
+		Statement: "A pull request from a fork is built at once; a setting of the pipeline can ask for a comment of a member first."},
+	{ID: "azure-approval-fork-comment", Forge: "azure", Topic: TopicApproval, Events: []string{AzurePullRequest, azureEnterprise}, Origin: OriginFork, From: "2023-09-12", Until: "2023-10-26", Answer: string(ApprovalSetting), Source: changeAzureForks,
+		Statement: "New organizations build pull requests from forks after a comment of a member, without secrets and with a restricted token; older ones as their pipelines are set."},
+	{ID: "azure-approval-fork-off", Forge: "azure", Topic: TopicApproval, Events: []string{AzurePullRequest, azureEnterprise}, Origin: OriginFork, From: "2023-10-26", Answer: string(ApprovalSetting), Source: changeAzureForksOff,
+		Statement: "New organizations and projects do not build pull requests from forks on GitHub; older ones as their pipelines are set."},
+	{ID: "azure-environment-ref", Forge: "azure", Topic: TopicEnvironment, Answer: string(FromPushed), Source: docsAzureChecks,
+		Statement: "A branch check on an environment, or another protected resource, looks at the branch of the run."},
+	{ID: "azure-environment-ref-pr", Forge: "azure", Topic: TopicEnvironment, Events: []string{AzurePullRequest, azureEnterprise}, Answer: string(FromMerge), Source: docsAzureChecks,
+		Statement: "For a pull request a branch check looks at refs/pull/N/merge."},
 }
 
 // guardedCommits are the commits of the tags of actions/checkout that hold the guard.

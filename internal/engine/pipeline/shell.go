@@ -54,6 +54,7 @@ const (
 	TemplateAzure                               // $(name.with.dots), $[ ]
 	TemplateMustache                            // {{ }}: Argo
 	TemplateTekton                              // $(params.x)
+	TemplateParts                               // those of ShellInput.Parts: Jenkins
 )
 
 // ShellInput is what the surroundings of a script say about it. The zero value
@@ -62,6 +63,13 @@ const (
 type ShellInput struct {
 	// Templates are the syntaxes to mask; zero means TemplateGitHub.
 	Templates ShellTemplates
+	// Parts are the expressions that the front end found in the script, in order: of
+	// forges whose own language, and no template syntax, puts the script together.
+	// They are used if Templates has TemplateParts.
+	Parts []Interpolation
+	// Macros are further names, in lower case, that TemplateAzure expands: a plain
+	// $(name) in lower case is otherwise taken for a command.
+	Macros map[string]bool
 	// Vars are the environment variables that are known, by name.
 	Vars map[string]ShellSource
 	// Expr says what is known of the body of a template expression, without its
@@ -292,7 +300,10 @@ func AnalyseScript(script, shell string, in ShellInput) ShellResult {
 	if in.Steps <= 0 {
 		in.Steps = shellMaxSteps
 	}
-	masked, exprs, full := shellMask(script, in.Templates)
+	masked, exprs, full := shellMask(script, in.Templates, in.Macros)
+	if in.Templates&TemplateParts != 0 {
+		masked, exprs, full = shellMaskParts(script, in.Parts)
+	}
 	res.Exprs = exprs
 	res.Truncated = !full
 	if in.Expr != nil {
@@ -319,7 +330,7 @@ func AnalyseScript(script, shell string, in ShellInput) ShellResult {
 
 // ShellExpressions lists the template expressions of a script, without analysis.
 func ShellExpressions(script string, templates ShellTemplates) []ShellExpr {
-	_, exprs, _ := shellMask(script, templates)
+	_, exprs, _ := shellMask(script, templates, nil)
 	return exprs
 }
 
@@ -327,7 +338,7 @@ func ShellExpressions(script string, templates ShellTemplates) []ShellExpr {
 // that offsets stay and the shell's grammar is kept: an expression may stand where
 // a name, a number, an argument or a command stands. The word is _ZZZ_ with as
 // many Z as fit. The result is false if there were too many expressions.
-func shellMask(script string, templates ShellTemplates) (string, []ShellExpr, bool) {
+func shellMask(script string, templates ShellTemplates, macros map[string]bool) (string, []ShellExpr, bool) {
 	if strings.IndexByte(script, '$') < 0 && templates&TemplateMustache == 0 {
 		return script, nil, true
 	}
@@ -344,7 +355,7 @@ func shellMask(script string, templates ShellTemplates) (string, []ShellExpr, bo
 			open, closing = 3, "]]"
 		case templates&TemplateAzure != 0 && strings.HasPrefix(rest, "$["):
 			open, closing = 2, "]"
-		case templates&(TemplateAzure|TemplateTekton) != 0 && strings.HasPrefix(rest, "$(") && shellMacro(rest[2:], templates):
+		case templates&(TemplateAzure|TemplateTekton) != 0 && strings.HasPrefix(rest, "$(") && shellMacro(rest[2:], templates, macros):
 			open, closing = 2, ")"
 		case templates&TemplateMustache != 0 && strings.HasPrefix(rest, "{{"):
 			open, closing = 2, "}}"
@@ -380,6 +391,28 @@ func shellMask(script string, templates ShellTemplates) (string, []ShellExpr, bo
 	return shellFinish(script, out), exprs, true
 }
 
+// shellMaskParts is shellMask for expressions whose places are known.
+func shellMaskParts(script string, parts []Interpolation) (string, []ShellExpr, bool) {
+	var exprs []ShellExpr
+	out := []byte(script)
+	last := 0
+	for _, p := range parts {
+		if p.From < last || p.To > len(script) || p.Inner < p.From || p.InnerTo < p.Inner || p.To < p.InnerTo || p.To == p.From {
+			continue
+		}
+		if len(exprs) >= shellMaxExprs {
+			return string(out), exprs, false
+		}
+		exprs = append(exprs, ShellExpr{Span: penstock.Span{Start: int64(p.From), End: int64(p.To)}, Body: strings.TrimSpace(script[p.Inner:p.InnerTo])})
+		for j := p.From; j < p.To; j++ {
+			out[j] = 'Z'
+		}
+		out[p.From], out[p.To-1] = '_', '_'
+		last = p.To
+	}
+	return string(out), exprs, true
+}
+
 func shellFinish(script string, out []byte) string {
 	if out == nil {
 		return script
@@ -406,7 +439,7 @@ func shellMaskEnd(s string, i int, closing string) (end, read int) {
 // shellMacro reports whether s begins with a macro's name and its parenthesis:
 // one word that is no command. Azure and Tekton write $(a.b) where a shell has a
 // substitution, and a program's name with a dot and no argument is rare.
-func shellMacro(s string, templates ShellTemplates) bool {
+func shellMacro(s string, templates ShellTemplates, macros map[string]bool) bool {
 	end := strings.IndexByte(s, ')')
 	if end <= 0 || end > 200 {
 		return false
@@ -430,7 +463,7 @@ func shellMacro(s string, templates ShellTemplates) bool {
 	}
 	// Azure: names with a dot are predefined variables; a plain name in mixed case is
 	// somebody's variable, and in lower case a command such as $(pwd).
-	return templates&TemplateAzure != 0 && (dot && s[0] != '.' || strings.ToLower(s[:end]) != s[:end])
+	return templates&TemplateAzure != 0 && (dot && s[0] != '.' || strings.ToLower(s[:end]) != s[:end] || macros[s[:end]])
 }
 
 // exprsIn returns the indices [lo, hi) of the expressions that begin in [start, end).
@@ -515,8 +548,48 @@ func (r *shRun) foreign() {
 		}
 		if !comment {
 			r.foreignLine(line, start)
+			if r.in.Templates&TemplateAzure != 0 {
+				r.foreignLogging(line, start, lo, hi)
+			}
 		}
 		start = end + 1
+	}
+}
+
+// foreignLogging looks for logging commands of Azure in a line of another shell. Of
+// the value only the template expressions are known.
+func (r *shRun) foreignLogging(line string, start, lo, hi int) {
+	i := strings.Index(strings.ToLower(line), azureCommand)
+	if i < 0 {
+		return
+	}
+	head, _, ok := strings.Cut(line[i+len(azureCommand):], "]")
+	if !ok {
+		return
+	}
+	action, name, output, secret := azureLogging(head)
+	f := ShellFact{
+		Kind: FactChannel, Span: penstock.Span{Start: int64(start + i), End: int64(start + len(strings.TrimRight(line, "\r")))},
+		Sink: SinkEnv, Command: azureCommand + action, Name: shPrint(name), Maybe: true,
+	}
+	switch {
+	case action == "task.prependpath":
+		f.Sink, f.Name = SinkPath, ""
+	case action != "task.setvariable":
+		return
+	case output:
+		f.Sink = SinkOutput
+	}
+	for j := lo; j < hi; j++ {
+		if e := r.res.Exprs[j]; e.Start > f.Start {
+			f.Labels |= e.Source.Labels
+		}
+	}
+	f.Smuggle = f.Labels&ShellNewline != 0
+	r.res.Facts = append(r.res.Facts, f)
+	if secret {
+		f.Kind, f.Sink = FactMask, ""
+		r.res.Facts = append(r.res.Facts, f)
 	}
 }
 

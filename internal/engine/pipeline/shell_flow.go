@@ -257,6 +257,21 @@ func (r *shRun) logged(v shVal, start, end int) {
 			mask = r.workflowCommand(line, start, end) || mask
 		}
 	}
+	if r.in.Templates&TemplateAzure != 0 {
+		command := false
+		for _, line := range shLines(v) {
+			c, m := r.loggingCommand(line, start, end)
+			command, mask = command || c, mask || m
+		}
+		// The agent looks for commands anywhere in a line; no name of a branch holds one.
+		if p := shWith(v, ShellUntrusted); p != nil && p.l&ShellRef == 0 && !command {
+			r.fact(ShellFact{
+				Kind: FactChannel, Span: shSpan(start, end), Sink: SinkEnv, Command: azureCommand, Labels: shLabels(v) &^ shellPlain,
+				Smuggle: true, Maybe: p.l&ShellNewline == 0, Detail: "a logging command in the text sets variables of later steps",
+				Trace: shTrace(r.trail(p.t, start, end, "is written to the log")),
+			})
+		}
+	}
 	if mask {
 		return
 	}
@@ -357,6 +372,88 @@ func (r *shRun) workflowCommand(line shVal, start, end int) bool {
 		r.entry(SinkPath, "", value, "::add-path", start, end, untrusted, "later steps look for programs in this folder first")
 	}
 	return false
+}
+
+// azureCommand begins a logging command of Azure Pipelines.
+// https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands
+const azureCommand = "##vso["
+
+// loggingCommand reads a line ##vso[area.action property=value;...]text; mask is true
+// if it registers a secret.
+func (r *shRun) loggingCommand(line shVal, start, end int) (command, mask bool) {
+	var head strings.Builder
+	var value shVal
+	inside := false
+	for i, p := range line {
+		if p.opaque {
+			if inside {
+				head.WriteString("…")
+			}
+			continue
+		}
+		t := p.text
+		if !inside {
+			j := strings.Index(t, azureCommand)
+			if j < 0 {
+				continue
+			}
+			inside, t = true, t[j+len(azureCommand):]
+		}
+		if j := strings.IndexByte(t, ']'); j >= 0 {
+			head.WriteString(t[:j])
+			value = append(shVal(nil), line[i:]...)
+			value[0].text = t[j+1:]
+			if value[0].text == "" {
+				value = value[1:]
+			}
+			command = true
+			break
+		}
+		head.WriteString(t)
+	}
+	if !command {
+		return false, false
+	}
+	action, name, output, secret := azureLogging(head.String())
+	untrusted := shLabels(value)&ShellUntrusted != 0
+	switch action {
+	case "task.setvariable":
+		sink := SinkEnv
+		if output {
+			sink = SinkOutput
+		}
+		if secret {
+			r.fact(ShellFact{Kind: FactMask, Span: shSpan(start, end), Name: shPrint(name), Labels: shLabels(value), Command: azureCommand + action})
+		}
+		r.entry(sink, shPrint(name), value, azureCommand+action, start, end, shLabels(value)&ShellNewline != 0, "")
+	case "task.prependpath":
+		r.entry(SinkPath, "", value, azureCommand+action, start, end, untrusted, "later steps look for programs in this folder first")
+	case "task.setsecret":
+		f := ShellFact{Kind: FactMask, Span: shSpan(start, end), Labels: shLabels(value), Command: azureCommand + action}
+		if len(value) > 0 {
+			f.Name = value[0].name
+		}
+		r.fact(f)
+		secret = true
+	}
+	return true, secret
+}
+
+// azureLogging takes apart what stands in the brackets of a logging command.
+func azureLogging(head string) (action, name string, output, secret bool) {
+	action, properties, _ := strings.Cut(head, " ")
+	for _, p := range strings.Split(properties, ";") {
+		key, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		switch strings.ToLower(key) {
+		case "variable":
+			name = strings.Trim(value, "'\" ")
+		case "isoutput":
+			output = strings.EqualFold(value, "true")
+		case "issecret":
+			secret = strings.EqualFold(value, "true")
+		}
+	}
+	return strings.ToLower(action), name, output, secret
 }
 
 func (r *shRun) masked(p *shPiece) bool {

@@ -392,7 +392,7 @@ func TestShellMask(t *testing.T) {
 		{"a {{inputs.x}}", TemplateMustache, "a _ZZZZZZZZZZ_"},
 		{"é ${{ é }}", TemplateGitHub, "é _ZZZZZZZ_"},
 	} {
-		got, _, _ := shellMask(c.script, c.kinds)
+		got, _, _ := shellMask(c.script, c.kinds, nil)
 		if got != c.want || len(got) != len(c.script) {
 			t.Errorf("%q: %q, want %q", c.script, got, c.want)
 		}

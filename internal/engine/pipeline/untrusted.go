@@ -278,9 +278,11 @@ type compiledControl struct {
 	events, segments []string
 }
 
-var controlIndex = sync.OnceValue(func() []compiledControl {
+var controlIndex = sync.OnceValue(func() []compiledControl { return compileControls(controls) })
+
+func compileControls(rows []controlRow) []compiledControl {
 	var out []compiledControl
-	for _, row := range controls {
+	for _, row := range rows {
 		for _, entry := range strings.Fields(row.paths) {
 			kind, pattern, _ := strings.Cut(entry, ":")
 			c := compiledControl{
@@ -293,7 +295,7 @@ var controlIndex = sync.OnceValue(func() []compiledControl {
 		}
 	}
 	return out
-})
+}
 
 // ControlOf says who chooses what the context at path, in the normal form of
 // ContextPath, holds in a run for the event. The result is false for contexts whose
@@ -373,6 +375,8 @@ func shapeOf(kind string) Shape {
 		return ShapeBoolean
 	case "enum":
 		return ShapeEnum
+	case "date":
+		return ShapeDate
 	}
 	return ShapeUnset
 }
@@ -481,7 +485,7 @@ type Situation struct {
 // decided by it as far as the situation decides it. What the actor chooses, and
 // what we do not know, is unknown.
 func (s Situation) Environment() *Environment {
-	e := &Environment{Status: s.Status}
+	e := &Environment{Status: s.Status, known: make(map[string]Value, 48)}
 	e.Set("github.event_name", String(s.Event))
 	if s.Repository != "" {
 		owner, _, _ := strings.Cut(s.Repository, "/")

@@ -77,9 +77,11 @@ type unknown struct {
 	oneOf []Value
 	// foreign: a string that no pipeline spells out, but for those of exceptBots.
 	foreign, exceptBots bool
-	// is is the context whose value this is, unchanged.
-	is      string
-	problem string
+	// is is the context whose value this is, unchanged; notIs one whose value it is not,
+	// and notText a text that it is not.
+	is             string
+	notIs, notText string
+	problem        string
 }
 
 // Null is null.
@@ -142,6 +144,11 @@ func OneOf(values []Value, depends ...string) Value {
 // end in [bot] are left open, where another account can be made to appear.
 func Foreign(exceptBots bool, depends ...string) Value {
 	return Value{truth: True, u: &unknown{depends: union(nil, depends), kind: KindString, foreign: true, exceptBots: exceptBots}}
+}
+
+// NonEmpty is an unknown string with more in it than white space.
+func NonEmpty(depends ...string) Value {
+	return Value{truth: True, u: &unknown{depends: union(nil, depends), kind: KindString}}
 }
 
 func unknownBoolean(depends []string) Value {

@@ -194,7 +194,10 @@ func (t textAt) expressions(do func(e Expression, at func(penstock.Span) penstoc
 }
 
 // place is a span of the definition.
-func (p *Pipeline) place(s penstock.Span) Place { return Place{p.Path, s} }
+func (p *Pipeline) place(s penstock.Span) Place {
+	path, in := p.Locate(s)
+	return Place{path, in}
+}
 
 // words reports whether a text holds a word, in any case.
 func holds(text, word string) bool {

@@ -16,12 +16,17 @@ type reader struct {
 	p *Pipeline
 	// find locates expressions the way of the forge.
 	find func(text string) []Interpolation
+	// merges says that the forge takes merge keys.
+	merges bool
+	// left is how many values may still be made, for a front end that makes more of
+	// them than stand in the file; without a bound if it is negative.
+	left int
 }
 
 // newReader reads the file and takes over what there is to say of its syntax.
 func newReader(forge Forge, path string, kind Kind, b []byte, find func(string) []Interpolation) *reader {
 	y := syntax.ReadYAML(b)
-	r := &reader{y: y, p: &Pipeline{Forge: forge, Path: path, Kind: kind, Comments: y.Comments}, find: find}
+	r := &reader{y: y, p: &Pipeline{Forge: forge, Path: path, Kind: kind, Comments: y.Comments}, find: find, left: -1}
 	for _, p := range y.Problems {
 		r.note(NoteSyntax, p.Span, penstock.Span{}, p.Message)
 	}
@@ -47,10 +52,10 @@ func (r *reader) note(kind NoteKind, span, other penstock.Span, message string) 
 	}
 }
 
-// wrong notes a value of the wrong type, unless it is an expression, whose type
-// only the forge knows. It returns false.
+// wrong notes a value of the wrong type, unless it is an expression or a reference,
+// whose type only the forge knows. It returns false.
 func (r *reader) wrong(n *syntax.Node, message string) bool {
-	if n.Kind == syntax.Scalar && len(r.find(n.Value)) > 0 {
+	if n.Kind == syntax.Scalar && len(r.find(n.Value)) > 0 || n.Tag == referenceTag {
 		return false
 	}
 	r.note(NoteType, placeOf(n), penstock.Span{}, message)
@@ -76,7 +81,9 @@ func (r *reader) entries(n *syntax.Node) (all []syntax.Entry, overridden map[int
 	all = n.Entries
 	for _, e := range n.Entries {
 		if e.IsMerge() {
-			r.note(NoteMerge, placeOf(e.Key), penstock.Span{}, "a merge key")
+			if !r.merges {
+				r.note(NoteMerge, placeOf(e.Key), penstock.Span{}, "a merge key")
+			}
 			all = n.Merged()
 			break
 		}
@@ -146,10 +153,25 @@ func (r *reader) field(e syntax.Entry) Field {
 	return f
 }
 
+// scalarUnit is how many bytes of a text count as much as a value.
+const scalarUnit = 64
+
+// spend takes n from what may still be made, and reports whether that was left.
+func (r *reader) spend(n int) bool {
+	if r.left < 0 {
+		return true
+	}
+	if r.left > 0 && r.left <= n {
+		r.note(NoteLimit, r.p.Span, penstock.Span{}, "the merged pipeline is too large: what is left of it was not read")
+	}
+	r.left = max(r.left-n, 0)
+	return r.left > 0
+}
+
 // scalar makes a text of a scalar.
 func (r *reader) scalar(key penstock.Span, n *syntax.Node) Text {
 	t := Text{Span: n.Span, Key: key, Alias: n.AliasSpan, Plain: n.Style == syntax.Plain}
-	if n.IsNull() {
+	if n.IsNull() || !r.spend(1+len(n.Value)/scalarUnit) {
 		return t
 	}
 	t.Value, t.Map = n.Value, n.Map
@@ -233,6 +255,9 @@ func (r *reader) each(e syntax.Entry, take func(name Text, e syntax.Entry)) bool
 // data takes a value of any shape.
 func (r *reader) data(key penstock.Span, n *syntax.Node) Data {
 	d := Data{Span: placeOf(n), Key: key}
+	if n.Kind != syntax.Scalar && !r.spend(1) {
+		return d
+	}
 	switch n.Kind {
 	case syntax.Scalar:
 		d.Kind = DataScalar

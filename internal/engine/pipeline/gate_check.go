@@ -1,0 +1,240 @@
+package pipeline
+
+import (
+	"slices"
+	"strings"
+)
+
+// check is what a step finds out about who is there.
+type check struct {
+	kind GuardKind // empty for a step that checks nobody
+	// stops: people without rights do not pass it.
+	stops          bool
+	text, weakness string
+	// ends: the step fails, and so ends the job, for those that do not pass.
+	ends bool
+	// always: the step fails for everyone that gets to it.
+	always bool
+}
+
+// gate is the check as a gate of a way.
+func (c check) gate(p *Pipeline, e *Entry, s *Step) Gate {
+	return Gate{Place: stepPlace(p, s), Kind: c.kind, Text: c.text, Stops: c.stops, Weakness: c.weakness, Once: e.changing()}
+}
+
+// checkAction is an action that checks who is there.
+type checkAction struct {
+	kind GuardKind
+	ends bool
+	// unless is an input that, when it has one of the values, makes it no check; asks
+	// one without which it checks nothing.
+	asks, unless string
+	text         string
+}
+
+// checkActions are actions that check people, by owner/repo, as their documentation
+// says what they do.
+var checkActions = map[string]checkAction{
+	"actions-cool/check-user-permission":                    {kind: GuardPermission, text: "the actor's permission is asked for"},
+	"prince-chrismc/check-actor-permissions-action":         {kind: GuardPermission, ends: true, text: "only for actors with a permission"},
+	"lannonbr/repo-permission-check-action":                 {kind: GuardPermission, ends: true, text: "only for actors with a permission"},
+	"skjnldsv/check-actor-permission":                       {kind: GuardPermission, ends: true, text: "only for actors with a permission"},
+	"74th/workflow-permission-action":                       {kind: GuardPermission, ends: true, text: "only for some users and teams"},
+	"sushichop/action-repository-permission":                {kind: GuardPermission, ends: true, text: "only for actors with a permission"},
+	"scherermichael-oss/action-has-permission":              {kind: GuardPermission, text: "the actor's permission is asked for"},
+	"xt0rted/slash-command-action":                          {kind: GuardPermission, ends: true, text: "only for comments of people with write access"},
+	"peter-evans/slash-command-dispatch":                    {kind: GuardPermission, text: "only for comments of people with write access"},
+	"github/command":                                        {kind: GuardPermission, ends: true, text: "only for comments of people with write access"},
+	"github/branch-deploy":                                  {kind: GuardPermission, ends: true, text: "only for comments of people with write access"},
+	"tspascoal/get-user-teams-membership":                   {kind: GuardPermission, text: "the actor's teams are asked for"},
+	"themoddinginquisition/actions-team-membership":         {kind: GuardPermission, ends: true, text: "only for members of a team"},
+	"jamesmcroft/github-actions-team-membership":            {kind: GuardPermission, text: "the actor's teams are asked for"},
+	"im-open/is-actor-authorized":                           {kind: GuardActor, text: "only for listed actors"},
+	"morfien101/actions-authorized-user":                    {kind: GuardActor, ends: true, text: "only for listed actors"},
+	"octokit/request-action":                                {kind: GuardPermission, asks: "route", text: "the actor's permission is asked for"},
+	"dependabot/fetch-metadata":                             {kind: GuardActor, ends: true, unless: "skip-verification", text: "only for pull requests that Dependabot wrote and signed"},
+	"mheap/github-action-required-labels":                   {kind: GuardLabel, ends: true, text: "only with a label"},
+	"jesusvasquez333/verify-pr-label-action":                {kind: GuardLabel, ends: true, text: "only with a label"},
+	"yogevbd/enforce-label-action":                          {kind: GuardLabel, ends: true, text: "only with a label"},
+	"trstringer/manual-approval":                            {kind: GuardApproval, ends: true, text: "someone who is listed approves the run"},
+	"step-security/wait-for-secrets":                        {kind: GuardApproval, ends: true, text: "someone enters the secrets by hand"},
+	"grafana/shared-workflows/actions/check-org-membership": {kind: GuardPermission, ends: true, text: "only for members of the organisation"},
+}
+
+// check recognises what a step asks about who is there.
+func (x *Project) check(s *Step) check {
+	if c, known := x.ways.checks[s]; known {
+		return c
+	}
+	c := x.checkOf(s, 0)
+	if x.ways.checks == nil {
+		x.ways.checks = make(map[*Step]check)
+	}
+	x.ways.checks[s] = c
+	return c
+}
+
+func (x *Project) checkOf(s *Step, depth int) check {
+	switch s.Uses.Kind {
+	case UseNone:
+		if s.Run.IsSet() {
+			return checkScript(s.Run.Value, s, false)
+		}
+	case UseRemote:
+		name := strings.ToLower(s.Uses.Owner + "/" + s.Uses.Repo)
+		if name == "actions/github-script" {
+			return checkScript(s.With.Get("script").Text.Value, s, true)
+		}
+		if s.Uses.Path != "" {
+			name += "/" + strings.ToLower(strings.Trim(s.Uses.Path, "/"))
+		}
+		a, ok := checkActions[name]
+		if !ok || a.kind == "" {
+			return check{}
+		}
+		c := check{kind: a.kind, stops: true, text: a.text, ends: a.ends}
+		if a.unless != "" && strings.TrimSpace(s.With.Get(a.unless).Text.Value) == "true" {
+			return check{}
+		}
+		if a.asks != "" {
+			return checkScript(s.With.Get(a.asks).Text.Value+" write", s, false)
+		}
+		switch name {
+		case "actions-cool/check-user-permission":
+			require := strings.ToLower(s.With.Get("require").Text.Value)
+			c.stops = require == "" || require == "write" || require == "admin" || require == "maintain" || require == "triage"
+			c.ends = strings.EqualFold(s.With.Get("error-if-missing").Text.Value, "true")
+		case "74th/workflow-permission-action", "im-open/is-actor-authorized":
+		case "xt0rted/slash-command-action":
+			level := strings.ToLower(s.With.Get("permission-level").Text.Value)
+			c.stops = level != "read" && level != "none"
+		case "peter-evans/slash-command-dispatch":
+			level := strings.ToLower(s.With.Get("permission").Text.Value)
+			c.stops = level != "none" && level != "read"
+		}
+		if !c.stops {
+			c.weakness = "it asks for a permission that everyone has"
+		}
+		return c
+	case UseLocal, UseSelf:
+		if depth >= 2 {
+			return check{}
+		}
+		p := x.Action(s.Uses)
+		if p == nil || p.Action == nil {
+			return check{}
+		}
+		for i := range p.Action.Steps {
+			if c := x.checkOf(&p.Action.Steps[i], depth+1); c.kind != "" && !c.always {
+				return c
+			}
+		}
+	}
+	return check{}
+}
+
+// hasAny reports whether one of the words stands in a text.
+func hasAny(text string, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
+}
+
+// checkScript recognises a script that asks for somebody's rights. It looks at words:
+// what a script does with the answer is taken to be what it was asked for.
+func checkScript(script string, s *Step, javascript bool) check {
+	if len(script) > 1<<16 {
+		script = script[:1<<16]
+	}
+	// Most scripts check nobody.
+	asks := len(s.Env.Fields) > 0 || hasAny(script, "ollaborator", "ember", "ssociation", "SSOCIATION", "actor", "ACTOR", "login", "permission")
+	if !asks {
+		return plainExit(script, javascript)
+	}
+	fails := hasAny(script, "exit 1", "exit -1", "exit 78", "exit 2", "setFailed", "throw ", "process.exit", "sys.exit", "raise ", "core.error(", "Deno.exit", "cancelWorkflowRun", "/cancel", "gh run cancel")
+	c := check{ends: fails}
+	switch {
+	case hasAny(script, "getCollaboratorPermissionLevel") || strings.Contains(script, "/collaborators/") && strings.Contains(script, "permission"):
+		c.kind, c.text = GuardPermission, "the actor's permission in the repository is asked for"
+		c.stops = hasAny(strings.ToLower(script), "write", "admin", "maintain", "triage", "push")
+		if !c.stops {
+			c.weakness = "anyone has the permission read in a public repository"
+			if !strings.Contains(script, "read") && !strings.Contains(script, "none") {
+				c.weakness = ""
+			}
+		}
+		return c
+	case hasAny(script, "checkMembershipForUser", "getMembershipForUser", "listMembersInOrg", "checkPublicMembershipForUser", "checkCollaborator", "listMembersForAuthenticatedUser"):
+		c.kind, c.text, c.stops = GuardPermission, "only for members", true
+		c.ends = c.ends || javascript && !strings.Contains(script, "catch") // the call fails for others
+		return c
+	case strings.Contains(script, "/collaborators/") || strings.Contains(script, "/memberships/") || strings.Contains(script, "/members/") && hasAny(script, "orgs/", "teams/"):
+		if !hasAny(script, "gh api", "curl", "request(", "GET ", "wget") {
+			return check{}
+		}
+		c.kind, c.text, c.stops = GuardPermission, "only for members", true
+		c.ends = c.ends || strings.Contains(script, "gh api") && !hasAny(script, "if ", "||", "&&", "GITHUB_OUTPUT")
+		return c
+	}
+	lower := strings.ToLower(script)
+	env := false
+	for _, f := range s.Env.Fields {
+		if hasAny(f.Value.Text.Value, "author_association") {
+			lower += " author_association"
+		}
+		if hasAny(f.Value.Text.Value, "github.actor", "triggering_actor", ".user.login", "sender.login") {
+			env = true
+		}
+	}
+	switch {
+	case hasAny(lower, "author_association", "authorassociation"):
+		if !hasAny(lower, "owner", "member", "collaborator") {
+			return plainExit(script, javascript)
+		}
+		if !fails && !hasAny(lower, "output", "set-output") {
+			return check{}
+		}
+		c.kind, c.text = GuardAssociation, "only for some associations of the author"
+		c.stops = !hasAny(lower, "'contributor'", `"contributor"`, "contributor)", "|contributor", "first_time")
+		if !c.stops {
+			c.weakness = "contributors pass: one merged typo fix is enough"
+		}
+		return c
+	case fails && (env || hasAny(lower, "github.actor", "github_actor", "context.actor", "triggering_actor", "payload.sender.login", "payload.comment.user.login", "payload.pull_request.user.login")) && compares(lower, javascript):
+		c.kind, c.text = GuardActor, "only for some accounts"
+		return c
+	case hasAny(lower, "github_actor", "github.actor", "context.actor", "sender.login") && hasAny(lower, "output") && compares(lower, javascript) && hasAny(lower, "allowed", "authorized", "trusted", "maintainers", "admins", "is_member"):
+		c.kind, c.text = GuardActor, "only for some accounts"
+		return c
+	}
+	return plainExit(script, javascript)
+}
+
+// compares reports whether a script compares texts.
+func compares(lower string, javascript bool) bool {
+	if javascript {
+		return hasAny(lower, "===", "!==", "==", "!=", "includes(", "indexof(", ".has(")
+	}
+	return hasAny(lower, "==", "!=", " = ", "=~", "grep", "case ", "contains")
+}
+
+// plainExit recognises a script that does nothing but fail.
+func plainExit(script string, javascript bool) check {
+	if javascript {
+		if len(script) < 2000 && hasAny(script, "setFailed", "throw ") && !hasAny(script, "if ", "if(", "catch", "?", "&&", "||", "for ", "for(") {
+			return check{ends: true, always: true}
+		}
+		return check{}
+	}
+	if len(script) > 2000 || !hasAny(script, "exit ", "false") || hasAny(script, "if ", "||", "&&", "case ", "for ", "while ", "()") {
+		return check{}
+	}
+	for line := range strings.Lines(script) {
+		line = strings.TrimSpace(line)
+		if rest, ok := strings.CutPrefix(line, "exit "); ok && rest != "0" && strings.Trim(strings.TrimSpace(rest), "0123456789") == "" && strings.TrimSpace(rest) != "0" {
+			return check{ends: true, always: true}
+		}
+		if line == "false" {
+			return check{ends: true, always: true}
+		}
+	}
+	return check{}
+}

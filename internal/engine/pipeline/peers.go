@@ -1,3 +1,0 @@
-package pipeline
-
-const peersFile = "pipeline/peers.yaml"
