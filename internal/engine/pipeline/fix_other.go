@@ -300,12 +300,10 @@ func fixActor(e *editor, f *Flaw) *penstock.Fix {
 	var edits []penstock.Edit
 	e.expressionAt(f.Span, func(t textAt, part Interpolation, x Expression) {
 		x.Walk(func(n *ExprNode) bool {
+			// All of the condition: with one left it can be passed as before.
 			if name, ok := pathOf(n); ok && (name == "github.actor" || name == "github.triggering_actor") && n.Kind == ExprMember {
-				from, to := part.Inner+int(n.Span.Start), part.Inner+int(n.Span.End)
-				if s := t.At(from, to); f.Span.Contains(s) || s.Contains(f.Span) {
-					if edit, ok := e.replace(*t.Text, from, to, author); ok {
-						edits = append(edits, edit)
-					}
+				if edit, ok := e.replace(*t.Text, part.Inner+int(n.Span.Start), part.Inner+int(n.Span.End), author); ok {
+					edits = append(edits, edit)
 				}
 				return false
 			}

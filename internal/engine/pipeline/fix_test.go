@@ -1,11 +1,12 @@
 package pipeline
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -164,4 +165,82 @@ func diffOf(before, after []ExampleFile) string {
 	return b.String()
 }
 
-var _ = bytes.Equal
+// TestFixCorpus repairs real definitions, those of a folder of projects that PENSTOCK_CORPUS
+// names: each repair by itself, and all safe ones of a file at once.
+func TestFixCorpus(t *testing.T) {
+	dir := os.Getenv("PENSTOCK_CORPUS")
+	if dir == "" {
+		t.Skip("PENSTOCK_CORPUS is not set")
+	}
+	tried, failed, flaws := make(map[string]int), make(map[string]int), make(map[string]int)
+	safe := make(map[string]int)
+	reasons := make(map[string]int)
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, _ := filepath.Rel(dir, name)
+		_, rel, _ = strings.Cut(filepath.ToSlash(rel), "/")
+		if Detect(rel) == KindNone {
+			return nil
+		}
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		files := []ExampleFile{{Path: rel, Text: string(b)}}
+		old := found(exampleProject(t, files, Settings{}))
+		var all []penstock.Edit
+		var together []*Flaw
+		for i := range old {
+			f := &old[i]
+			flaws[f.Rule]++
+			if f.Fix == nil || len(f.Fix.Edits) == 0 {
+				continue
+			}
+			tried[f.Rule]++
+			if f.Fix.Safe {
+				safe[f.Rule]++
+			}
+			_, problems := judge(t, files, f, old, Settings{})
+			if len(problems) > 0 {
+				failed[f.Rule]++
+				reasons[f.Rule+": "+strings.Join(problems, "; ")]++
+				if failed[f.Rule] <= 3 {
+					after := repaired(t, files, f)
+					t.Logf("%s:%d %s: %v\n%s", name, lineOf(files, f.Place), f.Rule, problems, diffOf(files, after))
+				}
+				continue
+			}
+			clash := slices.ContainsFunc(f.Fix.Edits, func(e penstock.Edit) bool {
+				return slices.ContainsFunc(all, func(o penstock.Edit) bool { return o != e && (o.Overlaps(e.Span) || o.Span == e.Span && e.Start < e.End) })
+			})
+			if f.Fix.Safe && !clash {
+				all = append(all, f.Fix.Edits...)
+				together = append(together, f)
+			}
+		}
+		if len(together) > 1 {
+			tried["together"]++
+			sum := *together[0]
+			sum.Fix = &penstock.Fix{Edits: all}
+			if after, problems := judge(t, files, &sum, old, Settings{}); len(problems) > 0 {
+				failed["together"]++
+				reasons["together: "+strings.Join(problems, "; ")]++
+				if failed["together"] <= 5 {
+					t.Logf("%s together: %v\n%s", name, problems, diffOf(files, after))
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range slices.Sorted(maps.Keys(tried)) {
+		t.Logf("%-28s flaws %5d repairs %5d safe %5d failed %4d", rule, flaws[rule], tried[rule], safe[rule], failed[rule])
+	}
+	for _, why := range slices.Sorted(maps.Keys(reasons)) {
+		t.Logf("%4d %s", reasons[why], why)
+	}
+}
