@@ -203,8 +203,11 @@ func (e *editor) names(at *stepAt, t Text, language string) *stepNames {
 			continue
 		}
 		base := variableName(x.Body)
+		if reserved(base) {
+			base = "VALUE_" + base
+		}
 		name := base
-		for i := 2; used[name] || holdsWord(t.Value, name) || reserved(name); i++ {
+		for i := 2; used[name] || holdsWord(t.Value, name); i++ {
 			name = base + "_" + strconv.Itoa(i)
 		}
 		used[name] = true

@@ -213,7 +213,9 @@ func TestFixCorpus(t *testing.T) {
 				continue
 			}
 			clash := slices.ContainsFunc(f.Fix.Edits, func(e penstock.Edit) bool {
-				return slices.ContainsFunc(all, func(o penstock.Edit) bool { return o != e && (o.Overlaps(e.Span) || o.Span == e.Span && e.Start < e.End) })
+				return slices.ContainsFunc(all, func(o penstock.Edit) bool {
+					return o != e && (o.Overlaps(e.Span) || o.Span == e.Span && e.Start < e.End)
+				})
 			})
 			if f.Fix.Safe && !clash {
 				all = append(all, f.Fix.Edits...)
