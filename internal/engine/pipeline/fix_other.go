@@ -114,7 +114,7 @@ func fixInherit(e *editor, f *Flaw) *penstock.Fix {
 	}
 	good := true
 	for t := range callee.texts() {
-		t.expressions(func(x Expression, _ func(penstock.Span) penstock.Span) {
+		t.expressions([]string{"secrets"}, func(x Expression, _ func(penstock.Span) penstock.Span) {
 			for _, c := range x.Paths() {
 				name, ok := strings.CutPrefix(c.Name, "secrets.")
 				switch {
@@ -515,8 +515,8 @@ func fixSelf(e *editor, f *Flaw) *penstock.Fix {
 	if !ok {
 		return nil
 	}
-	at, _ := e.step(f.Span)
-	return fix(at == nil, "Use this repository at the commit that runs.", []penstock.Edit{edit})
+	// It is the same for a called workflow, too, but older servers do not know the form.
+	return fix(false, "Use this repository at the commit that runs.", []penstock.Edit{edit})
 }
 
 // fixAgent leaves who may start an agent to its default, which asks for rights.
