@@ -45,6 +45,18 @@ func (e *editor) tokenUnused(checkout *stepAt) bool {
 	if checkout.Job == nil {
 		return false // whoever uses the action may
 	}
+	with := checkout.Step.With
+	if with.Get("token").Kind != DataNone || with.Get("ssh-key").Kind != DataNone {
+		return false // somebody chose what is left
+	}
+	if with.Get("sparse-checkout").Kind != DataNone || with.Get("filter").Kind != DataNone {
+		// What the checkout left out is fetched when git wants it.
+		for s := range jobSteps(e.p, checkout.Job) {
+			if strings.Contains(s.Step.Run.Value, "git ") {
+				return false
+			}
+		}
+	}
 	perms := checkout.Job.Permissions
 	if !perms.IsSet() {
 		perms = e.p.Permissions
@@ -440,12 +452,13 @@ func fixConcurrency(e *editor, f *Flaw) *penstock.Fix {
 	if after < 0 {
 		return nil
 	}
-	cancel := "true"
+	group := "github.ref"
 	if len(e.p.Triggers) > 1 {
-		cancel = "${{ github.event_name == 'pull_request' }}"
+		// Runs by other events each have a group of their own, so that none is cancelled.
+		group = "github.event.pull_request.number || github.run_id"
 	}
 	return fix(false, "Cancel the run of an old commit of a pull request.", e.block(root, after, "concurrency", []string{
-		"group: ${{ github.workflow }}-${{ github.ref }}", "cancel-in-progress: " + cancel,
+		"group: ${{ github.workflow }}-${{ " + group + " }}", "cancel-in-progress: true",
 	}))
 }
 

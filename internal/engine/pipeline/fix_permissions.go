@@ -314,10 +314,19 @@ func (e *editor) block(n *syntax.Node, after int, key string, lines []string) []
 	}
 	at, col := e.endOf(n.Entries[after]), e.column(n.Entries[0].Key.Span.Start)
 	gap := ""
-	// Blank lines between the keys are kept up.
 	if after+1 < len(n.Entries) && n == e.tree() {
-		between := string(e.p.Source[at:n.Entries[after+1].Key.Span.Start])
-		if strings.HasPrefix(strings.ReplaceAll(between, "\r", ""), "\n\n") {
+		// Comments that are indented belong to what stands before them.
+		for next := n.Entries[after+1].Key.Span.Start; at < next; {
+			start, end := e.p.line(min(next, e.nextLine(at)))
+			line := strings.TrimRight(string(e.p.Source[start:end]), "\r\n")
+			if text := strings.TrimLeft(line, " "); start <= at || end > next || text == line || !strings.HasPrefix(text, "#") {
+				break
+			}
+			at = e.lineEnd(start)
+		}
+		// Blank lines between the keys are kept up.
+		lines := strings.SplitN(string(e.p.Source[at:n.Entries[after+1].Key.Span.Start]), "\n", 3)
+		if len(lines) == 3 && strings.TrimSpace(lines[1]) == "" {
 			gap = e.nl
 		}
 	}
@@ -326,6 +335,12 @@ func (e *editor) block(n *syntax.Node, after int, key string, lines []string) []
 		edits = append(edits, e.insert(at, e.nl+indent(col+e.unit())+l))
 	}
 	return edits
+}
+
+// nextLine is where the line behind that of a byte begins.
+func (e *editor) nextLine(at int64) int64 {
+	_, end := e.p.line(at)
+	return end
 }
 
 // scopesInPlace puts scopes in the place of the word that stands behind a key.
