@@ -248,7 +248,7 @@ func (e *editor) variable(at *stepAt, t Text, body string) string {
 		}
 		return ""
 	}
-	if member, ok := strings.CutPrefix(path, "github."); ok && (at.Job == nil || !at.Job.Container.Image.IsSet()) {
+	if member, ok := strings.CutPrefix(path, "github."); ok && free("GITHUB_"+strings.ToUpper(member)) {
 		switch member {
 		case "actor", "actor_id", "base_ref", "event_name", "head_ref", "job", "ref", "ref_name", "ref_type", "repository", "repository_id",
 			"repository_owner", "run_attempt", "run_id", "run_number", "server_url", "sha", "triggering_actor", "workflow", "api_url":
@@ -434,10 +434,9 @@ func shellVariable(script string, x ShellExpr, name string) (from, to int, text 
 			return 0, 0, "", false // how quotes nest is not certain
 		case strings.Contains(line, "=~") || strings.HasSuffix(strings.TrimRight(line, " "), " in") && strings.Contains(line, "for ") || listName(name):
 			return from, to, plain, false
-		}
-		i := len(line)
-		for i > 0 && wordByte(line[i-1]) {
-			i--
+		case !simple(x.Body) && strings.Trim(line, " \t") != "" && strings.HasSuffix(line, " ") && (rest == "" || strings.IndexByte(" \t\r;", rest[0]) >= 0):
+			// It may come to nothing, and quotes would make that an argument.
+			return from, to, plain, false
 		}
 		// A word of the form NAME=... is not split.
 		assigned := strings.HasSuffix(line, "=") && assignment(line) || strings.Contains(line, "[[ ") && !strings.Contains(line, "]]")
@@ -461,6 +460,16 @@ func shellVariable(script string, x ShellExpr, name string) (from, to int, text 
 		return from, to, text, true
 	}
 	return 0, 0, "", false
+}
+
+// simple reports whether an expression is the value of one context.
+func simple(body string) bool {
+	x, err := ParseExpression(body)
+	if err != nil {
+		return false
+	}
+	_, ok := pathOf(x.Root)
+	return ok
 }
 
 // assignment reports whether a line ends in the first half of an assignment.
