@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -63,11 +64,13 @@ type editor struct {
 	x *Project
 	p *Pipeline
 	// nl is how lines end.
-	nl    string
-	read  bool
-	root  *syntax.Node
-	steps map[*Step]*stepNames
-	needs map[*Job]*jobNeeds
+	nl   string
+	read bool
+	root *syntax.Node
+	// anchored is what anchors says once it has looked.
+	anchored Truth
+	steps    map[*Step]*stepNames
+	needs    map[*Job]*jobNeeds
 }
 
 func newEditor(x *Project, p *Pipeline) *editor {
@@ -137,13 +140,105 @@ func (e *editor) mapping(s penstock.Span, is func(*syntax.Node) bool) *syntax.No
 }
 
 // editable reports whether a span stands at one place of the definition alone.
-func (e *editor) editable(s penstock.Span) bool { return e.enclosing(s) != nil }
+func (e *editor) editable(s penstock.Span) bool { return !e.anchors() || e.enclosing(s) != nil }
+
+// anchors reports whether the file may have anchors, without reading it again.
+func (e *editor) anchors() bool {
+	if e.anchored == Undecided {
+		e.anchored = False
+		b := e.p.Source
+		for i := 1; i+1 < len(b); i++ {
+			if b[i] == '&' && wordByte(b[i+1]) && strings.IndexByte(" \t\r\n[{,:-", b[i-1]) >= 0 {
+				e.anchored = True
+				break
+			}
+		}
+		// Without an anchor there is nothing to refer to, nor to merge.
+		if len(b) > 0 && b[0] == '&' || len(e.p.Notes) > 0 {
+			e.anchored = True
+		}
+	}
+	return e.anchored == True
+}
+
+// stepNode is the node of a step made from the model, nil where that does not tell all.
+// Most repairs of a file need no more, and to read it again takes as long as all else.
+func (e *editor) stepNode(s *Step) *syntax.Node {
+	if e.anchors() || len(s.Wait) > 0 || len(s.Parallel) > 0 || s.Span.Start >= int64(len(e.p.Source)) || e.p.Source[s.Span.Start] == '{' {
+		return nil
+	}
+	n := &syntax.Node{Kind: syntax.Mapping, Span: s.Span}
+	text := func(key string, t Text) {
+		if t.IsSet() {
+			n.Entries = append(n.Entries, syntax.Entry{Key: keyNode(key, t.Key), Value: e.textNode(t)})
+		}
+	}
+	text("id", s.ID)
+	text("name", s.Name)
+	text("if", s.If)
+	text("uses", s.Uses.Text)
+	text("run", s.Run.Text)
+	text("shell", s.Run.Shell)
+	text("working-directory", s.Run.Dir)
+	text("continue-on-error", s.ContinueOnError)
+	text("timeout-minutes", s.Timeout)
+	text("background", s.Background)
+	text("wait-all", s.WaitAll)
+	text("cancel", s.Cancel)
+	for _, d := range []struct {
+		key string
+		Data
+	}{{"with", s.With}, {"env", s.Env}} {
+		if d.Kind != DataNone {
+			n.Entries = append(n.Entries, syntax.Entry{Key: keyNode(d.key, d.Key), Value: e.dataNode(d.Data)})
+		}
+	}
+	for _, f := range s.Extra {
+		if !f.Name.IsSet() {
+			return nil
+		}
+		n.Entries = append(n.Entries, syntax.Entry{Key: keyNode(f.Name.Value, f.Name.Span), Value: e.dataNode(f.Value)})
+	}
+	slices.SortFunc(n.Entries, func(a, b syntax.Entry) int { return cmp.Compare(a.Key.Span.Start, b.Key.Span.Start) })
+	if len(n.Entries) == 0 || n.Entries[0].Key.Span.Start != s.Span.Start {
+		return nil
+	}
+	return n
+}
+
+func keyNode(key string, s penstock.Span) *syntax.Node {
+	return &syntax.Node{Kind: syntax.Scalar, Value: key, Span: s}
+}
+
+func (e *editor) textNode(t Text) *syntax.Node {
+	return &syntax.Node{Kind: syntax.Scalar, Value: t.Value, Span: t.Span, AliasSpan: t.Alias}
+}
+
+func (e *editor) dataNode(d Data) *syntax.Node {
+	switch d.Kind {
+	case DataScalar:
+		return e.textNode(d.Text)
+	case DataList:
+		return &syntax.Node{Kind: syntax.Sequence, Span: d.Span}
+	}
+	n := &syntax.Node{Kind: syntax.Mapping, Span: d.Span}
+	if d.Span.Start < int64(len(e.p.Source)) && e.p.Source[d.Span.Start] == '{' {
+		n.Style = syntax.Flow
+	}
+	for _, f := range d.Fields {
+		n.Entries = append(n.Entries, syntax.Entry{Key: keyNode(f.Name.Value, f.Name.Span), Value: e.dataNode(f.Value)})
+	}
+	return n
+}
 
 // step is the step around a span with its node; both nil if there is none that can be
 // edited.
 func (e *editor) step(s penstock.Span) (*stepAt, *syntax.Node) {
 	for at := range e.p.steps() {
 		if at.Step.Span.Contains(s) {
+			if n := e.stepNode(at.Step); n != nil {
+				return &at, n
+			}
 			if n := e.mapping(s, func(n *syntax.Node) bool { return n.Span == at.Step.Span }); n != nil {
 				return &at, n
 			}
@@ -196,11 +291,14 @@ func nodeEntry(n *syntax.Node, key string) (syntax.Entry, int) {
 }
 
 // endOf is where the line ends on which an entry does, before its line break.
-func (e *editor) endOf(entry syntax.Entry) int64 {
-	at := whole(entry).End
-	// The last line break of a block counts for its value.
-	if v := entry.Value; v.Style == syntax.Literal || v.Style == syntax.Folded {
-		for at > v.Span.Start && (e.p.Source[at-1] == '\n' || e.p.Source[at-1] == '\r') {
+func (e *editor) endOf(entry syntax.Entry) int64 { return e.lastLine(whole(entry).End) }
+
+// lastLine is where the line of the last byte before an offset ends, before its line
+// break, which counts for the value of a block.
+func (e *editor) lastLine(at int64) int64 {
+	if at > 0 && e.p.Source[at-1] == '\n' {
+		at--
+		if at > 0 && e.p.Source[at-1] == '\r' {
 			at--
 		}
 	}
@@ -232,14 +330,17 @@ func indent(n int) string { return strings.Repeat(" ", n) }
 
 // unit is by how many columns the file indents.
 func (e *editor) unit() int {
-	if root := e.tree(); root != nil {
-		for _, key := range []string{"jobs", "runs", "on", "updates"} {
-			if v := root.Get(key); v != nil && v.Kind == syntax.Mapping && v.Style != syntax.Flow && len(v.Entries) > 0 {
-				if n := e.column(v.Entries[0].Key.Span.Start); n >= 1 && n <= 8 {
-					return n
-				}
-			}
-		}
+	at := penstock.Span{}
+	switch {
+	case len(e.p.Jobs) > 0:
+		at = e.p.Jobs[0].ID.Span
+	case e.p.Action != nil:
+		at = e.p.Action.Using.Key
+	case e.p.Dependabot != nil && len(e.p.Dependabot.Updates) > 0 && e.p.Dependabot.Updates[0].Ecosystem.IsSet():
+		return 2
+	}
+	if n := e.column(at.Start); at.End > 0 && n >= 1 && n <= 8 {
+		return n
 	}
 	return 2
 }

@@ -439,25 +439,16 @@ func fixCooldown(e *editor, f *Flaw) *penstock.Fix {
 
 // fixConcurrency ends the run of an old commit when a new one comes.
 func fixConcurrency(e *editor, f *Flaw) *penstock.Fix {
-	root := e.tree()
-	if root == nil || e.p.Trigger("pull_request") == nil || e.p.Concurrency.Span.End > 0 {
+	if e.p.Trigger("pull_request") == nil || e.p.Concurrency.Span.End > 0 {
 		return nil
 	}
-	after := -1
-	for i, entry := range root.Entries {
-		if entry.Key.Value == "permissions" || entry.Key.Span.Start <= e.p.OnSpan.Start && whole(entry).End >= e.p.OnSpan.End {
-			after = i
-		}
-	}
-	if after < 0 {
-		return nil
-	}
+	after := max(e.p.OnSpan.End, e.p.Permissions.Span.End)
 	group := "github.ref"
 	if len(e.p.Triggers) > 1 {
 		// Runs by other events each have a group of their own, so that none is cancelled.
 		group = "github.event.pull_request.number || github.run_id"
 	}
-	return fix(false, "Cancel the run of an old commit of a pull request.", e.block(root, after, "concurrency", []string{
+	return fix(false, "Cancel the run of an old commit of a pull request.", e.top(after, "concurrency", []string{
 		"group: ${{ github.workflow }}-${{ " + group + " }}", "cancel-in-progress: true",
 	}))
 }

@@ -312,29 +312,42 @@ func (e *editor) block(n *syntax.Node, after int, key string, lines []string) []
 	if n.Style == syntax.Flow || n.AliasSpan.End > 0 || n.Anchor != "" || slices.ContainsFunc(n.Entries, syntax.Entry.IsMerge) {
 		return nil
 	}
-	at, col := e.endOf(n.Entries[after]), e.column(n.Entries[0].Key.Span.Start)
+	return e.lines(e.endOf(n.Entries[after]), e.column(n.Entries[0].Key.Span.Start), key, lines)
+}
+
+// lines adds "key:" with lines below it behind the end of a line, with col columns
+// before the key. Between the keys of the file blank lines are kept up, and a comment
+// that is indented belongs to what stands before it.
+func (e *editor) lines(at int64, col int, key string, lines []string) []penstock.Edit {
 	gap := ""
-	if after+1 < len(n.Entries) && n == e.tree() {
-		// Comments that are indented belong to what stands before them.
-		for next := n.Entries[after+1].Key.Span.Start; at < next; {
-			start, end := e.p.line(min(next, e.nextLine(at)))
-			line := strings.TrimRight(string(e.p.Source[start:end]), "\r\n")
-			if text := strings.TrimLeft(line, " "); start <= at || end > next || text == line || !strings.HasPrefix(text, "#") {
-				break
+	for end := int64(len(e.p.Source)); col == 0 && at < end; {
+		start := e.nextLine(at)
+		line := strings.TrimRight(string(e.p.Source[start:e.lineEnd(start)]), " \t")
+		if line == "" {
+			if e.nextLine(start) < end {
+				gap = e.nl
 			}
-			at = e.lineEnd(start)
+			break
 		}
-		// Blank lines between the keys are kept up.
-		lines := strings.SplitN(string(e.p.Source[at:n.Entries[after+1].Key.Span.Start]), "\n", 3)
-		if len(lines) == 3 && strings.TrimSpace(lines[1]) == "" {
-			gap = e.nl
+		if start >= end || line[0] != ' ' || !strings.HasPrefix(strings.TrimLeft(line, " "), "#") {
+			break
 		}
+		at = e.lineEnd(start)
 	}
 	edits := []penstock.Edit{e.insert(at, gap+e.nl+indent(col)+key+":")}
 	for _, l := range lines {
 		edits = append(edits, e.insert(at, e.nl+indent(col+e.unit())+l))
 	}
 	return edits
+}
+
+// top adds "key:" with lines below it to the file, behind one of its keys.
+func (e *editor) top(end int64, key string, lines []string) []penstock.Edit {
+	start := e.p.Span.Start
+	if end <= start || start >= int64(len(e.p.Source)) || e.p.Source[start] == '{' || e.column(start) != 0 || e.anchors() && e.tree() == nil {
+		return nil
+	}
+	return e.lines(e.lastLine(end), 0, key, lines)
 }
 
 // nextLine is where the line behind that of a byte begins.
@@ -363,17 +376,7 @@ func (e *editor) scopesInPlace(entry syntax.Entry, col int, lines []string) []pe
 // fixMissingPermissions gives the workflow the right to read the repository, and jobs
 // that need more what they need.
 func fixMissingPermissions(e *editor, f *Flaw) *penstock.Fix {
-	root := e.tree()
-	if root == nil || root.Kind != syntax.Mapping {
-		return nil
-	}
-	after := 0
-	for i, entry := range root.Entries {
-		if entry.Key.Span.Start <= e.p.OnSpan.Start && whole(entry).End >= e.p.OnSpan.End {
-			after = i
-		}
-	}
-	edits := e.block(root, after, "permissions", []string{"contents: read"})
+	edits := e.top(e.p.OnSpan.End, "permissions", []string{"contents: read"})
 	if edits == nil {
 		return nil
 	}
