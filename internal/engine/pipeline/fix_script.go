@@ -45,7 +45,7 @@ func fixTemplate(e *editor, f *Flaw) *penstock.Fix {
 	from, to, text, safe := 0, 0, "", false
 	switch language {
 	case "shell":
-		from, to, text, safe = shellVariable(t.Value, x, name)
+		from, to, text, safe = readInShell(t.Value, x, name)
 		if x.Context == ContextBare && !safe {
 			safe = e.word(at, x.Body)
 		}
@@ -53,7 +53,7 @@ func fixTemplate(e *editor, f *Flaw) *penstock.Fix {
 			safe = safe && (outsiders(f) || plainContext(x.Body))
 		}
 	default:
-		from, to, text, safe = otherVariable(language, t.Value, x, names.literals[i], name)
+		from, to, text, safe = readElsewhere(language, t.Value, x, names.literals[i], name)
 	}
 	if text == "" {
 		return nil
@@ -407,9 +407,9 @@ func (e *editor) word(at *stepAt, body string) bool {
 	return false
 }
 
-// shellVariable is what to write in place of an expression of a shell's script: the
+// readInShell is what to write in place of an expression of a shell's script: the
 // part [from, to) of the text becomes text, which is empty where nothing fits.
-func shellVariable(script string, x ShellExpr, name string) (from, to int, text string, safe bool) {
+func readInShell(script string, x ShellExpr, name string) (from, to int, text string, safe bool) {
 	from, to = int(x.Start), int(x.End)
 	next := to < len(script) && wordByte(script[to])
 	plain := "$" + name
@@ -500,8 +500,8 @@ func listName(name string) bool {
 	return false
 }
 
-// otherVariable is shellVariable for other languages.
-func otherVariable(language, script string, x ShellExpr, in literal, name string) (from, to int, text string, safe bool) {
+// readElsewhere is readInShell for other languages.
+func readElsewhere(language, script string, x ShellExpr, in literal, name string) (from, to int, text string, safe bool) {
 	from, to = int(x.Start), int(x.End)
 	whole := in.quote != "" && in.prefix == "" && in.start+len(in.quote) == from && in.end == to+len(in.quote)
 	switch {
