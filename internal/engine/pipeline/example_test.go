@@ -65,13 +65,6 @@ func found(x *Project) []Flaw {
 	return all
 }
 
-func (f *Flaw) tier() penstock.Tier {
-	if f.Tier != "" {
-		return f.Tier
-	}
-	return penstock.Tier(ruleIndex()[f.Rule].Tier)
-}
-
 // Every bad example has the flaw on the lines that say so and on no other, and no good
 // one has it, or anything above hygiene.
 func TestExamples(t *testing.T) {
