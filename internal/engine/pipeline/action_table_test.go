@@ -396,7 +396,7 @@ func TestActionAdvisories(t *testing.T) {
 		"tj-actions/changed-files@v40.1.0":                                            "GHSA-mcph-m25j-8j63 GHSA-mrrh-fwg8-r2c3",
 		"tj-actions/changed-files@0e58ed8671d6b60d0890c21b07f8835ace038e67":           "GHSA-mrrh-fwg8-r2c3",
 		"tj-actions/changed-files@1111111111111111111111111111111111111111":           "",
-		"tj-actions/changed-files@1111111111111111111111111111111111111111 # v39.0.0": "GHSA-mcph-m25j-8j63 GHSA-mrrh-fwg8-r2c3",
+		"tj-actions/changed-files@1111111111111111111111111111111111111111 # v39.0.0": "GHSA-mcph-m25j-8j63",
 		"dawidd6/action-download-artifact@v5":                                         "GHSA-5xr6-xhww-33m4",
 		"dawidd6/action-download-artifact@v6":                                         "",
 		"actions/download-artifact@v4.1.2":                                            "GHSA-cxww-7g56-2vh6",

@@ -174,20 +174,27 @@ func auditGates(x *Project, p *Pipeline, report func(Flaw)) {
 			return
 		}
 		flaw := Flaw{
-			Rule: rule.rule, Tier: penstock.TierHygiene, Place: g.Place, Message: fmt.Sprintf(rule.message, g.Weakness), Scope: scopeOf(j, n),
+			Rule: rule.rule, Tier: penstock.TierHygiene, Place: x.whereIf(p, j, n, g.Place), Message: fmt.Sprintf(rule.message, g.Weakness), Scope: scopeOf(j, n),
 			Actor: e.Actor, Events: []string{e.Event},
+		}
+		if g.Kind == GuardActor && g.Weakness == weakContains && strings.Contains(j.If.Value+stepIf(j, n), "contains('") {
+			return // unsound-contains reports it
 		}
 		if g.Kind == GuardLabel && x.touches(e, j, n) == "" {
 			return // labels sort issues more often than they approve
 		}
 		if Open(all) {
-			if prizes := x.spoils(p, e, j, n); len(prizes) > 0 {
-				if does := x.touches(e, j, n); does != "" {
-					flaw.Tier = penstock.TierExploitable
-					flaw.Reaches, flaw.Related = reaches(prizes), prizeHops(prizes)
-					flaw.Notes = []string{"what stands behind it " + does}
-					flaw.Trace = append(x.start(p, e), Hop{Place: g.Place, Text: "the condition passes: " + g.Weakness, Row: g.Row})
-				}
+			does := x.touches(e, j, n)
+			prizes := x.spoils(p, e, j, n)
+			if len(prizes) == 0 && strings.HasPrefix(does, "merges") {
+				// What merges has a token that writes, whatever the setting is.
+				prizes = slices.DeleteFunc(x.Prizes(p, e, j), func(q Prize) bool { return q.Kind != PrizeMerge })
+			}
+			if len(prizes) > 0 && does != "" {
+				flaw.Tier = penstock.TierExploitable
+				flaw.Reaches, flaw.Related = reaches(prizes), prizeHops(prizes)
+				flaw.Notes = []string{"what stands behind it " + does}
+				flaw.Trace = append(x.start(p, e), Hop{Place: g.Place, Text: "the condition passes: " + g.Weakness, Row: g.Row})
 			}
 		}
 		found.add(flaw)
@@ -215,6 +222,32 @@ func auditGates(x *Project, p *Pipeline, report func(Flaw)) {
 		}
 	})
 	found.report(report)
+}
+
+// whereIf is where a flaw of a condition is shown: in a block scalar, which may go over
+// many lines, at its key, where comments can stand.
+func (x *Project) whereIf(p *Pipeline, j *Job, n int, at Place) Place {
+	text := j.If
+	if n >= 0 {
+		text = j.Steps[n].If
+	}
+	return placed(p, blockSpan(text, at.Span))
+}
+
+// blockSpan is a span in a text, or that of the whole text if it is a block scalar.
+func blockSpan(t Text, in penstock.Span) penstock.Span {
+	if t.IsSet() && in.Start >= t.Span.Start && in.End <= t.Span.End && t.At(0, 0).Start > t.Span.Start+1 {
+		return t.Span
+	}
+	return in
+}
+
+// stepIf is the condition of a step, empty for none.
+func stepIf(j *Job, n int) string {
+	if n < 0 {
+		return ""
+	}
+	return j.Steps[n].If.Value
 }
 
 // start is the first step of a way: the event, and what leads from it to here.
@@ -317,7 +350,7 @@ func auditConditions(x *Project, p *Pipeline, report func(Flaw)) {
 		}
 		if trap, ok := c.AlwaysTrue(); ok {
 			flaw := Flaw{
-				Rule: "always-true-condition", Tier: penstock.TierHygiene, Place: placed(p, text.At(int(trap.Span.Start), int(trap.Span.End))), Scope: scope,
+				Rule: "always-true-condition", Tier: penstock.TierHygiene, Place: placed(p, blockSpan(text, text.At(int(trap.Span.Start), int(trap.Span.End)))), Scope: scope,
 				Message: "This condition is always true: " + trap.Reason + ".",
 			}
 			if trap.Kind == TrapText {
@@ -334,7 +367,7 @@ func auditConditions(x *Project, p *Pipeline, report func(Flaw)) {
 				continue
 			}
 			flaw := Flaw{
-				Rule: "unsound-contains", Tier: penstock.TierHygiene, Place: placed(p, text.At(int(trap.Span.Start), int(trap.Span.End))), Scope: scope,
+				Rule: "unsound-contains", Tier: penstock.TierHygiene, Place: placed(p, blockSpan(text, text.At(int(trap.Span.Start), int(trap.Span.End)))), Scope: scope,
 				Message: "This looks for a part of a text where an item of a list is meant: " + trap.Reason + ".",
 			}
 			x.defeats(p, j, n, &flaw, func(e *Entry) bool {
@@ -367,7 +400,7 @@ func auditConditions(x *Project, p *Pipeline, report func(Flaw)) {
 		for _, trap := range template.Traps() {
 			if trap.Kind == TrapTernary {
 				report(Flaw{
-					Rule: "unsound-ternary", Tier: penstock.TierHygiene, Place: placed(p, t.At(int(trap.Span.Start), int(trap.Span.End))),
+					Rule: "unsound-ternary", Tier: penstock.TierHygiene, Place: placed(p, blockSpan(t, t.At(int(trap.Span.Start), int(trap.Span.End)))),
 					Message: "This choice never gives its first value: " + trap.Reason + ".",
 				})
 			}
@@ -588,12 +621,23 @@ func auditCacheMode(x *Project, p *Pipeline, report func(Flaw)) {
 	found.report(report)
 }
 
+// harmlessActions are made for pull_request_target, and do nothing with the code or the
+// texts of the pull request.
+var harmlessActions = []string{"actions/labeler", "actions/first-interaction", "actions/add-to-project", "amannn/action-semantic-pull-request"}
+
+// madeForIt reports whether a job does nothing but use such actions.
+func madeForIt(j *Job) bool {
+	return len(j.Steps) > 0 && !slices.ContainsFunc(j.Steps, func(s Step) bool {
+		return s.Uses.Kind != UseRemote || !slices.Contains(harmlessActions, strings.ToLower(s.Uses.Owner+"/"+s.Uses.Repo))
+	})
+}
+
 // auditTriggers reports triggers that give a run which an outsider causes the rights
 // of the repository.
 func auditTriggers(x *Project, p *Pipeline, report func(Flaw)) {
 	var found flaws
 	x.outsiders(p, func(e *Entry, j *Job, _ Truth, gates []Gate) {
-		if e.Trigger == nil || e.caller != nil || e.Event != "pull_request_target" && e.Event != "workflow_run" || e.After != "" || !Open(gates) {
+		if e.Trigger == nil || e.caller != nil || e.Event != "pull_request_target" && e.Event != "workflow_run" || e.After != "" || !Open(gates) || madeForIt(j) {
 			return
 		}
 		found.add(Flaw{

@@ -13,7 +13,7 @@ func auditSecrets(x *Project, p *Pipeline, report func(Flaw)) {
 		return
 	}
 	for t := range p.texts() {
-		t.expressions(func(e Expression, at func(penstock.Span) penstock.Span) {
+		t.expressions([]string{"secrets"}, func(e Expression, at func(penstock.Span) penstock.Span) {
 			e.Walk(func(n *ExprNode) bool { return wideSecrets(p, t, n, at, report) })
 		})
 	}
@@ -104,6 +104,9 @@ func outsideEnvironment(p *Pipeline, j *Job, report func(Flaw)) {
 	names := map[string]bool{}
 	look := func(t *Text) {
 		for _, part := range t.Parts {
+			if !holds(t.Source(part), "secrets") {
+				continue
+			}
 			e, err := ParseExpression(t.Source(part))
 			if err != nil {
 				continue

@@ -11,7 +11,7 @@ import (
 // azureName reports whether a file is called as Azure's pipelines are.
 func azureName(name string) bool {
 	name = strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(name), ".yml"), ".yaml")
-	return name == "azure-pipelines" || name == ".vsts-ci" || name == ".vsts.ci" || name == ".azure-pipelines" ||
+	return name == "azure-pipelines" || strings.HasPrefix(name, ".vsts-") || strings.HasPrefix(name, ".vsts.") || name == ".azure-pipelines" ||
 		strings.HasPrefix(name, "azure-pipelines-") || strings.HasPrefix(name, "azure-pipelines.") || strings.HasSuffix(name, ".azure-pipelines")
 }
 

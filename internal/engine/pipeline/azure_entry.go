@@ -348,30 +348,31 @@ func AzureVariables(p *Pipeline) map[string]bool {
 // azureSet finds the variables that a script sets by ##vso[task.setvariable].
 func azureSet(script string) map[string]bool {
 	var out map[string]bool
-	const command = "##vso[task.setvariable "
 	for {
-		i := strings.Index(script, command)
+		i := strings.Index(script, azureCommand)
 		if i < 0 {
 			return out
 		}
-		script = script[i+len(command):]
-		head, _, _ := strings.Cut(script, "]")
-		for _, property := range strings.Split(head, ";") {
-			if name, ok := strings.CutPrefix(strings.TrimSpace(property), "variable="); ok && len(name) < 200 {
-				if out == nil {
-					out = map[string]bool{}
-				}
-				out[strings.Trim(name, "'\" ")] = true
+		script = script[i+len(azureCommand):]
+		head, _, _ := strings.Cut(script[:min(len(script), 500)], "]")
+		if action, name, _, _ := azureLogging(head); action == "task.setvariable" && name != "" {
+			if out == nil {
+				out = map[string]bool{}
 			}
+			out[name] = true
 		}
 	}
 }
 
 // AzureHosted reports whether a job runs on a machine of Microsoft that is thrown away
-// after it. Known is false where an expression or a setting decides.
-func AzureHosted(r RunsOn) (hosted, known bool) {
+// after it. Known is false where an expression, a setting or a template decides.
+func AzureHosted(j *Job) (hosted, known bool) {
+	r := j.RunsOn
 	group := strings.TrimSpace(r.Group.Value)
+	given := slices.ContainsFunc(j.Inserted, func(i Insertion) bool { return i.Kind == InsertParameter })
 	switch {
+	case r.Span.End == 0 && (given || j.Uses.IsSet()):
+		return false, false
 	case strings.Contains(group, "$"):
 		return false, false
 	case group == "" || strings.EqualFold(group, "Azure Pipelines") || strings.HasPrefix(strings.ToLower(group), "hosted "):
@@ -552,4 +553,24 @@ func AzureInserted(all []Insertion, e *Environment) Truth {
 		}
 	}
 	return out
+}
+
+// AzureSecret reports whether a macro $(name) may be a secret, and whether that is
+// sure. The job's token is one. A variable that no file defines comes from a group, a
+// vault or the settings of the pipeline: it can be secret, and where "env" hands it to
+// a script it mostly is, since other variables are in the environment already.
+// Defined are the names of AzureVariables.
+func AzureSecret(name string, defined map[string]bool) (secret, sure bool) {
+	if AzureTokenVariable(name) {
+		return true, true
+	}
+	lower := strings.ToLower(name)
+	if defined[lower] {
+		return false, true
+	}
+	area, _, dotted := strings.Cut(lower, ".")
+	if dotted && slices.Contains([]string{"agent", "build", "checks", "common", "environment", "pipeline", "release", "resources", "strategy", "system", "tf"}, area) {
+		return false, true
+	}
+	return lower != "", false
 }

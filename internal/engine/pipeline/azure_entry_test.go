@@ -151,6 +151,12 @@ func TestAzureControlOf(t *testing.T) {
 	if !AzureTokenVariable("SYSTEM_ACCESSTOKEN") || !AzureTokenVariable("System.AccessToken") || AzureTokenVariable("Build.Reason") {
 		t.Error("the token's variable")
 	}
+	for name, want := range map[string]string{"System.AccessToken": "true true", "Mine": "false true", "Build.BuildId": "false true", "NPM_TOKEN": "true false", "kv.secret": "true false", "": "false false"} {
+		secret, sure := AzureSecret(name, map[string]bool{"mine": true})
+		if got := fmt.Sprint(secret, sure); got != want {
+			t.Errorf("AzureSecret(%s): %s, want %s", name, got, want)
+		}
+	}
 	if got := AzureEnvironmentName("Build.SourceBranchName"); got != "BUILD_SOURCEBRANCHNAME" {
 		t.Error(got)
 	}
@@ -163,7 +169,7 @@ jobs:
 - job: A
   variables: [{name: own, value: b}]
   strategy: {matrix: {a: {m: 1}}}
-  steps: [{bash: 'echo "##vso[task.setvariable variable=set]2"'}]
+  steps: [{bash: 'echo "##vso[task.setVariable variable=set]2"'}]
 `))
 	for _, c := range []struct {
 		s         AzureSituation
@@ -232,12 +238,14 @@ jobs:
   pool:
     ${{ if a }}: {vmImage: x}
     ${{ else }}: {name: Own}
+- template: x.yml@y
+  parameters: {jobs: [{job: g}]}
 `))
-	want := []string{"hosted implicit", "hosted", "own", "hosted deployment", "? implicit", "?"}
+	want := []string{"hosted implicit", "hosted", "own", "hosted deployment", "? implicit", "?", "?", "?"}
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
 		got := "own"
-		if hosted, known := AzureHosted(j.RunsOn); !known {
+		if hosted, known := AzureHosted(j); !known {
 			got = "?"
 		} else if hosted {
 			got = "hosted"

@@ -149,6 +149,9 @@ func (p *pass) File(_ context.Context, f *penstock.File, r penstock.Reporter) er
 		})
 		return penstock.ErrNotChecked
 	}
+	if kind == KindAzure && !LooksAzure(b) {
+		return nil // another file in a folder that is often Azure's
+	}
 	fact := fileFact{Kind: kind, Digest: digestOf(f.Path, b)}
 	if f.Info.Member {
 		fact.Text = b
@@ -272,7 +275,7 @@ func unchanged(run penstock.Run, add func(definition)) {
 			if kind == KindNone || strings.HasSuffix(name, "/") {
 				continue
 			}
-			if b, err := run.Tree.Read(full); err == nil && len(b) <= maxFile {
+			if b, err := run.Tree.Read(full); err == nil && len(b) <= maxFile && (kind != KindAzure || LooksAzure(b)) {
 				add(definition{full, kind, b})
 			}
 		}

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -371,11 +370,6 @@ func (x *Project) environment(s Situation, actions string) *Environment {
 	return env
 }
 
-// clone is a copy that can be changed.
-func (e *Environment) clone() *Environment {
-	return &Environment{Status: e.Status, known: maps.Clone(e.known), closed: maps.Clone(e.closed)}
-}
-
 // dynamicWorkflows are run by GitHub itself, without a file, and for nobody's fork.
 var dynamicWorkflows = []string{"pages build and deployment", "pages-build-deployment", "dependabot updates", "copilot", "automatic dependency submission"}
 
@@ -394,7 +388,11 @@ func (x *Project) runEntries(p *Pipeline, t *Trigger) []Entry {
 		sources := x.named(name.Value)
 		if len(sources) == 0 {
 			if e, ok := x.unknownRun(p, t, name); ok {
-				all = append(all, e)
+				key := source{"", e.Actor, e.Origin, ""}
+				if _, again := seen[key]; !again {
+					seen[key] = len(all)
+					all = append(all, e)
+				}
 			}
 			continue
 		}
@@ -429,7 +427,7 @@ func (x *Project) runEntries(p *Pipeline, t *Trigger) []Entry {
 func (x *Project) runEntry(p *Pipeline, t *Trigger, base *Entry, other *Pipeline) Entry {
 	e := x.entry(p, t, Situation{Event: "workflow_run", Actor: base.Actor, Fork: base.Origin == OriginFork}, base.After, "")
 	e.gates = append(e.gates, base.gates...)
-	e.Env = e.Env.clone()
+	e.Env = e.Env.over()
 	e.Env.Set("github.event.workflow_run.event", String(base.Event))
 	name := cmp.Or(other.Name.Value, strings.TrimPrefix(other.Path, x.Root))
 	e.Env.Set("github.event.workflow_run.name", String(name))
@@ -464,7 +462,7 @@ func (x *Project) unknownRun(p *Pipeline, t *Trigger, name Text) (Entry, bool) {
 		}
 	}
 	e := x.entry(p, t, Situation{Event: "workflow_run", Actor: ActorReturning, Fork: true}, "", "")
-	e.Env = e.Env.clone()
+	e.Env = e.Env.over()
 	e.Env.Set("github.event.workflow_run.event", OneOf([]Value{String("pull_request"), String("pull_request_review")}, "github.event.workflow_run.event"))
 	e.Via = []Hop{{Place: placed(p, name.Span), Text: "this workflow is not among the files looked at; it may run for pull requests from forks"}}
 	return e, true
@@ -536,12 +534,21 @@ func (x *Project) callEntries(p *Pipeline, t *Trigger) []Entry {
 	return all
 }
 
+// forget makes a context unknown, if it is known.
+func (e *Environment) forget(path string) {
+	if _, known := e.at(path); known {
+		v := Unknown(path)
+		v.u.is = path
+		e.Set(path, v)
+	}
+}
+
 // callEnvironment adds the inputs that a caller gives.
 func callEnvironment(env *Environment, t *Trigger, j *Job) *Environment {
 	if len(t.Inputs) == 0 {
 		return env
 	}
-	out := env.clone()
+	out := env.over()
 	for _, in := range t.Inputs {
 		path := "inputs." + strings.ToLower(in.Name.Value)
 		if !plainMember(in.Name.Value) {
@@ -553,15 +560,15 @@ func callEnvironment(env *Environment, t *Trigger, j *Job) *Environment {
 		}
 		switch {
 		case !given.IsSet() || len(given.Parts) > 0 && in.Type.Value != "boolean":
-			delete(out.known, path)
+			out.forget(path)
 		case len(given.Parts) > 0:
-			out.known[path] = ParseTemplate(given.Value).Evaluate(env)
+			out.Set(path, ParseTemplate(given.Value).Evaluate(env))
 		case in.Type.Value == "boolean":
-			out.known[path] = Boolean(given.Value == "true")
+			out.Set(path, Boolean(given.Value == "true"))
 		case in.Type.Value == "number":
-			delete(out.known, path)
+			out.forget(path)
 		default:
-			out.known[path] = String(given.Value)
+			out.Set(path, String(given.Value))
 		}
 	}
 	return out

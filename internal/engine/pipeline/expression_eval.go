@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -23,8 +24,8 @@ type Environment struct {
 	Status Status
 	known  map[string]Value
 	closed map[string]bool
-	// base is asked for the variables of GitLab that known does not hold.
-	base *Environment
+	// under is asked for what is not known here.
+	under *Environment
 }
 
 // Set says what a context holds. The path is written like github.event_name, or
@@ -40,9 +41,10 @@ func (e *Environment) Set(path string, v Value) {
 // Close says that the members of a context are those that Set names and no other:
 // the rest are null. Close("$") is for GitLab's variables.
 func (e *Environment) Close(path string) {
-	if e.closed == nil {
-		e.closed = map[string]bool{}
-	}
+	// A map may be shared with the environment under this one.
+	closed := make(map[string]bool, len(e.closed)+1)
+	maps.Copy(closed, e.closed)
+	e.closed = closed
 	e.closed[normalPath(path)] = true
 }
 
@@ -63,7 +65,7 @@ func normalPath(path string) string {
 	if strings.HasPrefix(path, "$") {
 		return path // variables have case
 	}
-	if strings.Trim(path, "abcdefghijklmnopqrstuvwxyz_.") == "" {
+	if strings.Trim(path, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == "" {
 		return path // it is in normal form
 	}
 	if e, err := ParseExpression(path); err == nil {
@@ -75,19 +77,23 @@ func normalPath(path string) string {
 }
 
 func (e *Environment) at(path string) (Value, bool) {
-	v, ok := e.known[path]
-	return v, ok
+	for ; e != nil; e = e.under {
+		if v, ok := e.known[path]; ok {
+			return v, true
+		}
+	}
+	return Value{}, false
+}
+
+// over is an environment that can be changed without changing e, with whose answers
+// it begins.
+func (e *Environment) over() *Environment {
+	return &Environment{Status: e.Status, closed: e.closed, under: e}
 }
 
 func (e *Environment) variable(name string) Value {
-	name = "$" + name
-	if v, ok := e.known[name]; ok {
+	if v, ok := e.at("$" + name); ok {
 		return v
-	}
-	for b := e.base; b != nil; b = b.base {
-		if v, ok := b.known[name]; ok {
-			return v
-		}
 	}
 	if e.closed["$"] {
 		return Null()

@@ -225,6 +225,9 @@ func (x *Project) environmentGate(p *Pipeline, e *Entry, j *Job) (Gate, bool) {
 		return g, true
 	}
 	ref, row := x.View(GitHub).EnvironmentRef(e.Event)
+	if ref == FromPushed {
+		ref, _ = x.View(GitHub).Ref(e.Event) // the ref of the run
+	}
 	g.Row = &row
 	switch {
 	case set.Reviewers:
@@ -433,9 +436,9 @@ func (a *asker) withEnv(expr Expression) *Environment {
 		}
 		if t := a.variable(name); t.IsSet() {
 			if env == a.env {
-				env = env.clone()
+				env = env.over()
 			}
-			env.known[path.Name] = ParseTemplate(t.Value).Evaluate(a.env)
+			env.Set(path.Name, ParseTemplate(t.Value).Evaluate(a.env))
 		}
 	}
 	return env
@@ -610,7 +613,7 @@ func (a *asker) atom(n *ExprNode, want bool, truth Truth) (Truth, []Gate) {
 			if truth == False {
 				return False, []Gate{a.named(g, GuardOther, "what an earlier step found out")}
 			}
-			return a.result(n, name, asks && !refuses(n, want))
+			return a.result(n, name, want, asks && !refuses(n, want))
 		}
 	}
 	for _, path := range paths {
@@ -857,6 +860,9 @@ func namesBot(list []string) bool {
 	})
 }
 
+// weakContains is said of contains with a text for a list.
+const weakContains = "contains finds a part of a name or of the list: any account with such a name passes"
+
 // actor judges a comparison of an account.
 func (a *asker) actor(n *ExprNode, path string, who whose, asks bool, g Gate, paths int) (Gate, bool) {
 	e, list := a.e, texts(n)
@@ -879,12 +885,14 @@ func (a *asker) actor(n *ExprNode, path string, who whose, asks bool, g Gate, pa
 	}
 	bot := namesBot(list)
 	switch subject := e.subject(); {
+	case n.Kind == ExprCall && n.Name == "contains" && n.Args[0].Kind == ExprLiteral && n.Args[0].Value.kind == KindString:
+		g.Weakness = weakContains
 	case who == whoseActor && bot:
 		g.Weakness = "the actor of a run is who acted last, not the author of the code: a bot can be made to act on a stranger's branch"
 	case who == whoseAuthor && subject != "" && !strings.HasPrefix(path, subject):
 		g.Weakness = "whose name it asks for is not who causes the event"
 	case n.Kind == ExprCall && n.Name == "contains" && n.Args[0].Kind != ExprCall && n.Args[0].Kind != ExprFilter:
-		g.Weakness = "contains finds a part of a name or of the list: any account with such a name passes"
+		g.Weakness = weakContains
 	case n.Kind == ExprCall && (n.Name == "startswith" || n.Name == "endswith"):
 		g.Weakness = "any account with such a name passes"
 	default:
@@ -953,46 +961,61 @@ func (x *Project) labeler(label string) bool {
 }
 
 // result judges a condition about what a step or a needed job found out.
-func (a *asker) result(n *ExprNode, path string, asks bool) (Truth, []Gate) {
+func (a *asker) result(n *ExprNode, path string, want, asks bool) (Truth, []Gate) {
 	segments := splitPath(path)
 	if len(segments) < 3 {
 		return Undecided, nil
+	}
+	if segments[2] == "outputs" && strings.Contains(segments[len(segments)-1], "association") && want {
+		// An action has looked up the association.
+		if list := strings.ToUpper(strings.Join(texts(n), " ")); hasAny(list, "OWNER", "MEMBER", "COLLABORATOR") && (n.Kind != ExprCompare || n.Name == "==") {
+			g := a.named(Gate{Place: a.where(n), Once: a.e.changing()}, GuardAssociation, "only for some associations of the author ("+clip(strings.Join(texts(n), ", "))+")")
+			if hasAny(list, "CONTRIBUTOR", "FIRST_TIME", "NONE") {
+				g.Weakness = "contributors pass: one merged typo fix is enough"
+			} else {
+				g.Stops = true
+			}
+			return Undecided, []Gate{g}
+		}
 	}
 	if segments[0] == "needs" {
 		j := jobOf(a.p, segments[1])
 		if j == nil || j == a.j {
 			return Undecided, nil
 		}
-		return a.jobResult(n, j, segments, asks)
+		return a.jobResult(n, j, segments, want, asks)
 	}
 	for i := range a.j.Steps {
 		s := &a.j.Steps[i]
 		if strings.EqualFold(s.ID.Value, segments[1]) && (a.step < 0 || i < a.step) {
-			return a.stepResult(n, a.j, i, segments[2], asks)
+			return a.stepResult(n, a.j, i, segments[2:], asks)
 		}
 	}
 	return Undecided, nil
 }
 
 // jobResult is result for a needed job.
-func (a *asker) jobResult(n *ExprNode, j *Job, segments []string, asks bool) (Truth, []Gate) {
-	wanted := asks && (segments[2] == "outputs" || segments[2] == "result" && slices.Contains(lowered(texts(n)), "success"))
-	if !wanted && segments[2] != "outputs" {
-		return Undecided, nil
+func (a *asker) jobResult(n *ExprNode, j *Job, segments []string, want, asks bool) (Truth, []Gate) {
+	ran, ended := asks && segments[2] == "outputs", asks && segments[2] == "outputs"
+	if segments[2] == "result" {
+		ran, ended = asksResult(n, want)
 	}
+	wanted := ran
 	truth, gates := Undecided, []Gate(nil)
-	if wanted {
-		// The job must have run, and to its end.
+	if ran {
+		// The job must have run, and perhaps to its end.
 		t, g := a.x.jobReach(a.p, a.e, j)
 		if t == False {
 			return False, g
 		}
 		gates = append(gates, g...)
-		if t, g = a.x.endersBefore(a.p, a.e, j, len(j.Steps)); t == False {
+	}
+	if ended {
+		t, g := a.x.endersBefore(a.p, a.e, j, len(j.Steps))
+		if t == False {
 			return False, g
-		} else {
-			gates = append(gates, g...)
 		}
+		gates = append(gates, g...)
 	}
 	if segments[2] != "outputs" || len(segments) < 4 {
 		return truth, gates
@@ -1005,7 +1028,7 @@ func (a *asker) jobResult(n *ExprNode, j *Job, segments []string, asks bool) (Tr
 		}
 		for i := range j.Steps {
 			if strings.EqualFold(j.Steps[i].ID.Value, s[1]) {
-				t, g := a.stepResult(n, j, i, s[2], asks)
+				t, g := a.stepResult(n, j, i, s[2:], asks)
 				if t == False {
 					return False, g
 				}
@@ -1028,12 +1051,26 @@ func (a *asker) jobResult(n *ExprNode, j *Job, segments []string, asks bool) (Tr
 	return truth, gates
 }
 
+// asksResult says whether a comparison of a job's result asks for the job to have run,
+// and to have ended well.
+func asksResult(n *ExprNode, want bool) (ran, ended bool) {
+	if n.Kind != ExprCompare || n.Name != "==" && n.Name != "!=" {
+		return false, false
+	}
+	list := lowered(texts(n))
+	if want == (n.Name == "==") {
+		ended = slices.Contains(list, "success")
+		return ended || slices.Contains(list, "failure"), ended
+	}
+	return slices.Contains(list, "skipped"), false
+}
+
 // stepResult is result for a step.
-func (a *asker) stepResult(n *ExprNode, j *Job, i int, member string, asks bool) (Truth, []Gate) {
+func (a *asker) stepResult(n *ExprNode, j *Job, i int, member []string, asks bool) (Truth, []Gate) {
 	s := &j.Steps[i]
 	c := a.x.check(s)
 	var gates []Gate
-	if c.kind != "" && asks {
+	if c.kind != "" && asks && (member[0] != "outputs" || len(member) < 2 || c.tells(s, member[1])) {
 		g := c.gate(a.p, a.e, s)
 		g.Place = a.where(n)
 		gates = append(gates, g)

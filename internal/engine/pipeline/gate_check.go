@@ -22,6 +22,22 @@ func (c check) gate(p *Pipeline, e *Entry, s *Step) Gate {
 	return Gate{Place: stepPlace(p, s), Kind: c.kind, Text: c.text, Stops: c.stops, Weakness: c.weakness, Once: e.changing()}
 }
 
+// answerWords are in the names of outputs that say whether someone may do something.
+var answerWords = []string{"perm", "allow", "auth", "member", "trust", "maintain", "write", "admin", "ok", "is_", "is-", "can", "valid", "check", "safe", "pass", "collab", "approv", "team", "role", "access", "result", "eligib", "continue", "proceed", "run", "skip", "external", "internal", "fork", "contributor", "user"}
+
+// tells reports whether an output of the step holds the answer: a script that has
+// several says with the others something else.
+func (c check) tells(s *Step, output string) bool {
+	script := s.Run.Value
+	if !s.Run.IsSet() {
+		script = s.With.Get("script").Text.Value
+	}
+	if strings.Count(script, "setOutput(")+strings.Count(script, "GITHUB_OUTPUT") < 2 {
+		return true
+	}
+	return hasAny(strings.ToLower(output), answerWords...)
+}
+
 // checkAction is an action that checks who is there.
 type checkAction struct {
 	kind GuardKind
@@ -150,8 +166,14 @@ func checkScript(script string, s *Step, javascript bool) check {
 		return plainExit(script, javascript)
 	}
 	fails := hasAny(script, "exit 1", "exit -1", "exit 78", "exit 2", "setFailed", "throw ", "process.exit", "sys.exit", "raise ", "core.error(", "Deno.exit", "cancelWorkflowRun", "/cancel", "gh run cancel")
-	c := check{ends: fails}
+	c := check{ends: fails || !javascript && endsInTest(script)}
 	switch {
+	case hasAny(script, "check_membership.cjs", "check_team_member.cjs"):
+		// Workflows that gh-aw compiles.
+		if strings.Contains(s.Env.Get("GH_AW_REQUIRED_ROLES").Text.Value, "all") {
+			return check{}
+		}
+		return check{kind: GuardPermission, stops: true, text: "only for actors with a role in the repository"}
 	case hasAny(script, "getCollaboratorPermissionLevel") || strings.Contains(script, "/collaborators/") && strings.Contains(script, "permission"):
 		c.kind, c.text = GuardPermission, "the actor's permission in the repository is asked for"
 		c.stops = hasAny(strings.ToLower(script), "write", "admin", "maintain", "triage", "push")
@@ -206,6 +228,14 @@ func checkScript(script string, s *Step, javascript bool) check {
 		return c
 	}
 	return plainExit(script, javascript)
+}
+
+// endsInTest reports whether the last line of a script is a test, whose answer the step
+// ends with.
+func endsInTest(script string) bool {
+	lines := strings.Split(strings.TrimSpace(script), "\n")
+	last := strings.TrimSpace(lines[len(lines)-1])
+	return strings.HasPrefix(last, "[") || strings.HasPrefix(last, "test ") || strings.Contains(last, "grep -q")
 }
 
 // compares reports whether a script compares texts.

@@ -208,6 +208,10 @@ func TestGatesOfSteps(t *testing.T) {
           level=$(gh api repos/$GITHUB_REPOSITORY/collaborators/$GITHUB_ACTOR/permission --jq .permission)
           if [[ "$level" != "admin" && "$level" != "write" ]]; then exit 1; fi
 `, True, "permission stops"},
+		{"a test at the end", "issue_comment", `      - run: |
+          level=$(gh api "repos/$GITHUB_REPOSITORY/collaborators/$WHO/permission" --jq .permission)
+          [ "$level" = write ] || [ "$level" = admin ]
+`, True, "permission stops once"},
 		{"permission read is everyone's", "pull_request_target", `      - run: |
           level=$(gh api repos/$GITHUB_REPOSITORY/collaborators/$GITHUB_ACTOR/permission --jq .permission)
           if [[ "$level" != "read" ]]; then exit 1; fi
@@ -220,6 +224,7 @@ func TestGatesOfSteps(t *testing.T) {
 		{"exit for forks", "pull_request_target", "      - if: github.event.pull_request.head.repo.fork\n        run: exit 1\n", False, "repository stops"},
 		{"an unrelated failure", "pull_request_target", "      - run: |\n          make || exit 1\n", True, ""},
 		{"exit for the wrong title", "pull_request_target", "      - if: github.event.pull_request.title == ''\n        run: exit 1\n", True, ""},
+		{"association that an action looks up", "issue_comment", "      - id: who\n        uses: octo/get-association@v1\n      - if: contains(fromJSON('[\"MEMBER\"]'), steps.who.outputs.author_association) != true\n        run: exit 1\n", Undecided, "association stops once"},
 		{"association in a script", "issue_comment", `      - env:
           WHO: ${{ github.event.comment.author_association }}
         run: |
@@ -250,6 +255,19 @@ func TestGatesOfNeeds(t *testing.T) {
           require: write
       - id: filter
         run: echo "changed=true" >> "$GITHUB_OUTPUT"
+  both:
+    runs-on: ubuntu-latest
+    outputs:
+      number: ${{ steps.who.outputs.number }}
+      allowed: ${{ steps.who.outputs.allowed }}
+    steps:
+      - id: who
+        uses: actions/github-script@v7
+        with:
+          script: |
+            const { data } = await github.rest.repos.getCollaboratorPermissionLevel({ ...context.repo, username: context.actor });
+            core.setOutput('allowed', data.permission === 'write');
+            core.setOutput('number', context.issue.number);
   members:
     if: github.event.comment.author_association == 'MEMBER'
     runs-on: ubuntu-latest
@@ -273,12 +291,18 @@ func TestGatesOfNeeds(t *testing.T) {
 		{"an output of the check", "needs: check\n    if: needs.check.outputs.ok == 'true'", Undecided, "permission stops once"},
 		{"an output for those who fail it", "needs: check\n    if: needs.check.outputs.ok != 'true'", Undecided, ""},
 		{"another output", "needs: check\n    if: needs.check.outputs.changed == 'true'", Undecided, ""},
+		{"the answer, of two outputs", "needs: both\n    if: needs.both.outputs.allowed == 'true'", Undecided, "permission stops once"},
+		{"the other of the two", "needs: both\n    if: needs.both.outputs.number != ''", Undecided, ""},
 		{"the check alone is no gate", "needs: check", True, ""},
 		{"a job for members", "needs: members", False, "association stops once"},
 		{"a job for members, always", "needs: members\n    if: always()", True, ""},
 		{"a job for members, unless cancelled", "needs: members\n    if: ${{ !cancelled() }}", Undecided, ""},
 		{"always, and the result", "needs: members\n    if: always() && needs.members.result == 'success'", False, "association stops once"},
-		{"always, and a failure", "needs: members\n    if: always() && needs.members.result == 'failure'", Undecided, ""},
+		{"always, and a failure", "needs: members\n    if: always() && needs.members.result == 'failure'", False, "association stops once"},
+		{"always, and not skipped", "needs: members\n    if: always() && needs.members.result != 'skipped'", False, "association stops once"},
+		{"always, and no failure", "needs: members\n    if: always() && needs.members.result != 'failure'", Undecided, ""},
+		{"always, and one of two", "needs: [members, check]\n    if: always() && (needs.members.result == 'success' || needs.check.result == 'success')", Undecided, ""},
+		{"failure of a job that fails for others", "needs: strict\n    if: failure()", Undecided, ""},
 		{"a job that fails for others", "needs: strict", True, "permission stops once"},
 		{"a job that fails, in a list", "needs: [check, strict]", True, "permission stops once"},
 		{"an environment of a needed job", "needs: reviewed", True, "environment stops once"},

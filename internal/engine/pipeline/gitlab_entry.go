@@ -244,7 +244,7 @@ func (p *Pipeline) GitLabRun(s GitLabSituation) *GitLabRun {
 // gitlabRun is GitLabRun with the environment of the situation, a bound of the
 // conditions that are evaluated, and those that were parsed before.
 func (p *Pipeline) gitlabRun(s GitLabSituation, base *Environment, left int, cache map[string]GitLabExpression) *GitLabRun {
-	r := &GitLabRun{p: p, s: s, env: &Environment{base: base}, left: left, cache: cache}
+	r := &GitLabRun{p: p, s: s, env: &Environment{under: base}, left: left, cache: cache}
 	r.setVariables(r.env, p.Env)
 	if p.RulesSpan.End == 0 {
 		r.Runs = True
@@ -440,7 +440,7 @@ func (r *GitLabRun) expression(t Text, env *Environment) Truth {
 func (r *GitLabRun) Job(j *Job) GitLabDecision {
 	env := r.env
 	if len(j.Env.Fields) > 0 {
-		env = &Environment{base: r.env}
+		env = &Environment{under: r.env}
 		r.setVariables(env, j.Env)
 	}
 	var d GitLabDecision

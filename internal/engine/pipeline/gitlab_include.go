@@ -62,8 +62,11 @@ func MergeGitLab(file string, b []byte, tree GitLabTree) *Pipeline {
 		body = m.mergeKeys(body)
 	}
 	m.header(header)
-	from := scope{folder: folderOf(file), first: true}
-	root := m.expand(body, from)
+	return m.done(m.expand(body, scope{folder: folderOf(file)}))
+}
+
+// done makes the pipeline of the map that all files came to.
+func (m *merger) done(root *syntax.Node) *Pipeline {
 	if root == nil {
 		return m.p
 	}
@@ -78,6 +81,35 @@ func MergeGitLab(file string, b []byte, tree GitLabTree) *Pipeline {
 	}
 	m.p.Triggers = gitlabTriggers(m.p)
 	return m.p
+}
+
+// GitLabChild is the child pipeline that a job of p starts (CI_PIPELINE_SOURCE is
+// "parent_pipeline"), made of the files that the job names; nil for a job that starts
+// none. Its positions go on from those of p, with the file of p as its first. A file
+// that another job makes is in Includes, without Found.
+func GitLabChild(p *Pipeline, j *Job, tree GitLabTree) *Pipeline {
+	if j.Downstream == nil || len(j.Downstream.Includes) == 0 {
+		return nil
+	}
+	r := newReader(GitLab, p.Path, KindGitLab, nil, gitlabExpressions)
+	r.merges = true
+	r.p.Span = j.Downstream.Span
+	m := &merger{gitlab: gitlab{reader: r}, tree: tree, parsed: map[string]*gitlabSource{}, work: maxMergedEntries, references: true}
+	m.commentAt = m.comment
+	if m.p.Files = slices.Clone(p.Files); len(m.p.Files) == 0 {
+		m.p.Files = []SourceFile{{Path: p.Path, Size: p.Span.End}}
+	}
+	m.yamls = make([]*syntax.YAML, len(m.p.Files))
+	var root *syntax.Node
+	for _, in := range j.Downstream.Includes {
+		if in.Inputs.Kind == DataNone {
+			in.Inputs = j.Downstream.Inputs
+		}
+		for _, n := range m.include(in, scope{folder: folderOf(p.Path)}) {
+			root = m.merge(root, n)
+		}
+	}
+	return m.done(root)
 }
 
 // folderOf is the folder of a file, without a slash at the end.
@@ -121,7 +153,6 @@ type scope struct {
 	// project is that of the file, if it is another; ref its version.
 	project, version Text
 	foreign          bool
-	first            bool
 	stack            []string
 }
 
@@ -142,6 +173,9 @@ func (m *merger) comment(at int64) *syntax.Comment {
 		f := m.p.Files[i]
 		if at < f.Base {
 			continue
+		}
+		if m.yamls[i] == nil {
+			return nil
 		}
 		c := m.yamls[i].CommentAfter(at - f.Base)
 		if c == nil {
@@ -190,7 +224,6 @@ func (m *merger) include(in Include, from scope) []*syntax.Node {
 		return nil
 	}
 	below := from
-	below.first = false
 	var found []string
 	switch in.Kind {
 	case UseLocal:

@@ -285,6 +285,41 @@ func TestMergeGitLabVendored(t *testing.T) {
 	}
 }
 
+func gitlabJobOf(p *Pipeline, name string) *Job {
+	for i := range p.Jobs {
+		if p.Jobs[i].ID.Value == name {
+			return &p.Jobs[i]
+		}
+	}
+	return nil
+}
+
+func TestGitLabChild(t *testing.T) {
+	files := map[string]string{
+		"x/.gitlab-ci.yml": "include: a.yml\nj:\n  trigger:\n    include:\n      - {local: child.yml, inputs: {n: one}}\n      - {artifact: made.yml, job: make}\n",
+		"x/a.yml":          "k: {trigger: {include: /child.yml, inputs: {n: two}}}\nl: {trigger: a/b}\nm: {trigger: {include: .gitlab-ci.yml}}\n",
+		"x/child.yml":      "spec: {inputs: {n: }}\n---\ninclude: a.yml # there\n\"$[[ inputs.n ]]\": {script: x}\n",
+	}
+	p := mergeFiles(t, "x/.gitlab-ci.yml", files)
+	for job, want := range map[string]string{
+		"j": "\nunresolved made.yml@.gitlab-ci:6\njob k@a:1\njob l@a:2\njob m@a:3\njob one@child:4\n  2 x <- x/child.yml \"x\"",
+		"k": "\njob k@a:1\njob l@a:2\njob m@a:3\njob two@child:4\n  2 x <- x/child.yml \"x\"",
+		"l": "", "m": "\nnote 7 x/a.yml \".gitlab-ci.yml\"",
+	} {
+		child := GitLabChild(p, gitlabJobOf(p, job), treeOf(files))
+		if child == nil {
+			if want != "" {
+				t.Errorf("%s starts nothing", job)
+			}
+			continue
+		}
+		checkGitLab(t, files, child)
+		if d := cmp.Diff(lines(want), shown(files, child)); d != "" {
+			t.Errorf("child of %s (-want +got):\n%s", job, d)
+		}
+	}
+}
+
 // What a hostile repository makes of includes, templates and references ends.
 func TestMergeGitLabBounds(t *testing.T) {
 	has := func(t *testing.T, p *Pipeline, kind NoteKind) {
@@ -386,6 +421,9 @@ func FuzzMergeGitLab(f *testing.F) {
 				p.GitLabRun(s).Job(&p.Jobs[i])
 			}
 			GitLabCheckout(&p.Jobs[i], p, GitLabSituation{})
+			if child := GitLabChild(p, &p.Jobs[i], treeOf(files)); child != nil && i < 3 {
+				checkGitLab(t, files, child)
+			}
 			p.GitLabArtifactsFrom(&p.Jobs[i])
 		}
 	})

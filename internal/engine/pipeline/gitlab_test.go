@@ -48,6 +48,12 @@ func TestParseGitLab(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := ParseGitLab("x/.gitlab-ci.yml", b)
+	if *update {
+		if err := os.WriteFile("testdata/gitlab/jobs.dump", []byte(strings.Join(dump(b, p), "\n")+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
 	if d := cmp.Diff(lines(string(want)), dump(b, p)); d != "" {
 		t.Errorf("model (-want +got):\n%s", d)
 	}

@@ -1285,6 +1285,8 @@ func (r *groovyReader) string() *groovyNode {
 				r.at++
 			}
 			value = n.Text.interpolate(value, r.src, int(p.start), to, int(p.end), end)
+			n.Text.Parts[len(n.Text.Parts)-1].Open = to == end
+			n.End = max(n.End, int64(to))
 			n.Exprs = append(n.Exprs, e)
 			continue
 		case groovyClose:

@@ -35,6 +35,9 @@ const (
 	ShellDownload
 
 	shellPlain // downloaded without transport security
+
+	// shellNamed are the bits with a meaning of their own.
+	shellNamed ShellLabels = 1<<16 - 1
 )
 
 // ShellSource says what is known of a variable, an expression or a file.
@@ -162,6 +165,9 @@ const (
 	// FactInterpreter: code of another language in the script, which is not
 	// analysed; Sink is the interpreter.
 	FactInterpreter ShellKind = "interpreter"
+	// FactDispatch: another workflow is started, which Command names, with an
+	// untrusted text as the input Name.
+	FactDispatch ShellKind = "dispatch"
 	// FactSource: the script itself reads what strangers write; Name says what.
 	FactSource ShellKind = "source"
 )

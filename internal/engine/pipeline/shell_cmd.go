@@ -1193,7 +1193,7 @@ func (r *shRun) readFile(v shVal, start, end int) shVal {
 		if t == nil {
 			t = r.trail(nil, start, start, shellName(s, "an untrusted folder"))
 		}
-		return shVal{{opaque: true, start: start, end: end, name: shPrint(sym), l: ShellUntrusted | ShellNewline | ShellWorkspace,
+		return shVal{{opaque: true, start: start, end: end, name: shPrint(sym), l: ShellUntrusted | ShellNewline | ShellWorkspace | s.Labels&^shellNamed,
 			t: r.trail(t, start, end, shPrint(sym)+" is read")}}
 	}
 	return shVal{{opaque: true, start: start, end: end}}

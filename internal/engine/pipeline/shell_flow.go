@@ -755,6 +755,9 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 		r.fact(ShellFact{Kind: FactCheckout, Span: shSpan(start, end), Command: name + " run download", Sink: "artifact", Maybe: true, Detail: "files of another run are brought in",
 			Trace: shTrace(r.trail(nil, start, end, "files of another run are brought in"))})
 		return nil
+	case words[0] == "workflow" && sub == "run" && len(words) > 2:
+		r.dispatch(name, words[2], args, start, end)
+		return nil
 	case words[0] == "extension":
 		r.installs(name, args)
 		return nil
@@ -804,6 +807,26 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 	return shVal{p}
 }
 
+// dispatch reports the untrusted inputs with which another workflow is started.
+func (r *shRun) dispatch(name, workflow string, args []shArg, start, end int) {
+	for i := 1; i+1 < len(args); i++ {
+		if t := args[i].text(); t != "-f" && t != "-F" && t != "--field" && t != "--raw-field" {
+			continue
+		}
+		v := args[i+1].v
+		if len(v) == 0 || v[0].opaque || shWith(v, ShellUntrusted) == nil {
+			continue
+		}
+		input, _, ok := strings.Cut(v[0].text, "=")
+		if !ok || input == "" {
+			continue
+		}
+		p := shWith(v, ShellUntrusted)
+		text := name + " workflow run gives it to " + shPrint(workflow) + " as " + shPrint(input)
+		r.fact(ShellFact{Kind: FactDispatch, Span: shSpan(start, end), Command: workflow, Name: input, Labels: shLabels(v), Detail: text, Trace: shTrace(r.trail(p.t, start, end, text))})
+	}
+}
+
 // checkout notes that a stranger's code comes in.
 func (r *shRun) checkout(args []shArg, command string, p *shPiece, start, end int, workspace bool) {
 	f := ShellFact{Kind: FactCheckout, Span: shSpan(start, end), Command: command, Sink: "fetch", Detail: "the commits of a pull request are fetched"}
@@ -812,11 +835,19 @@ func (r *shRun) checkout(args []shArg, command string, p *shPiece, start, end in
 		f.Name, f.Labels = p.name, p.l
 		t = p.t
 	}
+	for _, a := range args {
+		f.Labels |= shLabels(a.v) &^ shellNamed
+	}
 	t = r.trail(t, start, end, command+" brings a stranger's code")
 	f.Trace = shTrace(t)
 	if workspace {
 		f.Sink = "workspace"
 		f.Detail = "the workspace becomes a stranger's code"
+		if r.outside(r.st.cwd) && r.st.cwd != "" && len(args) > 0 {
+			f.Sink, f.Detail = "folder", "a folder outside of the workspace becomes a stranger's code"
+			r.fact(f)
+			return
+		}
 		f.Labels |= ShellWorkspace
 		if !r.outside(r.st.cwd) || len(args) == 0 {
 			r.st.ws = ShellSource{Labels: ShellUntrusted | ShellWorkspace, Text: command}
@@ -840,8 +871,12 @@ func (r *shRun) git(args []shArg) shVal {
 		if t == "-c" && i+1 < len(args) {
 			r.gitConfig(shSymbol(args[i+1].v), args[i+1].v, start, end)
 			i++
-		} else if t == "-C" || t == "--git-dir" || t == "--work-tree" {
+		} else if (t == "-C" || t == "--git-dir" || t == "--work-tree") && i+1 < len(args) {
 			i++
+			if t == "-C" {
+				defer func(cwd string) { r.st.cwd = cwd }(r.st.cwd)
+				r.st.cwd = r.fileKey(args[i].v)
+			}
 		}
 		i++
 	}

@@ -585,6 +585,8 @@ func FuzzShell(f *testing.F) {
 		f.Add(p.good, "sh")
 	}
 	f.Add("iwr x | iex ${{ github.head_ref }}", "pwsh")
+	f.Add("Write-Host \"##vso[task.setvariable variable=x;isOutput=true]$(a.b)\"", "pwsh")
+	f.Add("echo \"##vso[task.setvariable variable=x;issecret=true]$TITLE\" $(mine)", "bash")
 	f.Fuzz(func(t *testing.T, script, shell string) {
 		if len(script) > 1<<16 {
 			return
@@ -593,6 +595,7 @@ func FuzzShell(f *testing.F) {
 		in.Steps = 20_000
 		in.Workspace = ShellSource{Labels: ShellWorkspace}
 		in.Templates = TemplateGitHub | TemplateGitLab | TemplateAzure | TemplateMustache | TemplateTekton
+		in.Macros = map[string]bool{"mine": true}
 		res := AnalyseScript(script, shell, in)
 		n := int64(len(script))
 		for _, x := range res.Exprs {

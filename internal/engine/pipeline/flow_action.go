@@ -1,0 +1,588 @@
+package pipeline
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"penstock"
+)
+
+// known runs an action that the table of actions describes.
+func (jr *jobRun) known(fr *frame, st *Step, s *ActionSummary, out *stepOut) {
+	jr.inputSinks(fr, st, s)
+	for _, e := range s.Effects {
+		switch e.Kind {
+		case EffectCheckout, EffectRun, EffectDownload, EffectUpload, EffectAgent, EffectMerge, EffectApprove, EffectSetEnv:
+		default:
+			continue
+		}
+		truth := s.Applies(e, st.With)
+		if truth == False {
+			continue
+		}
+		switch e.Kind {
+		case EffectCheckout:
+			jr.checkout(fr, st, s, e)
+		case EffectRun:
+			jr.builds(fr, st, s, e, truth)
+		case EffectDownload:
+			jr.download(fr, st, s, e)
+		case EffectUpload:
+			jr.upload(fr, st, s, e)
+		case EffectAgent:
+			jr.agent(fr, st, s, e, out)
+		case EffectMerge, EffectApprove:
+			if e.What == "pull" {
+				jr.deputy(fr, st, Place{fr.file.Path, st.Uses.Span}, st.Uses.Value)
+			}
+		case EffectSetEnv:
+			if e.Argument("from") == "workspace" {
+				if t := jr.treeAt(jr.inputPath(st, s, e.Argument("dir"))); t.foreign() && jr.attacked() {
+					jr.sink(fr, sink{rule: "environment-injection", place: Place{fr.file.Path, st.Uses.Span}, scope: jr.scope(st), step: st, runs: true, most: penstock.TierExploitable,
+						text: "the action sets variables of later steps from files of it", message: "variables of later steps come from files that a stranger wrote"}, value{t.taint})
+				}
+			}
+		}
+	}
+	jr.actionOutputs(fr, st, s, out)
+	for _, in := range s.Inputs {
+		if in.Role == RoleCode && in.Detail == "javascript" {
+			jr.javascriptStep(fr, st, in.Name, out)
+		}
+	}
+}
+
+// parts are the expressions of a text, each with what is known of it.
+func (fr *frame) parts(t Text, do func(i Interpolation, body string, v value)) {
+	for _, i := range t.Parts {
+		if i.Open || i.Bare {
+			continue
+		}
+		body := strings.TrimSpace(t.Source(i))
+		if v := fr.body(body, fr.place(t, i.From, i.To)); len(v) > 0 {
+			do(i, body, v)
+		}
+	}
+}
+
+// inputSinks looks at what a step gives to an action.
+func (jr *jobRun) inputSinks(fr *frame, st *Step, s *ActionSummary) {
+	for _, f := range st.With.Fields {
+		t := f.Value.Text
+		if len(t.Parts) == 0 {
+			continue
+		}
+		in := s.Input(f.Name.Value)
+		if in == nil {
+			continue
+		}
+		switch in.Role {
+		case RoleCode, RoleCommand, RoleTemplate, RoleArguments, RoleURL:
+		default:
+			continue
+		}
+		fr.parts(t, func(i Interpolation, body string, v value) {
+			place := fr.place(t, i.From, i.To)
+			if in.Detail == "javascript" && !quotedAt(t.Value, i) && (wrapsJSON(body) || v.json()) {
+				return // JSON is JavaScript, and its texts stay texts
+			}
+			bad := v.injecting()
+			if len(bad) == 0 {
+				if in.Role == RoleCode && (in.Detail == "javascript" || in.Detail == "shell" || in.Detail == "powershell" || in.Detail == "python") {
+					jr.pasted(fr, st, place, v)
+				}
+				return
+			}
+			k := sink{place: place, scope: jr.scope(st), step: st, runs: true, text: "it is pasted into the input " + f.Name.Value + " of " + s.Name + ", which runs it"}
+			switch in.Role {
+			case RoleCode, RoleTemplate:
+				k.rule, k.message = "template-injection", describe(bad[0].path)+" is pasted into a program that "+s.Name+" runs"
+				if bad[0].model {
+					k.rule = "agent-output-injection"
+				}
+			case RoleCommand:
+				k.rule, k.message = "command-injection", describe(bad[0].path)+" becomes a part of a command that "+s.Name+" runs"
+			case RoleArguments:
+				k.rule, k.message, k.most, k.runs = "argument-injection", describe(bad[0].path)+" becomes arguments of what "+s.Name+" runs", penstock.TierExploitable, false
+				bad = bad.dropFiles()
+			case RoleURL:
+				if i.From > 0 && strings.Contains(t.Value[:i.From], "//") {
+					return // the host is given
+				}
+				k.rule, k.message, k.most, k.runs = "request-forgery", describe(bad[0].path)+" says where "+s.Name+" connects to", jr.forgery(), false
+				k.text = "it is the address that " + s.Name + " connects to"
+			}
+			jr.sink(fr, k, bad)
+		})
+	}
+}
+
+// forgery is the tier of a request whose address an outsider chooses: a hosted runner
+// reaches nothing that the outsider does not.
+func (jr *jobRun) forgery() penstock.Tier {
+	if ownMachine(jr.j) {
+		return penstock.TierExploitable
+	}
+	return penstock.TierHygiene
+}
+
+// wrapsJSON reports whether an expression is a call of toJSON.
+func wrapsJSON(body string) bool {
+	e, err := ParseExpression(body)
+	return err == nil && e.Root != nil && e.Root.Kind == ExprCall && e.Root.Name == "tojson"
+}
+
+// quotedAt reports whether an expression stands within a text of JavaScript, by what is
+// around it on its line.
+func quotedAt(text string, i Interpolation) bool {
+	line := text[strings.LastIndexByte(text[:i.From], '\n')+1 : i.From]
+	for _, q := range []string{"'", `"`} {
+		if strings.Count(line, q)%2 == 1 {
+			return true
+		}
+	}
+	return strings.Count(text[:i.From], "`")%2 == 1
+}
+
+// json reports whether a value is JSON, made by an action.
+func (v value) json() bool {
+	return len(v) > 0 && !slices.ContainsFunc(v, func(t taint) bool { return !t.encoded })
+}
+
+// pasted is an expression in a program that no outsider chooses.
+func (jr *jobRun) pasted(fr *frame, st *Step, place Place, v value) {
+	for _, t := range v {
+		if t.outsider() && !t.checked || !t.shape.Injects() || t.file != filesNone {
+			continue
+		}
+		jr.add(Flaw{Rule: "template-expansion", Tier: penstock.TierHygiene, Place: place, Scope: jr.scope(st),
+			Message: describe(t.path) + " is pasted into a program; no outsider chooses it, but a quote in it breaks the program"}, pathCut{})
+		return
+	}
+}
+
+// given is what a step says of an input of an action, or the default.
+func (fr *frame) given(st *Step, s *ActionSummary, name string) (text string, v value, set bool) {
+	if d := st.With.Get(name); d.Kind == DataScalar {
+		return d.Text.Value, fr.value(d.Text), true
+	}
+	text, _ = s.Value(name, st.With)
+	return text, nil, false
+}
+
+func (jr *jobRun) inputPath(st *Step, s *ActionSummary, name string) string {
+	if name == "" {
+		return ""
+	}
+	text, _ := s.Value(name, st.With)
+	return cleanDir(text)
+}
+
+// checkout puts code of a repository into the workspace.
+func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
+	dir := jr.inputPath(st, s, e.Argument("dir"))
+	if dir != "" && strings.Contains(dir, "${{") {
+		dir = "?" // a folder of its own
+	}
+	at := Place{fr.file.Path, st.Uses.Span}
+	if e.Argument("ref") == "" {
+		if e.What == "pull" {
+			jr.bring(fr, st, dir, taint{path: "the code of the pull request", shape: ShapeText, actor: ActorAnyone, code: true, moves: true}, at, st.Uses.Value)
+		}
+		return
+	}
+	repoText, repo, repoSet := fr.given(st, s, e.Argument("repository"))
+	refText, ref, refSet := fr.given(st, s, e.Argument("ref"))
+	var from *taint
+	for i, t := range repo {
+		if t.code && t.outsider() {
+			from = &repo[i]
+		}
+	}
+	forked := from != nil
+	for i, t := range ref {
+		if !t.code || !t.outsider() {
+			continue
+		}
+		switch {
+		case t.shape == ShapeSHA, t.file != filesNone, strings.Contains(refText, "pull/"), strings.Contains(refText, "merge-requests/"):
+			if from == nil || !t.moves {
+				from = &ref[i]
+			}
+		case forked:
+			from = &ref[i]
+		case t.shape == ShapeUnset || t.shape == ShapeText:
+			from = &ref[i]
+		}
+	}
+	if from == nil && repoSet && len(repo) == 0 && !strings.Contains(repoText, "${{") && repoText != "" {
+		jr.put(dir, tree{}) // another repository that the definition names
+		return
+	}
+	if from == nil {
+		for _, t := range ref {
+			if t.code && t.outsider() && jr.attacked() && !fr.lone && jr.passage(false).open {
+				jr.add(Flaw{Rule: "untrusted-checkout", Tier: penstock.TierHygiene, Place: at, Scope: jr.scope(st), Actor: max(t.actor, jr.e.Actor), Events: []string{jr.e.Event},
+					Message: describe(t.path) + " says which branch of this repository is checked out, with rights of the repository",
+					Trace:   append(append(jr.who(nil), t.way.hops()...), Hop{Place: at, Text: "a branch of that name is checked out, if this repository has one"})}, pathCut{})
+				break
+			}
+		}
+		if !refSet && jr.e.Checkout == FromMerge && (!repoSet || strings.Contains(repoText, "github.repository")) {
+			t := taint{path: "the merge of the pull request", shape: ShapeText, actor: jr.e.Actor, code: true}
+			if jr.e.Outsider() && jr.e.Origin == OriginFork {
+				jr.bring(fr, st, dir, t, at, st.Uses.Value)
+				return
+			}
+		}
+		jr.put(dir, tree{})
+		return
+	}
+	t := *from
+	if strings.Contains(refText, "pull/") {
+		t.moves = true
+	}
+	if strings.EqualFold(s.Name, "actions/checkout") && jr.attacked() {
+		allowed, known := s.Value("allow-unsafe-pr-checkout", st.With)
+		guard, row := jr.x.View(GitHub).CheckoutGuard(strings.TrimSpace(st.Uses.Ref), jr.e.Event)
+		switch {
+		case guard == GuardAbsent || allowed == "true":
+		case !known:
+			t.doubt = "allow-unsafe-pr-checkout is an expression"
+		case guard == GuardRefuses:
+			jr.guarded(fr, st, at, t, row)
+			jr.put(dir, tree{})
+			return
+		case guard == GuardUnknown:
+			t.doubt = "this commit of actions/checkout is not known, and later ones refuse the code of forks"
+		}
+		if guard == GuardAbsent && row.Answer == "guarded" {
+			t.way = t.way.then(Hop{Place: at, Text: "this version of actions/checkout does not refuse the code of forks", Row: &row})
+		}
+		if guard != GuardAbsent && allowed == "true" {
+			place := Place{fr.file.Path, st.With.Get("allow-unsafe-pr-checkout").Span}
+			t.way = t.way.then(Hop{Place: place, Text: "allow-unsafe-pr-checkout turns off the guard against the code of forks", Row: &row})
+		}
+	}
+	jr.bring(fr, st, dir, t, at, st.Uses.Value)
+}
+
+// bring makes a folder a stranger's checkout.
+func (jr *jobRun) bring(fr *frame, st *Step, dir string, t taint, at Place, by string) {
+	t.file, t.shape, t.checked = filesCheckout, ShapeText, false
+	where := "into the workspace"
+	if dir != "" {
+		where = "into the folder " + dir
+	}
+	t.way = t.way.then(Hop{Place: at, Text: by + " puts that code " + where + ": it is checked out"})
+	tr := tree{taint: t, text: "the code of a pull request"}
+	jr.put(dir, tr)
+	jr.checkedOut(fr, st, at, tr)
+}
+
+// guarded reports a checkout that fails for forks.
+func (jr *jobRun) guarded(fr *frame, st *Step, at Place, t taint, row Row) {
+	pass := jr.passage(false)
+	if !pass.open || fr.lone {
+		return
+	}
+	jr.add(Flaw{Rule: "untrusted-checkout", Tier: penstock.TierHygiene, Place: at, Scope: jr.scope(st), Actor: max(t.actor, jr.e.Actor), Events: []string{jr.e.Event},
+		Message: "the code of a pull request is checked out with rights of the repository; only the guard of actions/checkout refuses that of forks",
+		Trace:   append(jr.who(nil), Hop{Place: at, Text: "actions/checkout refuses the code of forks here", Row: &row})}, pathCut{})
+}
+
+// checkedOut reports a stranger's code beside rights, whatever becomes of it.
+func (jr *jobRun) checkedOut(fr *frame, st *Step, at Place, t tree) {
+	if !jr.attacked() || fr.lone {
+		return
+	}
+	jr.arrive(fr, sink{rule: "untrusted-checkout", place: at, scope: jr.scope(st), step: st, most: penstock.TierHygiene,
+		text: "the workspace holds a stranger's code", message: "the code of a stranger is checked out in a job with rights of the repository"}, t.taint)
+}
+
+// builds is an action that runs what lies in the workspace.
+func (jr *jobRun) builds(fr *frame, st *Step, s *ActionSummary, e Effect, truth Truth) {
+	dir := jr.inputPath(st, s, e.Argument("dir"))
+	if f := jr.inputPath(st, s, e.Argument("file")); f != "" {
+		dir = f
+	}
+	t := jr.treeAt(dir)
+	if !t.foreign() {
+		return
+	}
+	v := value{t.taint}
+	if truth == Undecided {
+		v[0].doubt = "whether the action runs code depends on an expression"
+	}
+	jr.execute(fr, st, Place{fr.file.Path, st.Uses.Span}, s.Name+" runs "+cmpText(e.What, "code")+" of it", e.What, t, v)
+}
+
+// execute is a place that runs code of a folder that a stranger filled.
+func (jr *jobRun) execute(fr *frame, st *Step, at Place, text, command string, t tree, v value) {
+	if !jr.attacked() && !fr.lone {
+		return
+	}
+	if len(v) == 0 {
+		v = value{t.taint}
+	}
+	v = v.outsiders()
+	s := sink{place: at, scope: jr.scope(st), step: st, runs: true, prized: true, text: text}
+	for _, o := range v {
+		s.rule, s.message = "untrusted-code-execution", cmpText(command, "the step")+" runs code that a stranger wrote, with rights of the repository"
+		if o.file == filesArtifact {
+			s.rule, s.message = "artifact-poisoning", cmpText(command, "the step")+" runs files of an artifact that a stranger made"
+		}
+		if strings.HasPrefix(command, "docker") || command == "podman build" || command == "dockerfile" {
+			s.most = penstock.TierExploitable // in a container of its own, unless it gets out
+			o.doubt = cmpText(o.doubt, "the code runs while an image is built, beside the job's secrets but not with them")
+		}
+		if pass := jr.passage(false); pass.once {
+			if !o.moves {
+				continue // what was looked at is what runs
+			}
+			s.rule = "checkout-race"
+			s.message = "the code that is checked out can change after someone has approved it"
+			if w := lastCheckout(o.way); w != nil {
+				s.place = w.hop.Place
+			}
+			s.most = penstock.TierExploitable
+		}
+		// One flaw for all that runs code of one checkout in a job.
+		var from Place
+		if w := lastCheckout(o.way); w != nil {
+			from = w.hop.Place
+		}
+		key := execution{s.rule, from}
+		if first, again := jr.executed[key]; again && first != at && s.rule != "checkout-race" {
+			jr.relate(draftKey{s.rule, first.Path, first.Span}, Hop{Place: at, Text: text})
+			continue
+		}
+		if jr.arrive(fr, s, o) {
+			if jr.executed == nil {
+				jr.executed = make(map[execution]Place)
+			}
+			if _, again := jr.executed[key]; !again && s.most == "" && o.doubt == "" {
+				jr.executed[key] = at
+			}
+		}
+	}
+}
+
+// execution is a rule with the place from which a stranger's code came.
+type execution struct {
+	rule string
+	from Place
+}
+
+// lastCheckout is the hop of the way at which the code was brought.
+func lastCheckout(w *way) *way {
+	for ; w != nil; w = w.prev {
+		if strings.Contains(w.hop.Text, "it is checked out") || strings.Contains(w.hop.Text, "into the workspace") {
+			return w
+		}
+	}
+	return nil
+}
+
+// actionOutputs are what an action gives to later steps.
+func (jr *jobRun) actionOutputs(fr *frame, st *Step, s *ActionSummary, out *stepOut) {
+	if !st.ID.IsSet() {
+		return
+	}
+	at := Place{fr.file.Path, st.Uses.Span}
+	for i := range s.Outputs {
+		o := &s.Outputs[i]
+		name := strings.ToLower(o.Name)
+		v := jr.outputOf(fr, st, s, o, at)
+		if len(v) == 0 {
+			continue
+		}
+		if strings.Contains(name, "*") {
+			// Few ask for them; any name may be one.
+			jr.starOutputs(st, s, o, v, out)
+			continue
+		}
+		out.named[name] = out.named[name].with(v.through(at, s.Name+" gives it as the output "+o.Name))
+	}
+}
+
+// starOutputs names those outputs of a pattern that the job reads.
+func (jr *jobRun) starOutputs(st *Step, s *ActionSummary, o *ActionOutput, v value, out *stepOut) {
+	id := "steps." + strings.ToLower(st.ID.Value) + ".outputs."
+	for _, body := range sortedKeys(jr.bodies) {
+		for _, c := range jr.bodies[body].Paths() {
+			if name, ok := strings.CutPrefix(c.Name, id); ok && s.Output(name) == o {
+				out.named[name] = out.named[name].with(v)
+			}
+		}
+	}
+}
+
+// outputOf is who has a say in an output of an action.
+func (jr *jobRun) outputOf(fr *frame, st *Step, s *ActionSummary, o *ActionOutput, at Place) value {
+	t := taint{path: "the output " + o.Name + " of " + s.Name, shape: o.Shape, actor: ActorAnyone, code: o.Code, moves: o.Code}
+	pull := strings.HasPrefix(jr.e.Event, "pull_request")
+	switch o.From {
+	case FromPull:
+		if !pull && jr.e.Event != "issue_comment" {
+			return nil
+		}
+	case FromComment:
+		if !strings.Contains(jr.e.Event, "comment") && jr.e.Event != "pull_request_review" {
+			return nil
+		}
+	case FromIssue:
+		if jr.e.Event != "issues" && jr.e.Event != "issue_comment" {
+			return nil
+		}
+	case FromEvent, FromCommits:
+		if !jr.attacked() {
+			return nil
+		}
+		if o.From == FromCommits && !pull && !jr.ws.foreign() {
+			return nil
+		}
+	case FromWorkspace, FromArtifact:
+		tr := jr.ws
+		for _, in := range s.Inputs {
+			if in.Role == RolePath || in.Role == RoleDirectory {
+				if p := jr.inputPath(st, s, in.Name); p != "" {
+					tr = jr.treeAt(firstLine(p))
+				}
+			}
+		}
+		if !tr.foreign() {
+			return nil
+		}
+		t.way, t.before, t.doubt, t.path = tr.taint.way, tr.taint.before, tr.taint.doubt, tr.taint.path
+	case FromModel:
+		return nil // the agent says
+	case FromInput:
+		_, v, _ := fr.given(st, s, o.Input)
+		v = slices.Clone(v)
+		for i := range v {
+			v[i].code = v[i].code && o.Code
+			if !o.Shape.Injects() {
+				v[i].shape = o.Shape
+			}
+		}
+		return v
+	case FromScript:
+		return jr.scriptOutput(fr, st, s, o)
+	default:
+		return nil
+	}
+	if !jr.e.Outsider() {
+		return nil
+	}
+	if strings.EqualFold(s.Name, "tj-actions/changed-files") {
+		if safe, known := s.Value("safe_output", st.With); (!known || safe == "true") && (!s.Version.Known || s.Version.In(">=41")) {
+			t.checked = true
+		}
+	}
+	if strings.EqualFold(s.Name, "dorny/paths-filter") {
+		switch list, _ := s.Value("list-files", st.With); list {
+		case "json":
+			t.encoded = true
+		case "shell", "escape":
+			t.checked = true
+		}
+	}
+	t.way = t.way.then(Hop{Place: at, Text: s.Name + " reads " + o.Shape.String() + " that a stranger chooses"})
+	return value{t}
+}
+
+// scriptOutput is what the result of a script in JavaScript may hold, by its look: it is
+// not followed.
+func (jr *jobRun) scriptOutput(fr *frame, st *Step, s *ActionSummary, o *ActionOutput) value {
+	text, v, _ := fr.given(st, s, o.Input)
+	if in := s.Input(o.Input); in == nil || in.Detail != "javascript" || !jr.e.Outsider() {
+		return nil
+	}
+	at := Place{fr.file.Path, st.With.Get(o.Input).Span}
+	v = v.injecting()
+	for _, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		rest, ok := strings.CutPrefix(line, "return ")
+		if !ok {
+			continue
+		}
+		v = v.with(jr.javascript(rest, at))
+	}
+	return v
+}
+
+// javascript is what an expression of JavaScript holds, by its look alone: a text of
+// the event, or the head of a pull request.
+func (jr *jobRun) javascript(s string, at Place) value {
+	s = strings.TrimRight(strings.TrimSpace(s), ";)")
+	for _, end := range []string{".trim(", ".toString("} {
+		s = strings.TrimSuffix(s, end)
+	}
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.HasSuffix(s, w) })
+	}
+	t := taint{path: "what a script reads", actor: ActorAnyone}
+	switch {
+	case strings.ContainsAny(s, "(?=<>") && !strings.HasPrefix(s, "context.payload"):
+		return nil
+	case has("head.sha", "headRefOid"):
+		t.path, t.shape, t.code, t.moves = "the head of a pull request", ShapeSHA, true, !strings.Contains(s, "context.payload")
+	case has("head.ref", "headRefName"):
+		t.path, t.shape, t.code, t.moves = "the branch of a pull request", ShapeRef, true, true
+	case has("head.repo.full_name", "head.repo.clone_url", "head.repo.owner.login", "head.repo.name", "head.user.login"):
+		t.path, t.shape, t.code = "the repository of a pull request", ShapeSlug, true
+	case has("pull_request.title", "issue.title", "data.title", "pr.title"):
+		t.path, t.shape = "the title of a pull request or issue", ShapeLine
+	case has("pull_request.body", "issue.body", "comment.body", "data.body", "pr.body"):
+		t.path, t.shape = "the text of a pull request, issue or comment", ShapeText
+	default:
+		return nil
+	}
+	t.way = t.way.then(Hop{Place: at, Text: "the script reads " + t.path})
+	return value{t}
+}
+
+var (
+	setOutput = regexp.MustCompile(`core\.setOutput\(\s*['"` + "`" + `]([A-Za-z0-9_-]+)['"` + "`" + `]\s*,\s*([^\n]*)`)
+	readFile  = regexp.MustCompile(`readFile(?:Sync)?\(\s*['"` + "`" + `]([^'"` + "`" + `\n]+)['"` + "`" + `]`)
+	localCode = regexp.MustCompile(`(?:require|import)\(\s*['"` + "`" + `](?:\$\{process\.env\.GITHUB_WORKSPACE\}/|\./|\.\./)([^'"` + "`" + `\n]+)['"` + "`" + `]`)
+)
+
+// javascriptStep looks at a script in JavaScript that a step holds: which outputs it
+// sets, and whether it loads code of the workspace.
+func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut) {
+	t := st.With.Get(input).Text
+	if !jr.e.Outsider() || fr.lone || !t.IsSet() || len(t.Value) > 1<<16 {
+		return
+	}
+	read := tree{}
+	for _, m := range readFile.FindAllStringSubmatchIndex(t.Value, 20) {
+		if tr := jr.treeAt(t.Value[m[2]:m[3]]); tr.foreign() {
+			read = tr
+			read.taint.way = read.taint.way.then(Hop{Place: fr.place(t, m[0], m[1]), Text: "the script reads " + clip(t.Value[m[2]:m[3]])})
+			read.taint.shape, read.taint.code = ShapeText, true
+		}
+	}
+	for _, m := range setOutput.FindAllStringSubmatchIndex(t.Value, 50) {
+		name, expr := strings.ToLower(t.Value[m[2]:m[3]]), strings.TrimSpace(t.Value[m[4]:m[5]])
+		at := fr.place(t, m[0], m[1])
+		v := jr.javascript(strings.TrimRight(expr, "; "), at)
+		number := strings.HasPrefix(expr, "Number(") || strings.HasPrefix(expr, "parseInt(") || strings.HasPrefix(expr, "'") || strings.HasPrefix(expr, `"`)
+		if read.foreign() && !number && !strings.Contains(t.Value, "parseInt(") && !strings.Contains(t.Value, "Number(") {
+			v = v.with(value{read.taint})
+		}
+		if env, ok := strings.CutPrefix(strings.TrimRight(expr, "); "), "process.env."); ok {
+			v = v.with(fr.variable(strings.ToLower(env)))
+		}
+		if len(v) > 0 {
+			out.named[name] = v.through(at, "the script gives it as the output "+clip(t.Value[m[2]:m[3]]))
+		}
+	}
+	for _, m := range localCode.FindAllStringSubmatchIndex(t.Value, 20) {
+		if tr := jr.treeAt(t.Value[m[2]:m[3]]); tr.foreign() {
+			jr.execute(fr, st, fr.place(t, m[0], m[1]), "the script loads "+clip(t.Value[m[2]:m[3]])+" of it", "the script", tr, value{tr.taint})
+		}
+	}
+}

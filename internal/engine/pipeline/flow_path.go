@@ -1,0 +1,432 @@
+package pipeline
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"penstock"
+)
+
+// sink is a place where a text, or a stranger's files, do harm.
+type sink struct {
+	rule  string
+	place Place
+	scope string
+	// text is the hop at the place, message the flaw's.
+	text, message string
+	step          *Step
+	// most is the highest tier, empty for no bound.
+	most penstock.Tier
+	// runs says that code of the attacker runs in the job.
+	runs bool
+	// prized says that without a prize there is nothing to report above hygiene.
+	prized bool
+	// only are the kinds of prizes that count, nil for all.
+	only []PrizeKind
+	// edits are what repairs the sink itself.
+	edits []cutOption
+	// clobbers: what is won are other outputs of the step.
+	clobbers bool
+	// calls are the actions of the repository that the step is within.
+	calls []Hop
+}
+
+// way is what the forge and the gates say of the way to a step.
+type passage struct {
+	open  bool // someone gets there
+	sure  bool // and no gate's answer is unknown
+	once  bool // a gate looked at something that can change afterwards
+	gates []Hop
+}
+
+// passage asks whether the step that runs can be reached, or the whole job.
+func (jr *jobRun) passage(whole bool) passage {
+	p := passage{open: !jr.reach.shut(), sure: true}
+	gates := jr.reach.gates
+	if !whole {
+		r := jr.stepReach()
+		p.open = p.open && !r.shut()
+		gates = append(slices.Clone(gates), r.gates...)
+	}
+	for _, g := range gates {
+		text := "the way passes a check: " + g.Text
+		switch {
+		case g.Kind == GuardEnvironment && !g.Stops && g.Row == nil && jr.x.Settings.GitHub.known():
+			continue // settings that do not name it say that nobody protects it
+		case g.Stops && g.Once:
+			p.once, p.sure = true, false
+			text = "someone with rights lets it pass: " + g.Text + "; what was looked at can change afterwards"
+		case g.Stops:
+			p.open = false
+		case g.Weakness != "":
+			text += ", which does not hold: " + g.Weakness
+		case g.Once:
+			p.once, p.sure = true, false
+			text += ", which looks at something that can change afterwards"
+		default:
+			p.sure = false
+			text += ", whose answer is not known"
+		}
+		if len(p.gates) < 8 {
+			p.gates = append(p.gates, Hop{Place: g.Place, Text: text, Row: g.Row})
+		}
+	}
+	return p
+}
+
+// known reports whether there are settings of the repository at all.
+func (g GitHubSettings) known() bool {
+	return g.DefaultBranch != "" || g.Created != "" || len(g.Environments) > 0
+}
+
+// worthIt is the weight from which a prize makes a path one that is proven.
+const worthIt = 58
+
+// sink reports that a text gets to a place, once for each outsider who has a say in it.
+func (jr *jobRun) sink(fr *frame, s sink, v value) {
+	for _, t := range v {
+		if t.outsider() {
+			jr.arrive(fr, s, t)
+		}
+	}
+}
+
+// arrive grades one way to a sink, and reports it if there is one.
+func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
+	s.calls = fr.calls
+	flaw := Flaw{Rule: s.rule, Place: s.place, Message: s.message, Scope: s.scope, Actor: max(t.actor, jr.e.Actor)}
+	if fr.lone {
+		jr.loneSink(fr, flaw, s, t)
+		return true
+	}
+	pass := jr.passage(s.step == nil)
+	if !pass.open {
+		return false
+	}
+	flaw.Events = []string{cmp.Or(jr.cause, jr.e.Event)}
+	prizes := jr.prizesOf(jr.p, jr.e, jr.j)
+	if s.only != nil {
+		prizes = slices.DeleteFunc(slices.Clone(prizes), func(p Prize) bool { return !slices.Contains(s.only, p.Kind) })
+	}
+	if relay, ok := jr.relay(prizes); ok {
+		prizes = append([]Prize{relay}, prizes...)
+	}
+	sure := slices.ContainsFunc(prizes, func(p Prize) bool { return p.Weight >= worthIt && !p.Setting })
+	flaw.Tier = penstock.TierProvenPath
+	switch {
+	case !jr.e.Outsider() && t.after == "" || jr.e.Event == "workflow_call":
+		flaw.Tier = penstock.TierHygiene
+	case jr.e.Own && s.rule != "self-hosted-runner-exposed" && s.rule != "secrets-on-untrusted-code":
+		flaw.Tier = penstock.TierHygiene
+		flaw.Notes = append(flaw.Notes, "By "+jr.e.Event+" the author's own version of the definition runs, so that nothing more is won by this.")
+	case len(prizes) == 0 && s.prized:
+		flaw.Tier = penstock.TierHygiene
+	case !sure || !pass.sure || t.doubt != "" || t.after != "" || jr.e.After != "" || !jr.e.Outsider():
+		flaw.Tier = penstock.TierExploitable
+	}
+	if s.most != "" && tierRank[flaw.Tier] > tierRank[s.most] {
+		flaw.Tier = s.most
+	}
+	flaw.Trace = jr.trace(s, t, pass)
+	if t.doubt != "" {
+		flaw.Notes = append(flaw.Notes, "Not certain: "+t.doubt+".")
+	}
+	if flaw.Tier != penstock.TierHygiene {
+		switch {
+		case t.after != "":
+			flaw.Notes = append(flaw.Notes, "It takes that "+t.after+".")
+		case jr.e.After != "":
+			flaw.Notes = append(flaw.Notes, "It takes that "+jr.e.After+".")
+		}
+		for i, p := range prizes {
+			if i == 6 {
+				break
+			}
+			flaw.Reaches = append(flaw.Reaches, p.Text)
+		}
+		flaw.Trace = append(flaw.Trace, gains(prizes)...)
+	}
+	var cuts pathCut
+	if flaw.Tier == penstock.TierProvenPath {
+		cuts = jr.cuts(s, t)
+	}
+	if s.runs && tierRank[flaw.Tier] >= tierRank[penstock.TierExploitable] || s.runs && s.prized && jr.attacked() {
+		jr.poisons(s, t, flaw, pass)
+	}
+	jr.add(flaw, cuts)
+	return true
+}
+
+// gains are the last hops: the best of what is won.
+func gains(prizes []Prize) []Hop {
+	var out []Hop
+	for _, p := range prizes {
+		if len(out) < 3 && !slices.ContainsFunc(out, func(h Hop) bool { return h.Place == p.Place }) {
+			out = append(out, Hop{Place: p.Place, Text: gainText + p.Text, Row: p.Row})
+		}
+	}
+	return out
+}
+
+const gainText = "what runs there gets "
+
+// trace is the way from the outsider to the sink.
+func (jr *jobRun) trace(s sink, t taint, pass passage) []Hop {
+	hops := slices.Clone(jr.origin)
+	if hops == nil {
+		hops = jr.who(t.before)
+	}
+	if len(jr.e.Rows) > 1 {
+		row := jr.e.Rows[1]
+		hops = append(hops, Hop{Place: Place{jr.p.Path, jr.j.ID.Span}, Text: "the job " + jr.j.ID.Value + " runs: " + lowerFirst(row.Statement), Row: &row})
+	} else {
+		hops = append(hops, Hop{Place: Place{jr.p.Path, jr.j.ID.Span}, Text: "the job " + jr.j.ID.Value + " runs"})
+	}
+	hops = append(hops, pass.gates...)
+	hops = append(hops, s.calls...)
+	hops = append(hops, t.way.hops()...)
+	if last := hops[len(hops)-1]; last.Place != s.place || last.Text != s.text {
+		hops = append(hops, Hop{Place: s.place, Text: s.text})
+	}
+	if len(hops) > flowHops {
+		hops = append(hops[:flowHops-5], hops[len(hops)-5:]...)
+	}
+	return hops
+}
+
+func lowerFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	if len(s) > 1 && s[1] >= 'A' && s[1] <= 'Z' {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// deeds say what someone does to cause an event.
+var deeds = map[string]string{
+	"pull_request": "opens a pull request", "pull_request_target": "opens a pull request", "pull_request_review": "reviews a pull request",
+	"pull_request_review_comment": "comments on the code of a pull request", "issues": "opens an issue", "issue_comment": "writes a comment on an issue or a pull request",
+	"commit_comment": "writes a comment on a commit", "discussion": "opens a discussion", "discussion_comment": "writes a comment on a discussion",
+	"fork": "forks the repository", "watch": "stars the repository", "gollum": "edits the wiki", "workflow_run": "causes a run whose end starts this one",
+	"push": "gets a commit into the repository", "check_run": "gets a commit checked", "check_suite": "gets a commit checked", "status": "gets a status set on a commit",
+	"merge_group": "has a pull request put into the merge queue", "workflow_call": "causes the run of a workflow that calls this one", "release": "publishes a release",
+}
+
+// who are the first hops: the outsider, what it does, and how that leads to this file;
+// run is what happens in the run that this one comes after.
+func (jr *jobRun) who(run []Hop) []Hop {
+	root := jr.e
+	for root.callerEntry != nil {
+		root = root.callerEntry
+	}
+	deed := deeds[jr.e.Event]
+	if deed == "" {
+		deed = "causes the event"
+	}
+	h := Hop{Place: jr.triggerPlace(), Text: jr.e.Actor.String() + " " + deed + " (" + jr.e.Event + ")"}
+	if jr.e.After != "" {
+		h.Text += ", and " + jr.e.After
+	}
+	if len(jr.e.Rows) > 0 {
+		row := jr.e.Rows[0]
+		h.Row = &row
+	}
+	before := min(len(root.Via), len(jr.e.Via))
+	if before > 0 {
+		h.Text = "its end starts this workflow (" + jr.e.Event + ")"
+	}
+	var hops []Hop
+	for i, v := range jr.e.Via[:before] {
+		if i == 0 {
+			v.Text = jr.e.Actor.String() + " causes a run: " + v.Text
+		}
+		hops = append(hops, v)
+	}
+	hops = append(append(hops, run...), h)
+	return append(hops, jr.e.Via[before:]...)
+}
+
+// triggerPlace is where the event is named, in this file or the first caller's.
+func (jr *jobRun) triggerPlace() Place {
+	e, p := jr.e, jr.p
+	for e.callerEntry != nil && e.caller != nil {
+		e, p = e.callerEntry, e.caller.pipeline
+	}
+	if e.Trigger != nil {
+		return Place{p.Path, e.Trigger.Event.Span}
+	}
+	return Place{p.Path, p.OnSpan}
+}
+
+// relay is what a stranger gets who can start other workflows: the best that one of
+// them has.
+func (jr *jobRun) relay(own []Prize) (Prize, bool) {
+	i := slices.IndexFunc(own, func(p Prize) bool { return p.Kind == PrizeDispatch })
+	if i < 0 {
+		return Prize{}, false
+	}
+	best, ok := jr.dispatched()
+	if !ok {
+		return Prize{}, false
+	}
+	best.Setting = own[i].Setting
+	best.Text += ", in a workflow that it can start (" + strings.TrimPrefix(best.Path, jr.x.Root) + ")"
+	return best, true
+}
+
+// dispatched is the best prize of all workflows that can be started by hand.
+func (f *flows) dispatched() (Prize, bool) {
+	if f.hand == nil {
+		f.hand = &Prize{}
+		for _, p := range f.x.Pipelines {
+			if p.Kind != KindWorkflow || p.Trigger("workflow_dispatch") == nil {
+				continue
+			}
+			es := f.entriesOf(p)
+			for i := range es {
+				if es[i].Event != "workflow_dispatch" {
+					continue
+				}
+				for k := range p.Jobs {
+					for _, q := range f.prizesOf(p, &es[i], &p.Jobs[k]) {
+						if (q.Kind == PrizeSecret || q.Kind == PrizeCloud || q.Kind == PrizePublish && q.Name != "packages") && q.Weight > f.hand.Weight {
+							*f.hand = q
+						}
+					}
+				}
+			}
+		}
+	}
+	return *f.hand, f.hand.Weight > 0
+}
+
+// cutOption is an edit that breaks a way.
+type cutOption struct {
+	place Place
+	text  string
+	// cost orders edits that break as much: the smaller, the less is lost.
+	cost int
+}
+
+// pathCut is one way: each of the edits breaks it.
+type pathCut struct{ options []cutOption }
+
+// cuts are the edits that break the way to a sink.
+func (jr *jobRun) cuts(s sink, t taint) pathCut {
+	options := slices.Clone(s.edits)
+	switch s.rule {
+	case "template-injection", "agent-output-injection":
+		options = append(options, cutOption{s.place, "give the value to the step by env and use the variable in the script", 1})
+	case "command-injection", "argument-injection":
+		options = append(options, cutOption{s.place, "use the value as data: in quotes, behind --, and never as a part of a program", 2})
+	case "environment-injection", "output-clobbering":
+		options = append(options, cutOption{s.place, "remove line breaks before the value is written, or do not write it", 1})
+	case "artifact-poisoning":
+		options = append(options, cutOption{s.place, "do not run what comes out of the artifact: unpack it outside of the workspace, and read it as data", 2})
+	}
+	if t.file == filesCheckout && t.way != nil {
+		first := t.way
+		for w := t.way; w != nil; w = w.prev {
+			if strings.Contains(w.hop.Text, "into the workspace") || strings.Contains(w.hop.Text, "checked out") {
+				first = w
+			}
+		}
+		options = append(options, cutOption{first.hop.Place, "do not check out the code of the pull request here: build it by pull_request without secrets, and hand the result on as data", 2})
+	}
+	at := jr.triggerPlace()
+	switch jr.e.Event {
+	case "pull_request_target":
+		options = append(options, cutOption{at, "use pull_request in place of pull_request_target", 3})
+	case "self-hosted-runner-exposed":
+	default:
+		options = append(options, cutOption{Place{jr.p.Path, jr.j.ID.Span}, "let the job " + jr.j.ID.Value + " run only for people with write access", 4})
+	}
+	return pathCut{options}
+}
+
+// maxExact is up to how many edits the smallest set is found for certain.
+const maxExact = 12
+
+// minimalCut is the smallest set of edits that breaks all ways; of several the one that
+// loses the least. With more than maxExact edits it is found greedily.
+func (f *flows) minimalCut(ways []pathCut) []string {
+	type candidate struct {
+		cutOption
+		covers uint64
+	}
+	var all []candidate
+	ways = ways[:min(len(ways), 60)]
+	for i, w := range ways {
+		for _, o := range w.options {
+			n := slices.IndexFunc(all, func(c candidate) bool { return c.place == o.place && c.text == o.text })
+			if n < 0 {
+				n = len(all)
+				all = append(all, candidate{cutOption: o})
+			}
+			all[n].covers |= 1 << i
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	goal := uint64(1)<<len(ways) - 1
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.cost, b.cost), strings.Compare(a.place.Path, b.place.Path), cmp.Compare(a.place.Start, b.place.Start), strings.Compare(a.text, b.text))
+	})
+	var chosen []candidate
+	if len(all) <= maxExact {
+		best, bestCost := uint(0), 1<<30
+		for set := uint(1); set < 1<<len(all); set++ {
+			var covers uint64
+			cost := bits.OnesCount(set) * 1000
+			for i := range all {
+				if set&(1<<i) != 0 {
+					covers |= all[i].covers
+					cost += all[i].cost
+				}
+			}
+			if covers == goal && cost < bestCost {
+				best, bestCost = set, cost
+			}
+		}
+		for i := range all {
+			if best&(1<<i) != 0 {
+				chosen = append(chosen, all[i])
+			}
+		}
+	} else {
+		for left := goal; left != 0; {
+			best := 0
+			for i := range all {
+				if bits.OnesCount64(all[i].covers&left) > bits.OnesCount64(all[best].covers&left) {
+					best = i
+				}
+			}
+			if all[best].covers&left == 0 {
+				break
+			}
+			left &^= all[best].covers
+			chosen = append(chosen, all[best])
+		}
+	}
+	var out []string
+	for _, c := range chosen {
+		out = append(out, fmt.Sprintf("%s: %s", f.line(c.place), c.text))
+	}
+	return out
+}
+
+// line is a place as file:line, or the file alone if it cannot be read.
+func (f *flows) line(p Place) string {
+	b, ok := f.x.File(strings.TrimPrefix(p.Path, f.x.Root))
+	if !ok || p.Start > int64(len(b)) {
+		return p.Path
+	}
+	return fmt.Sprintf("%s:%d", p.Path, 1+bytes.Count(b[:p.Start], []byte{'\n'}))
+}

@@ -1,0 +1,628 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"penstock"
+)
+
+// code is a script as it stands in a file.
+type code struct {
+	path string
+	text string
+	// at leads from offsets in text to the file.
+	at func(from, to int) penstock.Span
+	// shell is what reads it.
+	shell string
+	// pasted says that the forge resolves expressions in it.
+	pasted bool
+	depth  int
+}
+
+func (c code) place(s penstock.Span) Place {
+	return Place{c.path, c.at(int(s.Start), int(s.End))}
+}
+
+// tags are the bits of ShellLabels by which a script's texts are told apart.
+const (
+	tagFirst = 16
+	tagLast  = 62
+)
+
+// tagged are the texts that go into a script.
+type tagged struct {
+	values []value
+	bits   []ShellLabels
+}
+
+// tag gives a text its bits.
+func (g *tagged) tag(v value) ShellLabels {
+	if len(v) == 0 {
+		return 0
+	}
+	l := labelsOf(v)
+	n := min(tagFirst+len(g.values), tagLast)
+	bit := ShellLabels(1) << n
+	g.values = append(g.values, v)
+	g.bits = append(g.bits, bit)
+	return l | bit
+}
+
+// of are the texts whose bits are in l.
+func (g *tagged) of(l ShellLabels) value {
+	var out value
+	for i, b := range g.bits {
+		if l&b != 0 {
+			out = out.with(g.values[i])
+		}
+	}
+	return out
+}
+
+// labelsOf are the labels of a text in a script.
+func labelsOf(v value) ShellLabels {
+	var l ShellLabels
+	for _, t := range v {
+		if t.injects() {
+			l |= ShellUntrusted
+			if t.shape == ShapeText || t.shape == ShapeObject || t.shape == ShapeUnset || t.shape == ShapePath {
+				l |= ShellNewline
+			}
+		}
+		if t.code && t.outsider() && (t.shape == ShapeSHA || t.shape == ShapeUnset || t.file != filesNone) {
+			l |= ShellRef
+		}
+	}
+	return l
+}
+
+// script is a step that runs a script.
+func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
+	shell, dir := st.Run.Shell.Value, st.Run.Dir.Value
+	if len(fr.stack) == 1 {
+		for _, d := range []Defaults{jr.j.Defaults, jr.p.Defaults} {
+			if shell == "" {
+				shell = d.Shell.Value
+			}
+			if dir == "" {
+				dir = d.Dir.Value
+			}
+		}
+	}
+	if shell == "" && windows(jr.j.RunsOn) {
+		shell = "pwsh"
+	}
+	c := code{path: fr.file.Path, text: st.Run.Value, at: st.Run.At, shell: shell, pasted: true}
+	if jr.attacked() {
+		jr.analyse(fr, st, c, cleanDir(dir), out)
+		jr.clobbers(fr, st, out)
+	} else {
+		jr.paste(fr, st, c)
+	}
+	jr.expansions(fr, st, c)
+	jr.scriptRules(fr, st, c)
+}
+
+// windows reports whether a runner's default shell is PowerShell.
+func windows(r RunsOn) bool {
+	return len(r.Labels) > 0 && strings.HasPrefix(strings.ToLower(r.Labels[0].Value), "windows")
+}
+
+// body is what is known of an expression without its braces, that stands in a script.
+func (fr *frame) body(text string, at Place) value {
+	e, ok := fr.run.bodies[text]
+	if !ok {
+		e, _ = ParseExpression(text)
+		fr.run.bodies[text] = e
+	}
+	var out value
+	for _, c := range e.TextPaths() {
+		out = out.with(fr.read(c.Name, at))
+	}
+	return out
+}
+
+// paste looks at the expressions of a script whose other texts do not matter: in a run
+// of the actor's own definition, or of people with rights.
+func (jr *jobRun) paste(fr *frame, st *Step, c code) {
+	if !strings.Contains(c.text, "${{") {
+		return
+	}
+	for _, e := range ShellExpressions(c.text, TemplateGitHub) {
+		v := fr.body(e.Body, c.place(e.Span))
+		if labelsOf(v)&ShellUntrusted != 0 {
+			jr.template(fr, st, c, e.Span, e.Body, v, "")
+		}
+	}
+}
+
+// template is an expression with an untrusted text that is pasted into a script.
+func (jr *jobRun) template(fr *frame, st *Step, c code, span penstock.Span, body string, v value, detail string) {
+	v = v.injecting()
+	if len(v) == 0 {
+		return
+	}
+	text := "it is pasted into the script before the shell reads it"
+	if detail != "" {
+		text += ": " + detail
+	}
+	rule := "template-injection"
+	if v[0].model {
+		rule = "agent-output-injection"
+	}
+	jr.sink(fr, sink{rule: rule, place: c.place(span), scope: jr.scope(st), text: text, step: st, runs: true,
+		message: describe(v[0].path) + " is pasted into a script, which runs what it says"}, v)
+}
+
+// injecting are the taints that can run something where they are pasted.
+func (v value) injecting() value {
+	var out value
+	for _, t := range v {
+		if t.injects() {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// expansions are expressions that are pasted, though no outsider has a say in them.
+func (jr *jobRun) expansions(fr *frame, st *Step, c code) {
+	if !strings.Contains(c.text, "${{") {
+		return
+	}
+	for _, e := range ShellExpressions(c.text, TemplateGitHub) {
+		v := fr.body(e.Body, c.place(e.Span))
+		for _, t := range v {
+			if t.outsider() && !t.checked || !t.shape.Injects() || t.file != filesNone {
+				continue
+			}
+			jr.add(Flaw{Rule: "template-expansion", Tier: penstock.TierHygiene, Place: c.place(e.Span), Scope: jr.scope(st),
+				Message: describe(t.path) + " is pasted into a script; no outsider chooses it, but a quote in it breaks the script"}, pathCut{})
+			break
+		}
+	}
+}
+
+// analyse follows texts through a script.
+func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut) {
+	if jr.flows.shell > flowShell {
+		return
+	}
+	var g tagged
+	in := ShellInput{Dir: dir, Vars: make(map[string]ShellSource)}
+	var sig strings.Builder
+	fmt.Fprintf(&sig, "%s\x00%s\x00%d\x00%t\x00", c.shell, dir, len(c.text), fr.lone)
+	note := func(name string, l ShellLabels, text string) {
+		fmt.Fprintf(&sig, "%s=%x=%s\x00", name, uint64(l), text)
+	}
+	vars := fr.variables()
+	dirs := make(map[string]tree)
+	for _, k := range sortedKeys(vars) {
+		if t := vars[k].text; t != "" && len(t) < 300 && strings.Contains(t, "/") {
+			if tr := jr.treeAt(t); tr.foreign() && (strings.HasPrefix(cleanDir(t), "$") || jr.dirs[cleanDir(t)].foreign()) {
+				dirs["$"+vars[k].name] = tr
+			}
+		}
+		if len(vars[k].value) == 0 {
+			continue
+		}
+		l := g.tag(vars[k].value)
+		in.Vars[vars[k].name] = ShellSource{Labels: l, Text: vars[k].name}
+		note(vars[k].name, l, "")
+	}
+	if v := fr.github("github.head_ref"); len(v) > 0 && v[0].outsider() {
+		v[0].way = v[0].way.then(Hop{Place: c.place(penstock.Span{}), Text: "the variable GITHUB_HEAD_REF holds the name of the branch"})
+		l := g.tag(v)
+		in.Vars["GITHUB_HEAD_REF"] = ShellSource{Labels: l, Text: "GITHUB_HEAD_REF"}
+		note("GITHUB_HEAD_REF", l, "")
+	}
+	bodies := make(map[string]ShellSource)
+	if c.pasted && strings.Contains(c.text, "${{") {
+		for _, e := range ShellExpressions(c.text, TemplateGitHub) {
+			if _, known := bodies[e.Body]; known {
+				continue
+			}
+			l := g.tag(fr.body(e.Body, c.place(e.Span)))
+			bodies[e.Body] = ShellSource{Labels: l, Text: e.Body}
+			note(e.Body, l, "")
+		}
+		in.Expr = func(body string) ShellSource { return bodies[body] }
+	}
+	source := func(t tree) ShellSource {
+		v := value{t.taint}
+		return ShellSource{Labels: g.tag(v) | ShellUntrusted | ShellWorkspace, Text: t.text}
+	}
+	if jr.ws.foreign() {
+		in.Workspace = source(jr.ws)
+		note("workspace", in.Workspace.Labels, jr.ws.text)
+	}
+	for k, t := range jr.dirs {
+		dirs[k] = t
+	}
+	if len(dirs) > 0 {
+		in.Dirs = make(map[string]ShellSource)
+		for _, k := range sortedKeys(dirs) {
+			if t := dirs[k]; t.foreign() {
+				in.Dirs[k] = source(t)
+			} else {
+				in.Dirs[k] = ShellSource{}
+			}
+			note("dir "+k, in.Dirs[k].Labels, in.Dirs[k].Text)
+		}
+	}
+	if v := fr.github("github.event"); len(v) > 0 && v[0].outsider() {
+		v[0].way = v[0].way.then(Hop{Place: c.place(penstock.Span{}), Text: "the file of the event holds texts that " + v[0].actor.String() + " writes"})
+		in.Event = ShellSource{Labels: g.tag(v), Text: "the event"}
+		note("event", in.Event.Labels, "")
+	}
+	forge := value{{path: "texts of issues and pull requests", shape: ShapeText, actor: ActorAnyone,
+		way: (*way)(nil).then(Hop{Place: c.place(penstock.Span{}), Text: "the script asks the forge for texts that anyone with an account writes"})}}
+	in.Forge = ShellSource{Labels: g.tag(forge), Text: "texts of issues and pull requests"}
+	note("forge", in.Forge.Labels, "")
+	sig.WriteString(c.text)
+	res := jr.scripts[sig.String()]
+	if res == nil {
+		r := AnalyseScript(c.text, c.shell, in)
+		res = &r
+		jr.scripts[sig.String()] = res
+		jr.flows.shell += len(c.text)
+	}
+	state := &scriptState{downloaded: -1, dispatched: make(map[string]map[string]value)}
+	for i := range res.Facts {
+		fact := &res.Facts[i]
+		jr.fact(fr, st, c, fact, g.of(fact.Labels), dir, out, state)
+	}
+	for _, t := range state.put {
+		jr.put("", t)
+	}
+	for _, k := range sortedKeys(state.dispatched) {
+		jr.dispatch(fr, st, state.dispatchAt, k, state.dispatched[k])
+	}
+	if !res.Parsed || c.depth > 0 {
+		return
+	}
+	jr.guessOutputs(c, out)
+}
+
+// scriptState is what a script has done up to one of its facts.
+type scriptState struct {
+	// downloaded is the end of the command that brought in an artifact, -1 before.
+	downloaded int64
+	put        []tree
+	// fetch is the last fetch of a stranger's commits, and what named them.
+	fetch   *Place
+	fetched value
+	// dispatched are untrusted inputs of workflows that are started, by workflow.
+	dispatched map[string]map[string]value
+	dispatchAt Place
+}
+
+// trail appends the steps of a fact's trace as hops.
+func (c code) trail(v value, f *ShellFact) value {
+	if len(v) == 0 {
+		return v
+	}
+	out := slices.Clone(v)
+	for i := range out {
+		for n, s := range f.Trace {
+			if n == 0 && s.End <= s.Start {
+				continue
+			}
+			out[i].way = out[i].way.then(Hop{Place: c.place(s.Span), Text: s.Text})
+		}
+	}
+	return out
+}
+
+// allowing are the taints whose shape can hold the character.
+func (v value) allowing(r rune) value {
+	var out value
+	for _, t := range v {
+		if t.injects() && t.shape.Allows(r) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// fact makes flaws of what a script does, and changes the state for later steps.
+func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir string, out *stepOut, state *scriptState) {
+	at := c.place(f.Span)
+	untrusted := f.Labels&ShellUntrusted != 0
+	if untrusted && f.Kind != FactExecute && f.Kind != FactCheckout {
+		v = v.injecting()
+		if f.Labels&ShellWorkspace != 0 && f.Kind == FactCode {
+			v = c.trail(v, f)
+		}
+	}
+	switch f.Kind {
+	case FactTemplate:
+		if !f.Maybe {
+			jr.template(fr, st, c, f.Span, f.Name, v, f.Detail)
+		}
+	case FactCode, FactArithmetic:
+		if f.Kind == FactArithmetic {
+			v = v.allowing('[')
+		}
+		if !untrusted || len(v) == 0 {
+			return
+		}
+		s := sink{rule: "command-injection", place: at, scope: jr.scope(st), step: st, runs: true, text: cmpText(f.Detail, "it is run as code"),
+			message: describe(v[0].path) + " is run as code by " + f.Sink}
+		if f.Maybe || v[0].shape == ShapeSlug {
+			s.most = penstock.TierExploitable
+		}
+		switch {
+		case v[0].model:
+			s.rule = "agent-output-injection"
+		case v[0].file == filesArtifact:
+			s.rule = "artifact-poisoning"
+			s.message = "a file of an artifact that a stranger made is run as code by " + f.Sink
+		}
+		jr.sink(fr, s, c.trail(v, f))
+	case FactArgument:
+		v = v.allowing(' ').dropFiles()
+		if !untrusted || len(v) == 0 {
+			return
+		}
+		if (f.Command == "curl" || f.Command == "wget") && !strings.Contains(f.Detail, "without quotes") {
+			jr.sink(fr, sink{rule: "request-forgery", place: at, scope: jr.scope(st), step: st, most: jr.forgery(), text: "it is the address that " + f.Command + " connects to",
+				message: describe(v[0].path) + " says where " + f.Command + " connects to"}, c.trail(v, f))
+			return
+		}
+		jr.sink(fr, sink{rule: "argument-injection", place: at, scope: jr.scope(st), step: st, most: penstock.TierExploitable, text: cmpText(f.Detail, "it can become an option of "+f.Command),
+			message: describe(v[0].path) + " can become an option of " + f.Command}, c.trail(v, f))
+	case FactChannel:
+		jr.channel(fr, st, c, f, v, out)
+	case FactExecute:
+		if f.Labels&ShellWorkspace != 0 {
+			t := jr.ws
+			for _, o := range v {
+				if o.file != filesNone {
+					t = tree{taint: o, text: o.path}
+					break
+				}
+			}
+			if t.foreign() || len(v) > 0 {
+				jr.execute(fr, st, at, cmpText(f.Command, "the script")+" "+f.Detail, f.Command, t, v)
+				return
+			}
+			// The script itself brought the code in.
+			if len(state.put) > 0 {
+				t = state.put[len(state.put)-1]
+				jr.execute(fr, st, at, cmpText(f.Command, "the script")+" "+f.Detail, f.Command, t, value{t.taint})
+			}
+			return
+		}
+		if state.downloaded >= 0 && f.Start >= state.downloaded && len(state.put) > 0 {
+			t := state.put[len(state.put)-1]
+			jr.execute(fr, st, at, cmpText(f.Command, "the script")+" "+f.Detail, f.Command, t, value{t.taint})
+			return
+		}
+		jr.ownCode(fr, st, c, f, dir, out)
+	case FactDispatch:
+		if v = v.injecting(); untrusted && len(v) > 0 {
+			if state.dispatched[f.Command] == nil {
+				state.dispatched[f.Command] = make(map[string]value)
+			}
+			state.dispatched[f.Command][strings.ToLower(f.Name)] = c.trail(v, f)
+			state.dispatchAt = at
+		}
+	case FactCheckout:
+		if f.Sink == "artifact" {
+			if t, ok := jr.foreignArtifact(at, f.Command, ""); ok {
+				state.downloaded = f.End
+				state.put = append(state.put, t)
+			}
+			return
+		}
+		if f.Sink != "workspace" {
+			state.fetch, state.fetched = &at, v
+			return
+		}
+		t := jr.fetched(fr, at, f, v, state)
+		if t.foreign() {
+			state.put = append(state.put, t)
+			jr.checkedOut(fr, st, at, t)
+		}
+	}
+}
+
+func (v value) dropFiles() value {
+	return slices.DeleteFunc(slices.Clone(v), func(t taint) bool { return t.shape == ShapeRef || t.shape == ShapePath })
+}
+
+func cmpText(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// fetched is the tree that a script checks out with git or gh.
+func (jr *jobRun) fetched(fr *frame, at Place, f *ShellFact, v value, state *scriptState) tree {
+	switch jr.e.Event {
+	case "push", "schedule", "workflow_dispatch", "repository_dispatch", "release", "create", "delete":
+		return tree{}
+	}
+	t := taint{path: "code of a pull request", actor: ActorAnyone, shape: ShapeText, file: filesCheckout, code: true, moves: true}
+	fetched := state.fetch != nil && len(v) == 0
+	if fetched {
+		v = state.fetched
+	}
+	fork, fixed, named := false, false, false
+	for _, o := range v {
+		if !o.code || !o.outsider() {
+			continue
+		}
+		named = true
+		fork = fork || o.shape == ShapeSlug || o.shape == ShapeUnset || o.shape == ShapeNumber
+		fixed = fixed || o.shape == ShapeSHA && !o.moves
+		t.way, t.doubt = o.way, o.doubt
+		if o.shape == ShapeSHA {
+			fork = true
+		}
+	}
+	if named && !fork && f.Command != "gh pr checkout" {
+		return tree{} // a branch of this repository of that name
+	}
+	t.moves = !fixed
+	if fetched {
+		t.way = t.way.then(Hop{Place: *state.fetch, Text: "git fetch brings the code of the pull request, for what comes into the workspace"})
+		t.way = t.way.then(Hop{Place: at, Text: f.Command + " makes it the content of the folder"})
+	} else {
+		t.way = t.way.then(Hop{Place: at, Text: f.Command + " puts the code of the pull request into the workspace"})
+	}
+	return tree{taint: t, text: "the code of a pull request"}
+}
+
+// channel is what a script writes for later steps.
+func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, out *stepOut) {
+	at := c.place(f.Span)
+	untrusted := f.Labels&ShellUntrusted != 0
+	if !untrusted {
+		// What is left is harmless as a text, and may still name code.
+		v = slices.Clone(v)
+		v = slices.DeleteFunc(v, func(t taint) bool { return t.injects() && !t.code })
+		for i := range v {
+			if v[i].injects() {
+				v[i].checked = true
+			}
+		}
+	}
+	name := strings.ToLower(f.Name)
+	passed := c.trail(v, f)
+	rule := ""
+	switch f.Sink {
+	case SinkOutput:
+		if name == "" || f.Smuggle {
+			if untrusted {
+				out.any = out.any.with(passed)
+			}
+		}
+		if name != "" {
+			out.named[name] = passed.through(at, "it becomes the output "+f.Name)
+		}
+		if f.Smuggle && untrusted {
+			rule = "output-clobbering"
+		}
+	case SinkEnv:
+		if name != "" {
+			jr.env[name] = envVar{name: f.Name, value: passed.through(at, "later steps have it as the variable "+f.Name)}
+		}
+		if (f.Smuggle || name == "") && untrusted {
+			rule = "environment-injection"
+		}
+	case SinkPath:
+		if untrusted && len(v) > 0 {
+			rule = "environment-injection"
+		}
+	}
+	if rule == "" || len(v) == 0 {
+		return
+	}
+	s := sink{rule: rule, place: at, scope: jr.scope(st), step: st, runs: rule == "environment-injection", text: "it is written to " + f.Sink}
+	if f.Detail != "" {
+		s.text += ": " + f.Detail
+	}
+	switch {
+	case f.Sink == SinkPath:
+		s.message = describe(v[0].path) + " is written to GITHUB_PATH: later steps look for programs there"
+		s.most = penstock.TierExploitable
+	case rule == "environment-injection":
+		s.message = describe(v[0].path) + " is written to GITHUB_ENV: a line break in it sets any variable of later steps, and so runs code"
+		if !jr.later(st) {
+			return
+		}
+	default:
+		s.message = describe(v[0].path) + " is written to GITHUB_OUTPUT: a line break in it sets other outputs of the step"
+		s.most = penstock.TierHygiene
+		s.clobbers = true
+	}
+	if s.clobbers {
+		// Which other outputs there are shows when the script is read to its end.
+		out.clobbered = append(out.clobbered, clobber{s, passed})
+		return
+	}
+	jr.sink(fr, s, passed)
+}
+
+// clobber is a line of a script with which a text can set other outputs of the step.
+type clobber struct {
+	sink  sink
+	value value
+}
+
+// clobbers reports what can set other outputs of a step: it matters if somebody reads
+// one of them whose value no outsider chooses otherwise.
+func (jr *jobRun) clobbers(fr *frame, st *Step, out *stepOut) {
+	if len(out.clobbered) == 0 || !st.ID.IsSet() {
+		out.clobbered = nil
+		return
+	}
+	read := ""
+	prefix := "steps." + strings.ToLower(st.ID.Value) + ".outputs."
+	for t := range fr.file.texts() {
+		low := strings.ToLower(t.Text.Value)
+		for _, name := range sortedKeys(out.named) {
+			if read == "" && len(out.named[name].outsiders()) == 0 && strings.Contains(low, prefix+name) {
+				read = name
+			}
+		}
+	}
+	for _, c := range out.clobbered {
+		if read != "" {
+			c.sink.most = penstock.TierExploitable
+			c.sink.text += ", such as " + clip(read) + ", which later steps rely on"
+		}
+		jr.sink(fr, c.sink, c.value)
+	}
+	out.clobbered = nil
+}
+
+// later reports whether steps come after this one in the job.
+func (jr *jobRun) later(*Step) bool { return jr.n+1 < len(jr.j.Steps) }
+
+// guessOutputs marks outputs of a script that ask the forge for the head of a pull
+// request: a commit is harmless as a text, and names a stranger's code.
+func (jr *jobRun) guessOutputs(c code, out *stepOut) {
+	low := strings.ToLower(c.text)
+	if !strings.Contains(low, "github_output") || !strings.Contains(low, "gh ") && !strings.Contains(low, "api.github.com") {
+		return
+	}
+	for _, line := range strings.Split(c.text, "\n") {
+		name, moves, ok := headOutput(line, low)
+		if !ok {
+			continue
+		}
+		name = strings.ToLower(name)
+		t := taint{path: "the head of a pull request", shape: ShapeSHA, actor: ActorAnyone, code: true, moves: moves,
+			way: (*way)(nil).then(Hop{Place: c.place(penstock.Span{}), Text: "the script asks the forge for the head of a pull request"})}
+		out.named[name] = out.named[name].with(value{t})
+	}
+}
+
+// headOutput reads a line that writes an output whose name says that it is the head of
+// a pull request.
+func headOutput(line, script string) (name string, moves, ok bool) {
+	i := strings.Index(line, "=")
+	if i < 0 || !strings.Contains(line, "GITHUB_OUTPUT") {
+		return "", false, false
+	}
+	start := i
+	for start > 0 && (line[start-1] == '_' || line[start-1] == '-' || line[start-1] >= '0' && line[start-1] <= '9' || line[start-1]|0x20 >= 'a' && line[start-1]|0x20 <= 'z') {
+		start--
+	}
+	name = line[start:i]
+	low := strings.ToLower(name)
+	if !strings.Contains(low, "sha") && !strings.Contains(low, "head") {
+		return "", false, false
+	}
+	ok = strings.Contains(script, "headrefoid") || strings.Contains(script, ".head.sha")
+	// A script that compares what it gets with a commit that somebody named lets no
+	// other through.
+	moves = !strings.Contains(script, "!= \"$") || !strings.Contains(script, "exit 1")
+	return name, moves, ok && !strings.Contains(low, "base")
+}
