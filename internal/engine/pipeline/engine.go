@@ -258,6 +258,7 @@ func (p *pass) project(run penstock.Run, root string, files []definition, r pens
 	models := make([]*Pipeline, len(files))
 	run.Each(len(files), func(i int) { models[i] = parse(files[i].path, files[i].kind, files[i].text) })
 	x := newProject(root, models, p.settings, run.Tree)
+	x.ask(run, r)
 	x.Audit(func(f Flaw) {
 		out := f.finding()
 		x.foreignIgnore(&f, out)

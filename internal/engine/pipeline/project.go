@@ -19,6 +19,7 @@ type Project struct {
 	Pipelines []*Pipeline
 	Settings  Settings
 
+	forge     forgeFacts
 	semantics Semantics
 	views     map[Forge]View
 	tree      penstock.Tree
