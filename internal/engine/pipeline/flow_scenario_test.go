@@ -138,8 +138,46 @@ func checkScenario(t *testing.T, s scenario, a answer) {
 		}
 	}
 	for _, f := range flaws {
-		if slices.Contains(a.Never, "pipeline/"+f.Rule) || f.Tier != penstock.TierHygiene && (len(a.Bad) == 0 || slices.Contains(a.Silent, f.Path)) {
+		if slices.Contains(a.Never, "pipeline/"+f.Rule) || tierRank[f.Tier] > tierRank[penstock.Tier(cmpText(a.Ceiling, "proven-path"))] || f.Tier != penstock.TierHygiene && (len(a.Bad) == 0 && a.Ceiling == "" || slices.Contains(a.Silent, f.Path)) {
 			t.Errorf("must not be there:\n%s", showFlaw(files, f))
 		}
+	}
+}
+
+// TestFlowTwins holds the pipelines of GitHub among the twins to their tiers.
+func TestFlowTwins(t *testing.T) {
+	for _, w := range readTwins(t) {
+		want, ok := w.expect.Forges["github"]
+		ours := ok && (want.Tier == "clean" || slices.ContainsFunc(want.Rules, func(r string) bool { return slices.Contains(flowRules, strings.TrimPrefix(r, "pipeline/")) }))
+		if !ours {
+			continue
+		}
+		t.Run(w.name, func(t *testing.T) {
+			s := scenario{expect: expectation{Forge: "github", Settings: w.settings}}
+			files := make(map[string][]byte)
+			for name, b := range w.files {
+				if strings.HasPrefix(name, ".github/") || Detect(name) == KindNone {
+					files[name] = b
+				}
+			}
+			best, found := "clean", want.Tier == "clean"
+			var shown []string
+			for _, f := range flawsOf(projectOf(files, scenarioSettings(t, s, answer{AsOf: w.expect.AsOf}))) {
+				if f.Tier == penstock.TierHygiene && want.Tier != "hygiene" {
+					continue
+				}
+				shown = append(shown, showFlaw(files, f))
+				if best == "clean" || tierRank[f.Tier] > tierRank[penstock.Tier(best)] {
+					best = string(f.Tier)
+				}
+				line, _ := lineAt(files, f.Place)
+				if string(f.Tier) == want.Tier && slices.Contains(want.Rules, "pipeline/"+f.Rule) && (want.Line == "" || strings.TrimSpace(line) == want.Line) {
+					found = true
+				}
+			}
+			if best != want.Tier || !found {
+				t.Errorf("the highest tier is %s, want %s by %q at %q\n%s", best, want.Tier, want.Rules, want.Line, strings.Join(shown, ""))
+			}
+		})
 	}
 }

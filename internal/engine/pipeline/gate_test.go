@@ -313,10 +313,26 @@ func TestGatesOfNeeds(t *testing.T) {
 		settings := Settings{GitHub: GitHubSettings{Environments: map[string]EnvironmentSettings{"approval": {Reviewers: true}}}}
 		x := testProject(settings, files)
 		p := x.Pipeline(flowFile, KindWorkflow)
-		truth, gates := x.Reach(p, entryOf(t, x, p, "issue_comment"), jobOf(p, "job"))
+		truth, gates := x.Reach(p, entryOf(t, x, p, "issue_comment"), x.jobOf(p, "job"))
 		if got := strings.Join(gateWords(gates), "; "); truth != c.truth || got != c.gates {
 			t.Errorf("%s: got %v %q, want %v %q", c.name, truth, got, c.truth, c.gates)
 		}
+	}
+}
+
+// Large files with many jobs, needs, steps and conditions end soon.
+func TestGatesLarge(t *testing.T) {
+	var needs, steps, jobs strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&needs, "j%d, ", i)
+		fmt.Fprintf(&steps, "      - id: s%d\n        if: steps.s%d.outputs.x == 'a' || github.actor == 'a'\n        run: exit 1\n", i, max(i-1, 0))
+		fmt.Fprintf(&jobs, "  j%d: {runs-on: x, needs: [j%d, j%d, z], if: needs.j%d.result == 'success'}\n", i, (i+1)%2000, (i*7)%2000, (i+3)%2000)
+	}
+	long := "github.actor == 'a'" + strings.Repeat(" && github.actor == 'a'", 700)
+	x := testProject(Settings{}, map[string]string{flowFile: "on: [pull_request_target, issue_comment, issues, push, discussion]\njobs:\n  z:\n    if: " + long + "\n    runs-on: x\n    needs: [" + needs.String() + "]\n    steps:\n" + steps.String() + jobs.String()})
+	x.Audit(func(Flaw) {})
+	if x.ways.work > maxAllWork+maxGateWork {
+		t.Error("more work than is allowed:", x.ways.work)
 	}
 }
 
