@@ -106,7 +106,8 @@ func (r *Resolver) keep(q penstock.Question, a penstock.Answer, err error) {
 	a.Known = err == nil
 	if err != nil {
 		a = penstock.Answer{}
-		if !errors.Is(err, context.Canceled) {
+		// What cannot be seen is counted once: by the question about the repository.
+		if !errors.Is(err, context.Canceled) && (q.Kind == penstock.AskRepository || !errors.Is(err, errUnseen)) {
 			r.left[reason(err)]++
 		}
 	}
