@@ -32,6 +32,8 @@ const (
 	maxHops     = 2 // redirects
 	// maxFailures in a row, and the server counts as away.
 	maxFailures = 3
+	// maxTime is how long all requests of a run may take together.
+	maxTime = 5 * time.Minute
 	// maxPause is the longest that a server can keep us from asking again.
 	maxPause = 24 * time.Hour
 )
@@ -40,7 +42,8 @@ const (
 var (
 	errBudget  = errors.New("the budget of requests was spent")
 	errLimited = errors.New("the forge's rate limit was reached")
-	errToken   = errors.New("the forge refused the token")
+	errToken   = errors.New("the forge refused the token, or wants one")
+	errSlow    = errors.New("the forge answers too slowly")
 	errAway    = errors.New("the forge could not be reached")
 	errOdd     = errors.New("the forge's answer could not be used")
 	errUnseen  = errors.New("the repository cannot be seen, as a private one without the right token")
@@ -60,6 +63,7 @@ type client struct {
 	made     int       // requests made
 	failures int       // in a row
 	until    time.Time // no request before
+	started  time.Time // when the first request was made
 	dead     error     // why no request is made any more
 }
 
@@ -125,6 +129,12 @@ func (c *client) get(ctx context.Context, path, etag string) (*response, error) 
 		return nil, errLimited
 	case c.left <= 0:
 		return nil, errBudget
+	}
+	if c.made == 0 {
+		c.started = c.now()
+	}
+	if c.now().Sub(c.started) > maxTime {
+		return nil, errSlow
 	}
 	c.left--
 	c.made++

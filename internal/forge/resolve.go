@@ -115,7 +115,7 @@ func (r *Resolver) keep(q penstock.Question, a penstock.Answer, err error) {
 }
 
 func reason(err error) string {
-	for _, known := range []error{errBudget, errLimited, errToken, errAway, errUnseen, errRefused} {
+	for _, known := range []error{errBudget, errLimited, errToken, errSlow, errAway, errUnseen, errRefused} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}

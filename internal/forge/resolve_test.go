@@ -437,6 +437,26 @@ func TestAway(t *testing.T) {
 	}
 }
 
+// A server that takes its time does not hold up a scan for long.
+func TestSlow(t *testing.T) {
+	s, config := forge(t, world)
+	now := s.Now()
+	config.Now = func() time.Time { return now }
+	s.Wrong = func(http.ResponseWriter, *http.Request) bool { now = now.Add(requestTime - time.Second); return false }
+	r := resolver(t, config)
+	var all []penstock.Question
+	for i := range 50 {
+		all = append(all, ask(penstock.AskRepository, fmt.Sprintf("example/b%d", i), "", ""))
+	}
+	r.Resolve(t.Context(), all)
+	if n := len(s.Requests()); n > int(maxTime/(requestTime-time.Second))+1 {
+		t.Errorf("%d requests", n)
+	}
+	if n := r.Left()[errSlow.Error()]; n == 0 {
+		t.Errorf("left: %v", r.Left())
+	}
+}
+
 func TestNew(t *testing.T) {
 	for _, api := range []string{"", "https://api.github.com/", "https://ghe.example.com/api/v3", "http://127.0.0.1:8080", "http://localhost", "http://[::1]:1"} {
 		if _, err := New(Config{API: api}); err != nil {
