@@ -197,8 +197,15 @@ func newFlows(x *Project) *flows {
 func (f *flows) run(report func(Flaw)) {
 	x := f.x
 	for _, p := range x.Pipelines {
-		if p.Forge == GitHub && p.Kind == KindWorkflow {
+		switch p.Kind {
+		case KindWorkflow:
 			f.workflow(p)
+		case KindGitLab:
+			f.gitlab(p)
+		case KindAzure:
+			f.azure(p)
+		case KindJenkinsfile:
+			f.jenkins(p)
 		}
 	}
 	for _, p := range x.Pipelines {

@@ -200,6 +200,8 @@ func TestMinimalCut(t *testing.T) {
 
 func FuzzFlow(f *testing.F) {
 	archives, _ := filepath.Glob("testdata/flow/*.txtar")
+	twins, _ := filepath.Glob("testdata/twins/*.txtar")
+	archives = append(archives, twins...)
 	for _, file := range archives {
 		b, err := os.ReadFile(file)
 		if err != nil {
@@ -217,8 +219,10 @@ func FuzzFlow(f *testing.F) {
 		}
 		files := map[string][]byte{
 			".github/workflows/a.yml": []byte(workflow), "action.yml": []byte(workflow), "x.sh": []byte(script), "Makefile": []byte(makefile),
+			".gitlab-ci.yml": []byte(workflow), "azure-pipelines.yml": []byte(workflow), "Jenkinsfile": []byte(workflow),
 		}
-		for _, flaw := range flawsOf(projectOf(files, Settings{})) {
+		settings := Settings{GitLab: GitLabSettings{ForkPipelines: "parent", Variables: []string{"KEY"}}, Jenkins: JenkinsSettings{Forks: true, Trust: "everyone"}}
+		for _, flaw := range flawsOf(projectOf(files, settings)) {
 			checkFlaw(t, files, flaw)
 		}
 	})
