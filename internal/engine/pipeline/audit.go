@@ -14,10 +14,16 @@ func audits() []audit {
 // Audit reports every flaw of the project, in no given order.
 func (x *Project) Audit(report func(Flaw)) {
 	all := audits()
+	var flaws []Flaw
+	add := func(f Flaw) { flaws = append(flaws, f) }
 	for _, p := range x.Pipelines {
 		for _, a := range all {
-			a(x, p, report)
+			a(x, p, add)
 		}
 	}
-	x.flow(report)
+	x.flow(add)
+	x.repair(flaws)
+	for i := range flaws {
+		report(flaws[i])
+	}
 }

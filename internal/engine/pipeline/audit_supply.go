@@ -190,14 +190,10 @@ func (x *Project) unpinned(u useAt, sum *ActionSummary, flaw func(string, pensto
 	if u.grave && !own {
 		f.Message = fmt.Sprintf("whoever can move the %s %s of %s gets the secrets or the token of this job.", what, clip(u.use.Ref), thing)
 	}
-	f.Fix = x.pin(u, sum)
 	report(f)
 }
 
 func cmpWord(what, ref string) string { return "the " + what + " " + clip(ref) }
-
-// pin proposes the commit for a use, if it is known.
-func (x *Project) pin(u useAt, sum *ActionSummary) *penstock.Fix { return nil }
 
 // locked reports whether actions.lock pins a use for the workflow.
 func (x *Project) locked(p *Pipeline, u Use) bool {
