@@ -155,15 +155,19 @@ func (x *Project) ask(run penstock.Run, r penstock.Reporter) {
 	}
 }
 
-// Resolved is the commit that the forge says a tag or branch is.
-func (f forgeFacts) Resolved(owner, repo, ref string) (commit string, ok bool) {
-	a := f[penstock.Question{Kind: penstock.AskRef, Owner: strings.ToLower(owner), Repo: strings.ToLower(repo), Ref: ref}]
-	// Where both exist, which one is meant is not for us to say.
+// resolved is the commit that the forge says the tag or branch of a use is, with the most
+// exact of its names; empty where it is not known, or where a tag and a branch of the name
+// differ: which one is meant is not for us to say.
+func (f forgeFacts) resolved(u Use) (commit, version string) {
+	a := f.of(penstock.AskRef, u)
 	if a.TagCommit != "" && a.BranchCommit != "" && a.TagCommit != a.BranchCommit {
-		return "", false
+		return "", ""
 	}
-	commit = cmp.Or(a.TagCommit, a.BranchCommit)
-	return commit, commit != ""
+	version = u.Ref
+	if len(a.Tags) > 0 && readVersion(a.Tags[0]).Known {
+		version = a.Tags[0]
+	}
+	return cmp.Or(a.TagCommit, a.BranchCommit), version
 }
 
 // auditForge reports what the forge's answers say of a use.

@@ -263,12 +263,32 @@ func TestResolved(t *testing.T) {
 	q := func(ref string) penstock.Question {
 		return penstock.Question{Kind: penstock.AskRef, Owner: "x", Repo: "y", Ref: ref}
 	}
-	f := forgeFacts{q("v1"): {TagCommit: "a"}, q("main"): {BranchCommit: "b"}, q("v2"): {TagCommit: "a", BranchCommit: "b"}, q("v3"): {}}
-	for ref, want := range map[string]string{"v1": "a", "main": "b", "v2": "", "v3": "", "v4": ""} {
-		if got, ok := f.Resolved("X", "Y", ref); got != want || ok != (want != "") {
-			t.Errorf("%s is %q, %v", ref, got, ok)
+	f := forgeFacts{
+		q("v1"): {TagCommit: "a", Tags: []string{"v1.2.3", "v1"}}, q("latest"): {TagCommit: "a", Tags: []string{"latest"}},
+		q("main"): {BranchCommit: "b"}, q("v2"): {TagCommit: "a", BranchCommit: "b"}, q("v3"): {},
+	}
+	for ref, want := range map[string][2]string{"v1": {"a", "v1.2.3"}, "latest": {"a", "latest"}, "main": {"b", "main"}, "v2": {}, "v3": {"", "v3"}, "v4": {"", "v4"}} {
+		if commit, version := f.resolved(Use{Owner: "X", Repo: "Y", Ref: ref}); commit != want[0] || version != want[1] {
+			t.Errorf("%s is %q, %q", ref, commit, version)
 		}
 	}
+}
+
+// What the forge says a tag is becomes the pin.
+func TestPinOnline(t *testing.T) {
+	const sha = "4f1c4e5d3b1f0a2e6d7c8b9a0f1e2d3c4b5a6978"
+	x := exampleProject(t, []ExampleFile{{Path: ".github/workflows/a.yml", Text: fmt.Sprintf(onlineWorkflow, "      - uses: x/y@v1")}}, Settings{})
+	x.forge = forgeFacts{{Kind: penstock.AskRef, Owner: "x", Repo: "y", Ref: "v1"}: {Known: true, TagCommit: sha, Tags: []string{"v1.2.3", "v1"}}}
+	for _, f := range found(x) {
+		if f.Rule != "unpinned-uses" {
+			continue
+		}
+		if f.Fix == nil || len(f.Fix.Edits) != 2 || f.Fix.Edits[0].Text != sha || f.Fix.Edits[1].Text != " # v1.2.3" {
+			t.Fatalf("the repair is %+v", f.Fix)
+		}
+		return
+	}
+	t.Error("nothing found")
 }
 
 // The rules that need the forge are those whose rule says so.
