@@ -151,8 +151,8 @@ func (x *Project) ask(run penstock.Run, r penstock.Reporter) {
 		only, partly := onlineRules()
 		r.Report(&penstock.Note{
 			Code:    "offline-rules",
-			Message: "the forge was not asked about the actions that are used, so these rules did not run: " + strings.Join(only, ", ") + "; and these in part: " + strings.Join(partly, ", "),
-			Hint:    "--online lets them ask",
+			Message: "rules that ask the forge did not run: " + strings.Join(only, ", ") + "; and in part: " + strings.Join(partly, ", "),
+			Hint:    "penstock scan --online",
 		})
 		return
 	}
