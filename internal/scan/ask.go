@@ -2,6 +2,7 @@ package scan
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,14 +41,9 @@ func (w *worker) ask(questions []penstock.Question) []penstock.Answer {
 
 // answer answers one frame of questions.
 func (r *run) answer(ctx context.Context, payload []byte) error {
-	var questions []penstock.Question
-	if !r.job.Ask || r.cfg.Resolve == nil || json.Unmarshal(payload, &questions) != nil || len(questions) == 0 {
+	questions, ok := decodeQuestions(payload)
+	if !ok || !r.job.Ask || r.cfg.Resolve == nil {
 		return errFrame
-	}
-	for i := range questions {
-		if !questions[i].Valid() {
-			return errFrame
-		}
 	}
 	// What is asked twice is answered once.
 	at := make(map[penstock.Question]int, len(questions))
@@ -86,4 +82,23 @@ func (r *run) answer(ctx context.Context, payload []byte) error {
 	}
 	w := bufio.NewWriter(r.answers)
 	return errors.Join(writeFrame(w, frameAnswer, b), w.Flush())
+}
+
+// decodeQuestions reads a frame of well-formed questions, at most maxQuestions. It stops
+// at the first that is none: a frame may hold millions.
+func decodeQuestions(payload []byte) ([]penstock.Question, bool) {
+	d := json.NewDecoder(bytes.NewReader(payload))
+	if open, err := d.Token(); err != nil || open != json.Delim('[') {
+		return nil, false
+	}
+	var questions []penstock.Question
+	for d.More() {
+		var q penstock.Question
+		if len(questions) == maxQuestions || d.Decode(&q) != nil || !q.Valid() {
+			return nil, false
+		}
+		questions = append(questions, q)
+	}
+	_, err := d.Token()
+	return questions, err == nil && len(questions) > 0
 }

@@ -174,7 +174,8 @@ func TestAnswer(t *testing.T) {
 	var out bytes.Buffer
 	r := &run{cfg: &Config{Resolve: resolve}, answers: &out}
 	r.job.Ask = true
-	for _, bad := range []string{"", "{}", "[]", "null", "[{}]", `["x"]`, strings.Repeat("[", 1000), `[{"kind":"repository","owner":"o","repo":"r","ref":"x"}]`} {
+	for _, bad := range []string{"", "{}", "[]", "null", "[{}]", `["x"]`, strings.Repeat("[", 1000), `[{"kind":"repository","owner":"o","repo":"r","ref":"x"}]`,
+		`[{"kind":"repository","owner":"o","repo":"r"}`, `[{"kind":"repository","owner":"o","repo":"r"},{}]`, "[" + strings.Repeat("{},", 1<<20) + "{}]"} {
 		if err := r.answer(t.Context(), []byte(bad)); !errors.Is(err, errFrame) {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -182,15 +183,19 @@ func TestAnswer(t *testing.T) {
 	if asked != 0 || out.Len() != 0 {
 		t.Errorf("%d asked, %d bytes answered", asked, out.Len())
 	}
-	if err := r.answer(t.Context(), []byte(many(maxQuestions+10))); err != nil {
+	if err := r.answer(t.Context(), []byte(many(maxQuestions+1))); !errors.Is(err, errFrame) || asked != 0 {
+		t.Errorf("more than a run may ask: %v", err)
+	}
+	r.asked = 10
+	if err := r.answer(t.Context(), []byte(many(maxQuestions))); err != nil {
 		t.Fatal(err)
 	}
 	kind, payload, err := readFrame(bufio.NewReader(&out), nil)
 	var answers []penstock.Answer
-	if err != nil || kind != frameAnswer || json.Unmarshal(payload, &answers) != nil || len(answers) != maxQuestions+10 {
+	if err != nil || kind != frameAnswer || json.Unmarshal(payload, &answers) != nil || len(answers) != maxQuestions {
 		t.Errorf("%v: %d answers", err, len(answers))
 	}
-	if asked != maxQuestions || len(r.notes) != 1 {
+	if asked != maxQuestions-10 || len(r.notes) != 1 {
 		t.Errorf("%d asked, notes %v", asked, r.notes)
 	}
 	// Nobody is to be asked.

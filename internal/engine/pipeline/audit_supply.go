@@ -696,9 +696,12 @@ func provenance(s stepAt) bool {
 	return false
 }
 
-// plain is what a script does whatever its surroundings hold.
+// plain is what a script does whatever its surroundings hold. It is empty for a script
+// in which nothing that audits look for can be.
 func (x *Project) plain(s stepAt) ShellResult {
-	shell := cmp.Or(s.Step.Run.Shell.Value, jobShell(s))
+	if r, known := x.plains[s.Step]; known {
+		return r
+	}
 	in := ShellInput{Vars: make(map[string]ShellSource), Expr: secretSource}
 	for _, d := range []*Data{&s.Pipeline.Env, jobEnv(s.Job), &s.Step.Env} {
 		for _, f := range d.Fields {
@@ -707,8 +710,19 @@ func (x *Project) plain(s stepAt) ShellResult {
 			}
 		}
 	}
-	return AnalyseScript(s.Step.Run.Value, shell, in)
+	var r ShellResult
+	if v := s.Step.Run.Value; len(in.Vars) > 0 || holds(v, "secrets") || indexAny(v, plainWords...) >= 0 {
+		r = AnalyseScript(v, cmp.Or(s.Step.Run.Shell.Value, jobShell(s)), in)
+	}
+	if x.plains == nil {
+		x.plains = make(map[*Step]ShellResult)
+	}
+	x.plains[s.Step] = r
+	return r
 }
+
+// plainWords are in every script that installs or fetches something.
+var plainWords = []string{"install", "add ", "npx", "uvx", "pipx", "dlx", "bunx", "npm i", "gem i", " get ", "require ", "http", "curl", "wget", "fetch", "latest", "prepare"}
 
 // secretIn says whether a text is made from a secret.
 func secretIn(t Text) ShellSource {

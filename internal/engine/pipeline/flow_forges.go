@@ -394,6 +394,15 @@ func (f *flows) gitlabChannels(p *Pipeline, base GitLabSituation) {
 	hygiene := func(rule string, at penstock.Span, j *Job, message string, hops ...Hop) {
 		f.add(Flaw{Rule: rule, Tier: penstock.TierHygiene, Place: p.placeOf(at), Scope: jobScope(j), Actor: ActorWriter, Message: message, Trace: hops}, pathCut{})
 	}
+	for i := range p.Includes {
+		in := &p.Includes[i]
+		for _, t := range []Text{in.Version, in.Project, in.Use.Text} {
+			if strings.Contains(t.Value, "$") && !strings.Contains(t.Value, "$CI_SERVER_") && !strings.Contains(t.Value, "$CI_TEMPLATE_") {
+				f.add(Flaw{Rule: "expression-in-uses", Tier: penstock.TierHygiene, Place: p.placeOf(t.Span), Actor: ActorWriter, Message: "a variable says which file becomes a part of the pipeline"}, pathCut{})
+				break
+			}
+		}
+	}
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
 		if j.Downstream == nil {
@@ -502,8 +511,9 @@ func (f *flows) azure(p *Pipeline) {
 			}
 			return AzureControlOf(name, e.Event, server.Host)
 		}
+		environments := make(map[*Job]*Environment)
 		r.runs = func(j *Job, st *Step) Truth {
-			condition, env := j.If, sit.Environment(p, j)
+			condition := j.If
 			if st != nil {
 				condition = st.If
 			} else if s.Environments[j.Environment.Name.Value].Approval {
@@ -515,6 +525,11 @@ func (f *flows) azure(p *Pipeline) {
 			c, err := ParseAzureCondition(condition.Value)
 			if err != nil {
 				return Undecided
+			}
+			env, ok := environments[j]
+			if !ok {
+				env = sit.Environment(p, j)
+				environments[j] = env
 			}
 			return c.Evaluate(env).Truth()
 		}

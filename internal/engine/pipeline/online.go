@@ -66,20 +66,21 @@ func asksForge(u Use) bool {
 	return u.Kind == UseRemote && u.RefKind != RefExpression && !strings.Contains(u.Path, "${{") && q.Valid()
 }
 
-// remoteUses yields what the definitions of GitHub use of other repositories.
-func (x *Project) remoteUses(yield func(useAt)) {
+// remoteUses yields what the definitions of GitHub use of other repositories, with the
+// job that does, nil for an action.
+func (x *Project) remoteUses(yield func(u Use, j *Job) bool) {
 	for _, p := range x.Pipelines {
 		if p.Forge != GitHub {
 			continue
 		}
 		for i := range p.Jobs {
-			if j := &p.Jobs[i]; asksForge(j.Uses) {
-				yield(useAt{p, j.Uses, jobScope(j), holdsSecrets(j), true, Data{}})
+			if j := &p.Jobs[i]; asksForge(j.Uses) && !yield(j.Uses, j) {
+				return
 			}
 		}
 		for s := range p.steps() {
-			if asksForge(s.Step.Uses) {
-				yield(useAt{p, s.Step.Uses, s.Scope(), s.Job != nil && holdsSecrets(s.Job), false, s.Step.With})
+			if asksForge(s.Step.Uses) && !yield(s.Step.Uses, s.Job) {
+				return
 			}
 		}
 	}
@@ -95,26 +96,34 @@ func (x *Project) questions() []penstock.Question {
 			worth[q] = max(worth[q], w)
 		}
 	}
-	x.remoteUses(func(u useAt) {
+	grave := make(map[*Job]bool)
+	for u, j := range x.remoteUses {
 		w := 1
-		if !firstParty(u.use.Owner) {
+		if !firstParty(u.Owner) {
 			w += 2
 		}
-		if u.grave {
-			w++
-		}
-		// Advisories are asked for many at once.
-		add(question(penstock.AskAdvisories, u.use), w+10)
-		add(question(penstock.AskRepository, u.use), w)
-		switch u.use.RefKind {
-		case RefCommit:
-			add(question(penstock.AskCommit, u.use), w)
-		case RefTag, RefBranch:
-			if !strings.HasPrefix(u.use.Ref, "refs/") { // that says which one it is
-				add(question(penstock.AskRef, u.use), w)
+		if j != nil {
+			secret, known := grave[j]
+			if !known {
+				secret = holdsSecrets(j)
+				grave[j] = secret
+			}
+			if secret {
+				w++
 			}
 		}
-	})
+		// Advisories are asked for many at once.
+		add(question(penstock.AskAdvisories, u), w+10)
+		add(question(penstock.AskRepository, u), w)
+		switch u.RefKind {
+		case RefCommit:
+			add(question(penstock.AskCommit, u), w)
+		case RefTag, RefBranch:
+			if !strings.HasPrefix(u.Ref, "refs/") { // that says which one it is
+				add(question(penstock.AskRef, u), w)
+			}
+		}
+	}
 	all := make([]penstock.Question, 0, len(worth))
 	for q := range worth {
 		all = append(all, q)
@@ -130,17 +139,25 @@ func (x *Project) questions() []penstock.Question {
 
 // ask asks the forge, or notes that nobody can be asked.
 func (x *Project) ask(run penstock.Run, r penstock.Reporter) {
-	questions := x.questions()
-	if len(questions) == 0 {
-		return
-	}
 	if run.Ask == nil {
+		some := false
+		for range x.remoteUses {
+			some = true
+			break
+		}
+		if !some {
+			return
+		}
 		only, partly := onlineRules()
 		r.Report(&penstock.Note{
 			Code:    "offline-rules",
-			Message: "the forge was not asked about the actions that are used, so these rules did not run: " + strings.Join(only, ", ") + "; and these in part: " + strings.Join(partly, ", "),
-			Hint:    "--online lets them ask",
+			Message: "rules that ask the forge did not run: " + strings.Join(only, ", ") + "; and in part: " + strings.Join(partly, ", "),
+			Hint:    "penstock scan --online",
 		})
+		return
+	}
+	questions := x.questions()
+	if len(questions) == 0 {
 		return
 	}
 	if left := len(questions) - maxAsked; left > 0 {

@@ -28,6 +28,7 @@ type Project struct {
 	loaded    map[string]*Pipeline // what Open read beside Pipelines; nil for what is not there
 	files     map[string][]byte
 	reads     int
+	plains    map[*Step]ShellResult
 	ways      ways
 }
 
