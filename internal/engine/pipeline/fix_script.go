@@ -240,10 +240,9 @@ func (e *editor) variable(at *stepAt, t Text, body string) string {
 	if !ok {
 		return ""
 	}
-	if name, ok := strings.CutPrefix(path, "env."); ok && x.Root.Kind == ExprMember {
+	if strings.HasPrefix(path, "env.") && x.Root.Kind == ExprMember {
 		// The path is in lower case, and variables are not everywhere.
-		name = strings.TrimSpace(body)[len("env."):]
-		if strings.EqualFold(body[:len("env.")], "env.") && free(name) {
+		if name := body[len("env."):]; strings.EqualFold(body[:len("env.")], "env.") && free(name) {
 			return name
 		}
 		return ""

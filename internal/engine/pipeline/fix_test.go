@@ -38,20 +38,6 @@ func applyEdits(t testing.TB, text string, edits []penstock.Edit) string {
 	return b.String()
 }
 
-// shifted is where a byte of the old text stands in the new one: the byte behind what
-// is put in there.
-func shifted(edits []penstock.Edit, at int64) int64 {
-	d := int64(0)
-	var seen []penstock.Edit
-	for _, e := range edits {
-		if e.End <= at && !slices.Contains(seen, e) {
-			seen = append(seen, e)
-			d += int64(len(e.Text)) - (e.End - e.Start)
-		}
-	}
-	return at + d
-}
-
 // repaired are the files of a project with the edits of one flaw made.
 func repaired(t testing.TB, files []ExampleFile, f *Flaw) []ExampleFile {
 	t.Helper()

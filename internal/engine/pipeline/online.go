@@ -184,7 +184,10 @@ func (f forgeFacts) resolved(u Use) (commit, version string) {
 	if len(a.Tags) > 0 && readVersion(a.Tags[0]).Known {
 		version = a.Tags[0]
 	}
-	return cmp.Or(a.TagCommit, a.BranchCommit), version
+	if commit = cmp.Or(a.TagCommit, a.BranchCommit); !IsCommit(commit) {
+		return "", ""
+	}
+	return commit, version
 }
 
 // auditForge reports what the forge's answers say of a use.

@@ -263,11 +263,12 @@ func TestResolved(t *testing.T) {
 	q := func(ref string) penstock.Question {
 		return penstock.Question{Kind: penstock.AskRef, Owner: "x", Repo: "y", Ref: ref}
 	}
+	a, b := strings.Repeat("a", 40), strings.Repeat("b", 40)
 	f := forgeFacts{
-		q("v1"): {TagCommit: "a", Tags: []string{"v1.2.3", "v1"}}, q("latest"): {TagCommit: "a", Tags: []string{"latest"}},
-		q("main"): {BranchCommit: "b"}, q("v2"): {TagCommit: "a", BranchCommit: "b"}, q("v3"): {},
+		q("v1"): {TagCommit: a, Tags: []string{"v1.2.3", "v1"}}, q("latest"): {TagCommit: a, Tags: []string{"latest"}},
+		q("main"): {BranchCommit: b}, q("v2"): {TagCommit: a, BranchCommit: b}, q("v3"): {},
 	}
-	for ref, want := range map[string][2]string{"v1": {"a", "v1.2.3"}, "latest": {"a", "latest"}, "main": {"b", "main"}, "v2": {}, "v3": {"", "v3"}, "v4": {"", "v4"}} {
+	for ref, want := range map[string][2]string{"v1": {a, "v1.2.3"}, "latest": {a, "latest"}, "main": {b, "main"}, "v2": {}, "v3": {}, "v4": {}} {
 		if commit, version := f.resolved(Use{Owner: "X", Repo: "Y", Ref: ref}); commit != want[0] || version != want[1] {
 			t.Errorf("%s is %q, %q", ref, commit, version)
 		}
