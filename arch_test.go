@@ -26,11 +26,13 @@ import (
 var arrows = map[string][]string{
 	".":                        {},
 	"bench":                    {},
-	"cmd/penstock":             {"internal/engine/pipeline", "internal/engine/secrets", "internal/fix", "internal/gate", "internal/identity", "internal/report", "internal/scan", "internal/source", "internal/syntax", "rules"},
+	"cmd/penstock":             {"internal/engine/pipeline", "internal/engine/secrets", "internal/fix", "internal/forge", "internal/gate", "internal/identity", "internal/report", "internal/scan", "internal/source", "internal/syntax", "rules"},
 	"examples/plant":           {},
 	"internal/engine/pipeline": {"internal/syntax", "rules"},
 	"internal/engine/secrets":  {"internal/syntax", "rules"},
 	"internal/fix":             {"internal/gate", "internal/scan", "internal/syntax"},
+	"internal/forge":           {},
+	"internal/forge/fake":      {},
 	"internal/gate":            {"internal/syntax"},
 	"internal/identity":        {},
 	"internal/report":          {"internal/syntax"},
@@ -53,14 +55,16 @@ var foreign = []struct {
 	{"internal/identity", []string{"net", "net/http", "os", "os/exec", "syscall", "math/rand", "math/rand/v2"}, "matching is a pure function"},
 	{"internal/report", []string{"net", "net/http", "os/exec", "syscall", "text/template"}, "a report is made from records, and HTML by html/template or an escaper"},
 	{"internal/syntax", []string{"net", "net/http", "os", "os/exec", "syscall", "unsafe"}, "a reader of text needs no machine"},
-	{"internal/", []string{"net/http", "os/exec", "plugin"}, "nothing is fetched and nothing of a scanned tree is run"},
+	{"internal/", []string{"net", "net/http", "os/exec", "plugin"}, "nothing is fetched and nothing of a scanned tree is run"},
 	{"internal/", []string{"encoding/xml"}, "no XML is read, so no entity of it is resolved"},
 }
 
 // exceptions of foreign, each with its reason.
 var foreignAllowed = map[string][]string{
-	"internal/scan":           {"os/exec"},      // starts the worker, the program itself
-	"internal/engine/secrets": {"math/rand/v2"}, // seeded: expands the rules' examples, the same each time
+	"internal/scan":           {"os/exec"},         // starts the worker, the program itself
+	"internal/forge":          {"net", "net/http"}, // asks a forge, in the parent, for who switched it on
+	"internal/forge/fake":     {"net/http"},        // a forge for tests: it listens and never asks
+	"internal/engine/secrets": {"math/rand/v2"},    // seeded: expands the rules' examples, the same each time
 }
 
 // exits are the files outside main packages that may call os.Exit, with the reason.

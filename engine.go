@@ -128,6 +128,10 @@ type Run struct {
 	// Changed means that only files that differ between two versions were offered;
 	// facts of the others are missing.
 	Changed bool
+	// Ask puts questions to the forge and returns an answer to each, in their order;
+	// the most valuable come first, since the number of requests is bounded. It is nil
+	// where there is nobody to ask: offline.
+	Ask func(questions []Question) []Answer
 	// Each calls do for 0 to n-1 on the pass's own worker pool.
 	Each func(n int, do func(i int))
 }

@@ -40,6 +40,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("HOME", home)
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(home, "cache"))
 			e.Setenv("TMPDIR", filepath.Join(home, "tmp"))
+			e.Values[forgeKey{}] = new(running)
 			return errors.Join(os.MkdirAll(filepath.Join(home, "tmp"), 0o700), os.Mkdir(filepath.Join(e.WorkDir, ".git"), 0o755))
 		},
 		Condition: func(cond string) (bool, error) {
@@ -49,7 +50,7 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "plant": plant, "clean": clean, "mkfifo": mkfifo, "fill": fillFile, "interrupt": interrupt,
+			"exits": exits, "forge": startForge, "requests": countRequests, "plant": plant, "clean": clean, "mkfifo": mkfifo, "fill": fillFile, "interrupt": interrupt,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

@@ -173,6 +173,10 @@ func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, k
 	if s.change != nil {
 		a.verbose(s, "change: %s", s.change.label)
 	}
+	online, err := a.openForge(s, cache)
+	if err != nil {
+		return nil, err
+	}
 	progress := a.progress(s)
 	defer progress.end()
 	cfg := scan.Config{
@@ -184,6 +188,9 @@ func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, k
 		CacheDir: cache.dir, CacheReadOnly: cache.readOnly,
 		Worker: a.worker, Now: started,
 		Version: version, Build: thisBuild().String(),
+	}
+	if online != nil {
+		cfg.Resolve = online.Resolve
 	}
 	if progress != nil {
 		cfg.Progress = progress.update
@@ -199,6 +206,9 @@ func (a *app) checkAgainst(ctx context.Context, s *settings, targets []string, k
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if online != nil {
+		notes = append(notes, a.closeForge(s, online)...)
 	}
 	notes = append(notes, s.notes...)
 	notes = append(notes, s.weakens(c)...)
@@ -462,11 +472,12 @@ func (s *settings) digest(in gate.Input, baseline string) string {
 	scan.Jobs, scan.NoCache, scan.Rules = 0, false, nil
 	b, err := json.Marshal(struct {
 		Scan       ScanConfig
+		Pipeline   PipelineConfig
 		Gate       gate.Policy
 		Exceptions []gate.Exception
 		Ignores    []gate.Ignore
 		Baseline   string `json:",omitempty"`
-	}{scan, s.Gate, in.Exceptions, in.Ignores, baseline})
+	}{scan, s.Pipeline, s.Gate, in.Exceptions, in.Ignores, baseline})
 	if err != nil {
 		panic(err) // plain data: a programmer's error
 	}

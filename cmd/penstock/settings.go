@@ -40,17 +40,21 @@ type ScanConfig struct {
 	Sandbox     string   `yaml:"sandbox" flag:"sandbox" choices:"best-effort,require" doc:"best-effort, or require to fail where the kernel cannot confine the worker"`
 	NoGitignore bool     `yaml:"no-gitignore" flag:"no-gitignore" doc:"also scan what .gitignore files leave out"`
 	NoCache     bool     `yaml:"no-cache" flag:"no-cache" doc:"neither read nor write the cache"`
-	Offline     bool     `yaml:"offline" flag:"offline" doc:"leave out engines that need the network"`
+	Offline     bool     `yaml:"offline" flag:"offline" doc:"stay without the network, whatever else asks for it"`
+	Online      bool     `flag:"online" doc:"ask the forge about the actions that are used (GH_TOKEN or GITHUB_TOKEN, GITHUB_API_URL)"`
 	Limits      Limits   `yaml:"limits" doc:"bounds on what one run may cost; 0 for the default"`
 }
 
 // PipelineConfig says what the definitions of pipelines do not: where and when they
 // run.
 type PipelineConfig struct {
-	AsOf      string   `yaml:"as-of" flag:"as-of" doc:"day YYYY-MM-DD whose rules of the forge count; empty for the latest known"`
-	Forge     string   `yaml:"forge" flag:"forge" doc:"your own server, such as github@3.17 or gitlab@17.2; empty for the public ones"`
-	Settings  string   `yaml:"forge-settings" flag:"forge-settings" doc:"file with the settings of the forge: default token, runners, environments, trust in forks"`
-	Graph     bool     `yaml:"graph" flag:"graph" doc:"also give assets and edges for the attack graph (in jsonl and json)"`
+	AsOf     string `yaml:"as-of" flag:"as-of" doc:"day YYYY-MM-DD whose rules of the forge count; empty for the latest known"`
+	Forge    string `yaml:"forge" flag:"forge" doc:"your own server, such as github@3.17 or gitlab@17.2; empty for the public ones"`
+	Settings string `yaml:"forge-settings" flag:"forge-settings" doc:"file with the settings of the forge: default token, runners, environments, trust in forks"`
+	Graph    bool   `yaml:"graph" flag:"graph" doc:"also give assets and edges for the attack graph (in jsonl and json)"`
+	// RequestBudget bounds what --online may ask.
+	RequestBudget int `yaml:"request-budget" flag:"request-budget" doc:"requests that --online may make in a run"`
+
 	Forbidden []string `yaml:"forbidden-actions" doc:"actions that must not be used, such as owner/* or owner/repo"`
 	Allowed   []string `yaml:"allowed-actions" doc:"actions that alone may be used"`
 }
@@ -89,10 +93,11 @@ type ReportConfig struct {
 
 func defaults() Config {
 	return Config{
-		Version: 1,
-		Scan:    ScanConfig{DecodeDepth: 5, Sandbox: "best-effort"},
-		Gate:    gate.Default(),
-		Report:  ReportConfig{Format: "text", Color: "auto"},
+		Version:  1,
+		Scan:     ScanConfig{DecodeDepth: 5, Sandbox: "best-effort"},
+		Pipeline: PipelineConfig{RequestBudget: 200},
+		Gate:     gate.Default(),
+		Report:   ReportConfig{Format: "text", Color: "auto"},
 	}
 }
 
@@ -293,8 +298,9 @@ func (o *option) show(c *Config) any {
 // maxJobs and maxDecode keep a typing error, or a configuration in a hostile
 // tree, from costing the machine.
 const (
-	maxJobs   = 256
-	maxDecode = 16
+	maxJobs     = 256
+	maxDecode   = 16
+	maxRequests = 5000 // what GitHub allows a user in an hour
 )
 
 // check finds values that are of the right kind and still wrong. The error's
@@ -321,6 +327,9 @@ func (s *settings) check(engines []penstock.Engine) error {
 	}
 	if n := s.Scan.DecodeDepth; n < 0 || n > maxDecode {
 		return wrong("scan.decode-depth", fmt.Sprintf("a decoding depth of %d is not possible", n), fmt.Sprintf("use 0 to %d", maxDecode))
+	}
+	if n := s.Pipeline.RequestBudget; n < 0 || n > maxRequests {
+		return wrong("pipeline.request-budget", fmt.Sprintf("%d requests are not possible", n), fmt.Sprintf("use 0 to %d", maxRequests))
 	}
 	if s.Version != 1 {
 		return wrong("version", fmt.Sprintf("version %d is not known", s.Version), "this penstock reads version: 1")

@@ -106,6 +106,9 @@ func (w *worker) finishSide(ctx context.Context, p *pass, root *openRoot, all []
 		}
 		col := &lockedReporter{engine: r.engine.Name}
 		run := penstock.Run{Tree: t, Facts: facts, Root: root.Prefix, Changed: root.sides != nil, Each: p.each}
+		if p.job.Ask {
+			run.Ask = w.ask
+		}
 		w.flight.begin(0, name)
 		if err := guard(func() error { return engine.Finish(ctx, run, col) }); err != nil {
 			col.Report(&penstock.Note{

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case WorkerArg:
-			os.Exit(ServeWorker(append(testEngines(), pairEngine())))
+			os.Exit(ServeWorker(append(testEngines(), pairEngine(), askEngine())))
 		case powerlessArg:
 			becomePowerless()
 		case escapeArg:

@@ -92,6 +92,8 @@ type run struct {
 	seen      map[int][]byte    // of each root, what the next run may build on
 	blind     int               // workers that died with nothing in flight
 	fresh     bool              // something is not as the cache has it
+	asked     int               // questions of this attempt
+	answers   io.Writer         // to the worker
 }
 
 // newRun checks the configuration and makes the job.
@@ -131,6 +133,7 @@ func newRun(cfg *Config) (*run, error) {
 	r.job = job{
 		Engines: selected, Setup: cfg.Setup, Exclude: cfg.Exclude, Jobs: min(jobs, flightSlots), Limits: cfg.Limits.withDefaults(),
 		NoIgnores: cfg.NoIgnores, NoGit: cfg.NoGit, Sandbox: cfg.Sandbox, Hash: cfg.CacheDir != "" && !cfg.CacheReadOnly, Now: now.UnixNano(),
+		Ask: cfg.Resolve != nil,
 	}
 	if cfg.View.history() {
 		r.job.Setup.Repeats = true
@@ -306,6 +309,7 @@ func (e *diedError) Error() string { return e.how }
 
 // attempt runs one worker to its end.
 func (r *run) attempt(ctx context.Context) error {
+	r.asked = 0
 	r.records, r.base, r.hello, r.histories, r.seen = nil, nil, nil, nil, make(map[int][]byte)
 	if r.cfg.View.history() {
 		// The first commit of a flaw is known when all is read: what a worker that
@@ -330,23 +334,26 @@ func (r *run) attempt(ctx context.Context) error {
 	}
 	r.job.Facts, r.job.BaseFacts = nil, nil
 	if r.cfg.Worker == nil {
-		return r.inProcess(payload)
+		return r.inProcess(ctx, payload)
 	}
 	return r.inWorker(ctx, payload)
 }
 
 // inProcess runs the worker's code here, without a sandbox.
-func (r *run) inProcess(payload []byte) error {
+func (r *run) inProcess(ctx context.Context, payload []byte) error {
 	jobR, jobW := io.Pipe()
 	outR, outW := io.Pipe()
-	w := &worker{engines: r.cfg.Engines, stdin: r.cfg.Stdin, cache: func(i int) *os.File { return r.openCaches()[i] }}
+	answerR, answerW := io.Pipe()
+	defer answerW.Close()
+	r.answers = answerW
+	w := &worker{engines: r.cfg.Engines, stdin: r.cfg.Stdin, answers: bufio.NewReader(answerR), cache: func(i int) *os.File { return r.openCaches()[i] }}
 	go func() {
 		b := bufio.NewWriter(jobW)
 		_ = writeFrame(b, frameJob, payload)
 		_ = b.Flush()
 	}()
 	go func() { outW.CloseWithError(w.serve(jobR, outW)) }()
-	return r.read(outR)
+	return r.read(ctx, outR)
 }
 
 func (r *run) openCaches() []*os.File {
@@ -399,7 +406,14 @@ func (r *run) inWorker(ctx context.Context, payload []byte) error {
 	cmd.Env = []string{} // not nil: nil would mean ours
 	cmd.Stdin = &job
 	cmd.Stderr = stderr
-	cmd.ExtraFiles = append([]*os.File{flight.file, stdin}, caches...)
+	answerR, answerW, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	defer answerW.Close()
+	defer answerR.Close()
+	r.answers = answerW
+	cmd.ExtraFiles = append([]*os.File{flight.file, stdin, answerR}, caches...)
 	isolate(cmd)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -408,9 +422,10 @@ func (r *run) inWorker(ctx context.Context, payload []byte) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
+	answerR.Close() // so that writing to a worker that is gone fails
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
 	defer stop()
-	readErr := r.read(out)
+	readErr := r.read(ctx, out)
 	if readErr != nil {
 		_ = cmd.Process.Kill() // it may still write; nobody reads
 	}
@@ -453,7 +468,7 @@ func howDied(readErr, waitErr error, stderr []byte) string {
 }
 
 // read takes frames until the end. It trusts nothing in them.
-func (r *run) read(out io.Reader) error {
+func (r *run) read(ctx context.Context, out io.Reader) error {
 	in := bufio.NewReaderSize(out, 256<<10)
 	var buf []byte
 	for count := 0; ; count++ {
@@ -507,6 +522,8 @@ func (r *run) read(out io.Reader) error {
 			if r.cfg.Progress != nil {
 				r.cfg.Progress(int(n))
 			}
+		case frameAsk:
+			err = r.answer(ctx, payload)
 		case frameFatal:
 			var f fatal
 			if err := json.Unmarshal(payload, &f); err != nil {

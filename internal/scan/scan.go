@@ -7,6 +7,7 @@
 package scan
 
 import (
+	"context"
 	"iter"
 	"os"
 	"os/exec"
@@ -49,6 +50,9 @@ type Config struct {
 	// Worker makes the command that starts a worker: the program itself, in
 	// worker mode. Nil runs the pass in this process, for tests.
 	Worker func() (*exec.Cmd, error)
+	// Resolve answers questions about repositories at a forge, in their order; nil is
+	// offline. The questions are well formed. It is called by one goroutine at a time.
+	Resolve func(ctx context.Context, questions []penstock.Question) []penstock.Answer
 	// Progress is told now and then how many files are done; may be nil.
 	Progress func(files int)
 	// Now is when the run began; zero means time.Now. It decides only which time

@@ -27,6 +27,8 @@ const (
 	frameHistory = 'y' // worker: the end of a history, JSON historyEnd
 	frameSeen    = 's' // worker: what the next scan of a history may build on
 	frameStep    = 'p' // worker: how many versions of files a history has so far
+	frameAsk     = 'q' // worker: JSON []penstock.Question; it waits for the answer
+	frameAnswer  = 'a' // parent to worker: JSON []penstock.Answer
 	frameFatal   = 'x' // worker: the run as a whole cannot be done, JSON fatal
 	frameEnd     = 'e' // worker: all is done
 )
@@ -362,6 +364,8 @@ type job struct {
 	// Now is when the run began, in nanoseconds: files touched after it may
 	// change again without a new time stamp.
 	Now int64 `json:"now"`
+	// Ask is set where questions are answered.
+	Ask bool `json:"ask,omitempty"`
 	// Done are units that an earlier worker of this run finished; Alone are those
 	// that were in flight when it died, to be read one at a time at the end.
 	Done  []string `json:"done,omitempty"`

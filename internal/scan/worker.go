@@ -28,7 +28,8 @@ const WorkerArg = "__worker"
 const (
 	fdFlight = 3 // memory shared with the parent: the files in flight
 	fdStdin  = 4 // the user's standard input, or the null device
-	fdCache  = 5 // one cache file per root that has one
+	fdAnswer = 5 // what the parent answers to questions
+	fdCache  = 6 // one cache file per root that has one
 )
 
 // ServeWorker is the whole of the worker process: it reads a job from standard
@@ -43,7 +44,7 @@ func ServeWorker(engines []penstock.Engine) int {
 		return penstock.ExitError
 	}
 	caches := func(i int) *os.File { return os.NewFile(uintptr(fdCache+i), "cache") }
-	w := &worker{engines: engines, flight: flight, stdin: os.NewFile(fdStdin, "stdin"), cache: caches, confine: confine}
+	w := &worker{engines: engines, flight: flight, stdin: os.NewFile(fdStdin, "stdin"), answers: bufio.NewReader(os.NewFile(fdAnswer, "answers")), cache: caches, confine: confine}
 	if err := w.serve(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		return penstock.ExitError
@@ -56,6 +57,7 @@ type worker struct {
 	engines []penstock.Engine
 	flight  *flight
 	stdin   *os.File
+	answers *bufio.Reader // frames of the parent
 	cache   func(i int) *os.File
 	// confine gives up the process's rights; nil in the caller's own process.
 	confine func(paths []string, j *job) ([]penstock.Note, error)
@@ -63,6 +65,8 @@ type worker struct {
 	mu  sync.Mutex // guards out
 	out *bufio.Writer
 	buf []byte
+
+	asking sync.Mutex // one question at a time
 }
 
 func (w *worker) serve(in io.Reader, out io.Writer) error {

@@ -119,6 +119,7 @@ func (x *Project) use(u useAt, report func(Flaw)) {
 	if x.forbidden(u.use) {
 		report(flaw("forbidden-action", penstock.SeverityUnset, "the configuration does not let %s be used.", name))
 	}
+	x.auditForge(u, sum, flaw, report)
 	if sum == nil {
 		return
 	}

@@ -259,6 +259,7 @@ func (p *pass) project(run penstock.Run, root string, files []definition, r pens
 	run.Each(len(files), func(i int) { models[i] = parse(files[i].path, files[i].kind, files[i].text) })
 	x := newProject(root, models, p.settings, run.Tree)
 	var flaws []Flaw
+	x.ask(run, r)
 	x.Audit(func(f Flaw) {
 		out := f.finding()
 		x.foreignIgnore(&f, out)

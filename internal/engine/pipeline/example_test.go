@@ -94,6 +94,7 @@ func TestExamples(t *testing.T) {
 					}
 				}
 				x := exampleProject(t, bad, settings)
+				x.ask(penstock.Run{Ask: exampleForge(t, &e)}, ignoreNotes{})
 				var others []string
 				for _, f := range found(x) {
 					at := fmt.Sprintf("%s:%d", f.Path, lineOf(bad, f.Place))
@@ -122,7 +123,9 @@ func TestExamples(t *testing.T) {
 					}
 				}
 				good := ExampleFiles(e.Good)
-				for _, f := range found(exampleProject(t, good, settings)) {
+				x = exampleProject(t, good, settings)
+				x.ask(penstock.Run{Ask: exampleForge(t, &e)}, ignoreNotes{})
+				for _, f := range found(x) {
 					if f.Rule == id || f.tier() != penstock.TierHygiene {
 						t.Errorf("good: %s:%d %s %s: %s", f.Path, lineOf(good, f.Place), f.Rule, f.tier(), f.Message)
 					}

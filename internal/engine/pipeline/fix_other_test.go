@@ -2,12 +2,14 @@ package pipeline
 
 import (
 	"testing"
+
+	"penstock"
 )
 
-// resolved answers for one action.
-type resolved struct{ ref, commit string }
-
-func (r resolved) Resolved(_, _, ref string) (string, bool) { return r.commit, ref == r.ref }
+// forgeSays is a forge that knows one branch.
+func forgeSays(ref, commit string) forgeFacts {
+	return forgeFacts{{Kind: penstock.AskRef, Owner: "a", Repo: "b", Ref: ref}: {Known: true, BranchCommit: commit}}
+}
 
 // A commit comes from the lock, from the same version elsewhere, or from the forge.
 func TestFixPin(t *testing.T) {
@@ -15,7 +17,7 @@ func TestFixPin(t *testing.T) {
 	head := "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n"
 	for _, c := range []struct {
 		name, uses, beside, lock string
-		resolver                 Resolver
+		forge                    forgeFacts
 		want                     string
 	}{
 		{name: "unknown", uses: "a/b@v1"},
@@ -24,8 +26,8 @@ func TestFixPin(t *testing.T) {
 		{name: "elsewhere, two commits", uses: "a/b@v1", beside: "a/b@" + sha + " # v1\n      - uses: a/b@" + other + " # v1"},
 		{name: "a path, quotes, a comment", uses: "'a/b/c@v1' # keep", beside: "a/b@" + sha + " # v1", want: "'a/b/c@" + sha + "' # v1 # keep"},
 		{name: "lock", uses: "a/b@v1", lock: "version: v0.0.3\nworkflows: {}\ndependencies:\n  a/b@v1:\n    commit: sha1-" + sha + "\n", want: "a/b@" + sha + " # v1"},
-		{name: "forge", uses: "a/b@main", resolver: resolved{"main", sha}, want: "a/b@" + sha + " # main"},
-		{name: "forge, no commit", uses: "a/b@main", resolver: resolved{"main", "$(id)"}},
+		{name: "forge", uses: "a/b@main", forge: forgeSays("main", sha), want: "a/b@" + sha + " # main"},
+		{name: "forge, no commit", uses: "a/b@main", forge: forgeSays("main", "$(id)")},
 		{name: "a name that is no word", uses: "a/b@v1;id"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -39,7 +41,7 @@ func TestFixPin(t *testing.T) {
 				all = append(all, parse(".github/workflows/actions.lock", KindLock, []byte(c.lock)))
 			}
 			x := newProject("", all, Settings{Repairs: true}, textTree{})
-			x.Resolver = c.resolver
+			x.forge = c.forge
 			f := fixPin(newEditor(x, p), &Flaw{Rule: "unpinned-uses", Place: p.place(p.Jobs[0].Steps[0].Uses.Span)})
 			if c.want == "" {
 				if f != nil && len(f.Edits) > 0 {

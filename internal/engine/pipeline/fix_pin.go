@@ -7,11 +7,6 @@ import (
 	"penstock"
 )
 
-// Resolver knows which commit a branch or tag is at its forge.
-type Resolver interface {
-	Resolved(owner, repo, ref string) (commit string, ok bool)
-}
-
 // fixPin puts the commit in place of a branch or tag, with the version as comment.
 func fixPin(e *editor, f *Flaw) *penstock.Fix {
 	u, ok := e.useAt(f.Span)
@@ -89,12 +84,7 @@ func (x *Project) commitOf(p *Pipeline, u Use) (commit, version string) {
 	if pin, ok := x.pins[name+"@"+strings.ToLower(u.Ref)]; ok && pin.commit != "" {
 		return pin.commit, pin.version
 	}
-	if x.Resolver != nil {
-		if c, ok := x.Resolver.Resolved(u.Owner, u.Repo, u.Ref); ok && IsCommit(c) {
-			return c, u.Ref
-		}
-	}
-	return "", ""
+	return x.forge.resolved(u)
 }
 
 // pinned is a commit that the project uses under the name of a version. The commit is

@@ -18,9 +18,8 @@ type Project struct {
 	// Pipelines are all definitions, in order of their paths.
 	Pipelines []*Pipeline
 	Settings  Settings
-	// Resolver knows what branches and tags are at the forge; nil where nobody asks.
-	Resolver Resolver
 
+	forge     forgeFacts
 	semantics Semantics
 	views     map[Forge]View
 	pins      map[string]pinned // by owner/repo@version; nil before they are looked for
