@@ -486,13 +486,14 @@ func (jr *jobRun) scriptOutput(fr *frame, st *Step, s *ActionSummary, o *ActionO
 	}
 	at := Place{fr.file.Path, st.With.Get(o.Input).Span}
 	v = v.injecting()
+	names := jr.scripted(fr, st.With.Get(o.Input).Text)
 	for _, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		rest, ok := strings.CutPrefix(line, "return ")
 		if !ok {
 			continue
 		}
-		v = v.with(jr.javascript(rest, at))
+		v = v.with(jr.javascriptOf(rest, names, at))
 	}
 	return v
 }
@@ -501,8 +502,10 @@ func (jr *jobRun) scriptOutput(fr *frame, st *Step, s *ActionSummary, o *ActionO
 // the event, or the head of a pull request.
 func (jr *jobRun) javascript(s string, at Place) value {
 	s = strings.TrimRight(strings.TrimSpace(s), ";)")
-	for _, end := range []string{".trim(", ".toString("} {
-		s = strings.TrimSuffix(s, end)
+	s = strings.ReplaceAll(strings.TrimSpace(s), "?.", ".")
+	// What cuts a text into parts leaves it a text.
+	if m := javascriptParts.FindStringIndex(s); m != nil && m[0] > 0 {
+		s = s[:m[0]]
 	}
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.HasSuffix(s, w) })
@@ -528,6 +531,44 @@ func (jr *jobRun) javascript(s string, at Place) value {
 	return value{t}
 }
 
+// javascriptParts are the methods that make another text of a text, up to the end of an
+// expression.
+var javascriptParts = regexp.MustCompile(`(?:\.(?:trim|trimStart|trimEnd|toString|split|slice|substring|substr|toLowerCase|toUpperCase|pop|shift|at|match|replace|replaceAll)\b\([^()]*\)?|\[\d+\])+$`)
+
+// javascriptLet is a line that gives a name to something.
+var javascriptLet = regexp.MustCompile(`(?m)^\s*(?:const|let|var)\s+([A-Za-z_$][\w$]*)\s*=\s*([^\n]*)$`)
+
+// javascriptShell is a call that gives a text to a shell.
+var javascriptShell = regexp.MustCompile("(?:^|[^.\\w])(?:exec|execSync)\\(([^\\n]*)|\\b(?:child_process|cp|childProcess)\\.(?:exec|execSync)\\(([^\\n]*)")
+
+// javascriptText is what a text of JavaScript takes in: an expression in a template, or
+// one that is added.
+var javascriptText = regexp.MustCompile(`\$\{([^{}\n]*)\}|\+\s*([\w$.?\[\]]+)`)
+
+// scripted are the names of a script in JavaScript that hold texts of strangers.
+func (jr *jobRun) scripted(fr *frame, t Text) map[string]value {
+	out := make(map[string]value)
+	for _, m := range javascriptLet.FindAllStringSubmatchIndex(t.Value, 100) {
+		if v := jr.javascript(t.Value[m[4]:m[5]], fr.place(t, m[0], m[1])); len(v) > 0 {
+			out[t.Value[m[2]:m[3]]] = v
+		}
+	}
+	return out
+}
+
+// javascriptOf is what an expression holds, which may be a name of the script.
+func (jr *jobRun) javascriptOf(s string, names map[string]value, at Place) value {
+	s = strings.TrimSpace(s)
+	if v := jr.javascript(s, at); len(v) > 0 {
+		return v
+	}
+	s = strings.TrimRight(s, "; ")
+	if m := javascriptParts.FindStringIndex(s); m != nil {
+		s = s[:m[0]]
+	}
+	return names[s]
+}
+
 var (
 	setOutput = regexp.MustCompile(`core\.setOutput\(\s*['"` + "`" + `]([A-Za-z0-9_-]+)['"` + "`" + `]\s*,\s*([^\n]*)`)
 	readFile  = regexp.MustCompile(`readFile(?:Sync)?\(\s*['"` + "`" + `]([^'"` + "`" + `\n]+)['"` + "`" + `]`)
@@ -549,10 +590,12 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 			read.taint.shape, read.taint.code = ShapeText, true
 		}
 	}
+	names := jr.scripted(fr, t)
+	jr.javascriptCommands(fr, st, t, names, out)
 	for _, m := range setOutput.FindAllStringSubmatchIndex(t.Value, 50) {
 		name, expr := strings.ToLower(t.Value[m[2]:m[3]]), strings.TrimSpace(t.Value[m[4]:m[5]])
 		at := fr.place(t, m[0], m[1])
-		v := jr.javascript(strings.TrimRight(expr, "; "), at)
+		v := jr.javascriptOf(strings.TrimSuffix(strings.TrimRight(expr, "; "), ")"), names, at)
 		number := strings.HasPrefix(expr, "Number(") || strings.HasPrefix(expr, "parseInt(") || strings.HasPrefix(expr, "'") || strings.HasPrefix(expr, `"`)
 		if read.foreign() && !number && !strings.Contains(t.Value, "parseInt(") && !strings.Contains(t.Value, "Number(") {
 			v = v.with(value{read.taint})
@@ -569,4 +612,59 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 			jr.execute(fr, st, fr.place(t, m[0], m[1]), "the script loads "+clip(t.Value[m[2]:m[3]])+" of it", "the script", tr, value{tr.taint})
 		}
 	}
+}
+
+// written is a call of JavaScript that writes a file.
+var written = regexp.MustCompile("writeFile(?:Sync)?\\(\\s*(?:path\\.join\\([^'\"`\\n]*)?['\"`]([^'\"`\\n]+)['\"`]")
+
+// javascriptCommands looks at what a script in JavaScript gives to a shell, and at the
+// artifacts that it fetches.
+func (jr *jobRun) javascriptCommands(fr *frame, st *Step, t Text, names map[string]value, out *stepOut) {
+	if !jr.attacked() {
+		return
+	}
+	for _, m := range javascriptShell.FindAllStringSubmatchIndex(t.Value, 50) {
+		from, to := m[2], m[3]
+		if from < 0 {
+			from, to = m[4], m[5]
+		}
+		place := fr.place(t, from, to)
+		for _, k := range javascriptText.FindAllStringSubmatchIndex(t.Value[from:to], 20) {
+			a, b := k[2], k[3]
+			if a < 0 {
+				a, b = k[4], k[5]
+			}
+			v := jr.javascriptOf(t.Value[from+a:from+b], names, place).injecting()
+			if len(v) == 0 {
+				continue
+			}
+			jr.sink(fr, sink{rule: "command-injection", place: place, scope: jr.scope(st), step: st, runs: true, text: "it is a part of a command that a shell runs",
+				message: describe(v[0].path) + " is run as code by a shell"}, v)
+			break
+		}
+	}
+	if text := shCalls(t.Value, javascriptCalls); text != "" {
+		c := code{path: fr.file.Path, text: text, at: t.At, shell: "bash", depth: 1}
+		jr.analyse(fr, st, c, "", out)
+	}
+	if i := strings.Index(t.Value, "downloadArtifact("); i >= 0 && strings.Contains(t.Value[:i], "workflow_run") {
+		files := written.FindAllStringSubmatch(t.Value, 10)
+		if tr, ok := jr.foreignArtifact(fr.place(t, i, i+len("downloadArtifact")), "the script", ""); ok {
+			for _, m := range files {
+				if name := cleanDir(javascriptPath(m[1])); name != "" {
+					jr.put(name, tr)
+				}
+			}
+		}
+	}
+}
+
+// javascriptPath is a path as a text of JavaScript names it.
+func javascriptPath(s string) string {
+	for _, w := range [][2]string{{"${process.env.GITHUB_WORKSPACE}/", ""}, {"${process.env.RUNNER_TEMP}", "$RUNNER_TEMP"}, {"${process.cwd()}/", ""}} {
+		if rest, ok := strings.CutPrefix(s, w[0]); ok {
+			return w[1] + rest
+		}
+	}
+	return s
 }

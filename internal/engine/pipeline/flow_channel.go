@@ -441,6 +441,19 @@ func (jr *jobRun) agent(fr *frame, st *Step, s *ActionSummary, e Effect, out *st
 		})
 	}
 	if len(all) == 0 {
+		// A prompt that names variables with texts of strangers, or tells the agent to
+		// read them itself.
+		for _, f := range st.With.Fields {
+			in := s.Input(f.Name.Value)
+			if in == nil || in.Role != RolePrompt {
+				continue
+			}
+			if v := fr.promised(f.Value.Text); len(v) > 0 {
+				all = append(all, asked{Place{fr.file.Path, f.Value.Text.Span}, v})
+			}
+		}
+	}
+	if len(all) == 0 {
 		for _, what := range strings.Split(e.Argument("reads"), ",") {
 			t := taint{shape: ShapeText, actor: ActorAnyone}
 			switch {
@@ -486,6 +499,55 @@ func (jr *jobRun) agent(fr *frame, st *Step, s *ActionSummary, e Effect, out *st
 	}
 }
 
+// readsForge is what a prompt says that makes an agent read texts of the forge itself.
+var readsForge = regexp.MustCompile(`\bgh (?:issue|pr) (?:view|list|diff)\b|\bmcp__github__(?:get_issue|list_issues|issue_read|get_pull_request|pull_request_read)\b|(?i)\bread (?:the )?(?:issue|pull request|pr|comment)\b`)
+
+// promised are the texts of strangers that a prompt leads to: those of variables that it
+// names, and those that it tells the agent to read.
+func (fr *frame) promised(t Text) value {
+	var v value
+	all := fr.variables()
+	for _, k := range sortedKeys(all) {
+		o := all[k]
+		if bad := o.value.injecting(); len(bad) > 0 && namesVariable(t.Value, o.name) {
+			v = v.with(bad.through(Place{fr.file.Path, t.Span}, "what the agent is asked names the variable "+o.name))
+		}
+	}
+	if m := readsForge.FindStringIndex(t.Value); m != nil && len(v) == 0 {
+		v = fr.forgeText(fr.place(t, m[0], m[1]))
+	}
+	return v
+}
+
+// forgeText are the texts of issues and pull requests that an agent is told to read, if
+// the event is about one.
+func (fr *frame) forgeText(at Place) value {
+	e := fr.run.e
+	if !strings.HasPrefix(e.Event, "issue") && !strings.HasPrefix(e.Event, "pull_request") && !strings.HasPrefix(e.Event, "discussion") {
+		return nil
+	}
+	return value{{path: "texts of issues and pull requests", shape: ShapeText, actor: ActorAnyone,
+		way: (*way)(nil).then(Hop{Place: at, Text: "the agent is told to read what anyone with an account writes"})}}
+}
+
+// namesVariable reports whether a text has the name of a variable as a word.
+func namesVariable(text, name string) bool {
+	if len(name) < 2 {
+		return strings.Contains(text, "$"+name) || strings.Contains(text, "${"+name+"}")
+	}
+	for i := 0; ; {
+		k := strings.Index(text[i:], name)
+		if k < 0 {
+			return false
+		}
+		k += i
+		i = k + len(name)
+		if (k == 0 || !shellWordByte(text[k-1])) && (i == len(text) || !shellWordByte(text[i])) {
+			return true
+		}
+	}
+}
+
 // agentCommand is a command line of an agent that answers without a person.
 var agentCommand = regexp.MustCompile(`(?m)(?:^|[\s;&|(])(?:claude\b[^\n]*\s(?:-p|--print)\b|codex\s+exec\b|gemini\b[^\n]*\s(?:-p|--prompt|--yolo|-y)\b|opencode\s+run\b|aider\b[^\n]*\s(?:-m|--message)\b|copilot\b[^\n]*\s-p\b|cursor-agent\b)(?:[^\n]|\\\n)*`)
 
@@ -503,12 +565,16 @@ func (jr *jobRun) agentCommands(fr *frame, st *Step, c code) {
 		for _, e := range ShellExpressions(line, TemplateGitHub) {
 			v = v.with(fr.body(e.Body, at).injecting())
 		}
+		strong := toolsRun(line) || strings.Contains(line, "--full-auto") || strings.Contains(line, "allow-all")
+		if len(v) == 0 && strong && readsForge.MatchString(line) {
+			v = fr.forgeText(at)
+		}
 		if len(v) == 0 {
 			continue
 		}
 		k := sink{rule: "agent-prompt-injection", place: at, scope: jr.scope(st), step: st, text: "it is a part of what the agent is asked", prized: true,
 			message: describe(v[0].path) + " is read by an agent that acts with the rights of the job", most: penstock.TierExploitable}
-		if toolsRun(line) || strings.Contains(line, "--full-auto") || strings.Contains(line, "allow-all") {
+		if strong {
 			k.most = ""
 			k.text += ", and it may run commands"
 		}

@@ -71,7 +71,7 @@ func labelsOf(v value) ShellLabels {
 				l |= ShellNewline
 			}
 		}
-		if t.code && t.outsider() && (t.shape == ShapeSHA || t.shape == ShapeUnset || t.file != filesNone) {
+		if t.code && t.outsider() && (t.shape == ShapeSHA || t.shape == ShapeUnset || t.shape == ShapeSlug || t.file != filesNone) {
 			l |= ShellRef
 		}
 	}
@@ -308,6 +308,8 @@ type scriptState struct {
 	// downloaded is the end of the command that brought in an artifact, -1 before.
 	downloaded int64
 	put        []tree
+	// last is the last that the script has brought in, wherever.
+	last tree
 	// fetch is the last fetch of a stranger's commits, and what named them.
 	fetch   *Place
 	fetched value
@@ -413,14 +415,13 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 				return
 			}
 			// The script itself brought the code in.
-			if len(state.put) > 0 {
-				t = state.put[len(state.put)-1]
+			if t = state.last; t.foreign() {
 				jr.execute(fr, st, at, cmpText(f.Command, "the script")+" "+f.Detail, f.Command, t, value{t.taint})
 			}
 			return
 		}
-		if state.downloaded >= 0 && f.Start >= state.downloaded && len(state.put) > 0 {
-			t := state.put[len(state.put)-1]
+		if state.downloaded >= 0 && f.Start >= state.downloaded && state.last.foreign() {
+			t := state.last
 			jr.execute(fr, st, at, cmpText(f.Command, "the script")+" "+f.Detail, f.Command, t, value{t.taint})
 			return
 		}
@@ -443,11 +444,30 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 				state.downloaded = f.End
 				state.put = append(state.put, t)
 			}
+			if ok {
+				state.last = t
+			}
+			return
+		}
+		if f.Sink == "unpack" {
+			for _, o := range v {
+				if o.file != filesNone {
+					o.way = o.way.then(Hop{Place: at, Text: f.Command + " unpacks it"})
+					t := tree{taint: o, text: o.path}
+					if state.last = t; f.Name != "" {
+						jr.put(f.Name, t)
+					} else {
+						state.put = append(state.put, t)
+					}
+					break
+				}
+			}
 			return
 		}
 		if f.Sink == "folder" {
 			if t := jr.fetched(fr, at, f, v, state); t.foreign() && f.Name != "" {
 				jr.put(f.Name, t)
+				state.last = t
 				jr.checkedOut(fr, st, at, t)
 			}
 			return
@@ -459,6 +479,7 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 		t := jr.fetched(fr, at, f, v, state)
 		if t.foreign() {
 			state.put = append(state.put, t)
+			state.last = t
 			jr.checkedOut(fr, st, at, t)
 		}
 	}
@@ -494,6 +515,9 @@ func (jr *jobRun) fetched(fr *frame, at Place, f *ShellFact, v value, state *scr
 		if o.shape == ShapeSHA {
 			fork = true
 		}
+	}
+	if named && !fork && state.fetch != nil && slices.ContainsFunc(state.fetched, func(o taint) bool { return o.code && o.outsider() && o.shape == ShapeSlug }) {
+		fork = true // a branch of the repository that was fetched before
 	}
 	if named && !fork && f.Command != "gh pr checkout" {
 		return tree{} // a branch of this repository of that name

@@ -36,6 +36,9 @@ const (
 
 	shellPlain // downloaded without transport security
 
+	shellArtifact // an archive of files of another run
+	shellForeign  // that, or an archive or a patch of code that a stranger wrote
+
 	// shellNamed are the bits with a meaning of their own.
 	shellNamed ShellLabels = 1<<16 - 1
 )
@@ -324,6 +327,7 @@ func AnalyseScript(script, shell string, in ShellInput) ShellResult {
 		r.script()
 	} else {
 		r.foreign()
+		r.plain()
 	}
 	r.templates()
 	slices.SortStableFunc(res.Facts, func(a, b ShellFact) int {

@@ -146,7 +146,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	case name == "find":
 		return r.find(args, depth)
 	case name == "git":
-		return r.git(args)
+		return r.git(args, stdin)
 	case name == "gh" || name == "glab" || name == "hub":
 		return r.gh(name, args)
 	case name == "curl" || name == "wget":
@@ -156,7 +156,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 		if out, done := r.interpreter(name, args, stdin); done {
 			return out
 		}
-	} else if strings.Contains(name, "/") {
+	} else if strings.Contains(name, "/") || strings.HasSuffix(name, ".bat") || strings.HasSuffix(name, ".cmd") {
 		r.runFile(first, path.Base(name), start, end)
 		// ./gradlew and ./mvnw are known by what they run as well.
 		return nil
@@ -187,6 +187,10 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 			}
 		}
 		return nil
+	}
+	switch name {
+	case "tar", "bsdtar", "unzip", "patch", "7z", "7za":
+		r.unpack(name, args, stdin)
 	}
 	r.runners(name, args)
 	r.installs(name, args)
@@ -637,6 +641,11 @@ func (r *shRun) read(name string, args []shArg, stdin shVal) {
 // reported as a template instead.
 func (r *shRun) code(sink string, p *shPiece, start, end int, ctx ShellContext, detail string) {
 	if r.isExpr(p) {
+		return
+	}
+	if p.l&(shellForeign|shellArtifact) == shellForeign {
+		r.fact(ShellFact{Kind: FactExecute, Span: shSpan(start, end), Sink: "workspace", Command: sink, Labels: p.l | ShellWorkspace | ShellUntrusted, Detail: "runs a file of a stranger's code",
+			Trace: shTrace(r.trail(p.t, start, end, "is run by "+sink))})
 		return
 	}
 	r.fact(ShellFact{
@@ -1103,6 +1112,9 @@ func (r *shRun) cloned(p string) bool {
 // dirSource is what is known of a path.
 func (r *shRun) dirSource(p string) ShellSource {
 	for q, n := p, 0; q != "" && q != "." && q != "/" && n < 20; q, n = path.Dir(q), n+1 {
+		if v, ok := r.st.files.m["tree:"+q]; ok {
+			return ShellSource{Labels: shLabels(v), Text: "a folder of a stranger's code"}
+		}
 		if s, ok := r.in.Dirs[q]; ok {
 			return s
 		}

@@ -537,7 +537,7 @@ func (r *shRun) download(name string, args []shArg) shVal {
 	url, out := "", ""
 	var outArg *shArg
 	remote, api := false, false
-	var taint *shPiece
+	var taint, foreign *shPiece
 	for i := 1; i < len(args); i++ {
 		t := args[i].text()
 		switch {
@@ -569,6 +569,10 @@ func (r *shRun) download(name string, args []shArg) shVal {
 		if url == "" || strings.Contains(sym, "://") && !strings.Contains(url, "://") {
 			url = sym
 			taint = shWith(args[i].v, ShellUntrusted)
+			foreign = nil
+			if shCodeURL(args[i].v) {
+				foreign = shWith(args[i].v, ShellRef)
+			}
 		}
 	}
 	low := strings.ToLower(url)
@@ -579,6 +583,12 @@ func (r *shRun) download(name string, args []shArg) shVal {
 	}
 	p.t = r.trail(nil, start, end, name+" fetches "+shPrint(url))
 	switch {
+	case foreign != nil:
+		p.l |= foreign.l | ShellUntrusted | ShellNewline | shellForeign
+		p.t = r.trail(foreign.t, start, end, name+" fetches code that a stranger wrote")
+	case strings.Contains(low, "/actions/artifacts/") || strings.Contains(low, "archive_download_url"):
+		p.l |= shellForeign | shellArtifact
+		p.t = r.trail(nil, start, end, "files of another run are fetched")
 	case taint != nil:
 		p.l |= ShellUntrusted | ShellNewline
 		p.t = r.trail(taint.t, start, end, name+" fetches what the value names")
@@ -603,6 +613,22 @@ func (r *shRun) download(name string, args []shArg) shVal {
 	}
 	r.st.verified = false
 	return nil
+}
+
+// shCodeURL reports whether an address is one of code: an archive, a patch or a file of a
+// commit.
+func shCodeURL(v shVal) bool {
+	for _, p := range v {
+		for _, text := range []string{p.text, p.name} {
+			low := strings.ToLower(text)
+			for _, w := range []string{"/archive/", "/tarball", "/zipball", "codeload.", ".patch", ".diff", "patch_url", "diff_url", "raw.githubusercontent.com/", "/raw/", ".tar.gz", ".zip"} {
+				if strings.Contains(low, w) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // forge is what is known of texts that are read from the forge.
@@ -760,8 +786,7 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 				dir = r.resolve(t[len("--dir="):])
 			}
 		}
-		r.fact(ShellFact{Kind: FactCheckout, Span: shSpan(start, end), Command: name + " run download", Name: shPrint(dir), Sink: "artifact", Maybe: true, Detail: "files of another run are brought in",
-			Trace: shTrace(r.trail(nil, start, end, "files of another run are brought in"))})
+		r.artifact(name+" run download", dir, nil, start, end)
 		return nil
 	case words[0] == "workflow" && sub == "run" && len(words) > 2:
 		r.dispatch(name, words[2], args, start, end)
@@ -788,6 +813,11 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 		}
 	}
 	p := shPiece{opaque: true, start: start, end: end}
+	if words[0] == "api" && strings.Contains(sub, "/artifacts/") && strings.HasSuffix(sub, "/zip") {
+		p.l = shellForeign | shellArtifact
+		p.t = r.trail(nil, start, end, "files of another run are fetched with "+name)
+		return shVal{p}
+	}
 	if text {
 		untrusted, newline := true, true
 		switch {
@@ -807,6 +837,9 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 			}
 			p.name = name + " " + words[0]
 			p.t = r.trail(nil, start, end, "texts of issues or pull requests are read with "+name)
+			if sub == "diff" && !r.has(args, "--name-only") {
+				p.l |= shellForeign
+			}
 		}
 	}
 	if n := shNamed(filter); n != "" {
@@ -875,8 +908,101 @@ func (r *shRun) checkoutTo(dir, command string, args []shArg, p *shPiece, start,
 	for _, a := range args {
 		f.Labels |= shLabels(a.v) &^ shellNamed
 	}
-	f.Trace = shTrace(r.trail(t, start, end, command+" brings a stranger's code"))
+	t = r.trail(t, start, end, command+" brings a stranger's code")
+	f.Trace = shTrace(t)
 	r.fact(f)
+	shSet(r, &r.st.files, "tree:"+dir, shVal{{opaque: true, start: start, end: end, l: ShellUntrusted | ShellWorkspace, t: t}})
+}
+
+// foreignBytes is the archive or patch of a stranger's code among what a program reads:
+// its operands that are files, or else its input.
+func (r *shRun) foreignBytes(args []shArg, stdin shVal) *shPiece {
+	for _, a := range args {
+		sym := shSymbol(a.v)
+		if sym == "" || strings.HasPrefix(sym, "-") {
+			continue
+		}
+		if p := shWith(r.st.files.m[r.fileKey(a.v)], shellForeign); p != nil {
+			return p
+		}
+	}
+	return shWith(stdin, shellForeign)
+}
+
+// unpack makes the workspace, or a folder, a stranger's where a program unpacks an
+// archive or applies a patch of a stranger's code.
+func (r *shRun) unpack(name string, args []shArg, stdin shVal) {
+	start, end := args[0].start, args[len(args)-1].end
+	dir, known := "", false
+	for i := 1; i < len(args); i++ {
+		t := args[i].text()
+		switch {
+		case name == "tar" && i == 1 && !strings.HasPrefix(t, "--") && strings.ContainsAny(t, "ct") && !strings.Contains(t, "x"):
+			return // makes an archive, or lists one
+		case (name == "tar" || name == "bsdtar") && (t == "-C" || t == "--directory") || (name == "unzip" || name == "patch") && t == "-d", name == "patch" && t == "--directory":
+			if i+1 < len(args) {
+				dir, known = r.fileKey(args[i+1].v), true
+			}
+		case strings.HasPrefix(t, "--directory="):
+			dir, known = r.resolve(t[len("--directory="):]), true
+		case (name == "7z" || name == "7za") && strings.HasPrefix(t, "-o"):
+			dir, known = r.resolve(t[2:]), true
+		case name == "unzip" && (t == "-l" || t == "-p" || t == "-t"):
+			return
+		}
+	}
+	if p := r.foreignBytes(args[1:], stdin); p != nil {
+		if p.l&shellArtifact != 0 {
+			r.artifact(name, dir, p.t, start, end)
+		} else if dir != "" {
+			r.checkoutTo(dir, name, args, p, start, end)
+		} else {
+			r.checkout(args[:1], name, p, start, end, true)
+		}
+		return
+	}
+	// An archive that an earlier step has fetched.
+	for _, a := range args[1:] {
+		sym := shSymbol(a.v)
+		if sym == "" || strings.HasPrefix(sym, "-") || !shArchive(sym) {
+			continue
+		}
+		key := r.fileKey(a.v)
+		s, ok := r.in.Dirs[key]
+		if !ok || s.Labels&ShellWorkspace == 0 {
+			continue
+		}
+		t := r.trail(nil, start, end, name+" unpacks "+shPrint(sym))
+		f := ShellFact{Kind: FactCheckout, Span: shSpan(start, end), Command: name, Name: shPrint(dir), Sink: "unpack", Labels: s.Labels | ShellWorkspace | ShellUntrusted,
+			Detail: "files of a stranger are unpacked", Trace: shTrace(t)}
+		r.fact(f)
+		if dir == "" {
+			dir = r.st.cwd
+		}
+		if dir == "" || !r.outside(dir) && !known {
+			r.st.ws = ShellSource{Labels: f.Labels, Text: name}
+			r.st.wst = t
+		} else {
+			shSet(r, &r.st.files, "tree:"+dir, shVal{{opaque: true, start: start, end: end, l: f.Labels, t: t}})
+		}
+		return
+	}
+}
+
+// shArchive reports whether a name is that of an archive.
+func shArchive(name string) bool {
+	for _, end := range []string{".zip", ".tar", ".tgz", ".gz", ".xz", ".zst", ".bz2", ".7z"} {
+		if strings.HasSuffix(strings.ToLower(name), end) {
+			return true
+		}
+	}
+	return false
+}
+
+// artifact notes that files of another run come in.
+func (r *shRun) artifact(command, dir string, t *shTrail, start, end int) {
+	r.fact(ShellFact{Kind: FactCheckout, Span: shSpan(start, end), Command: command, Name: shPrint(dir), Sink: "artifact", Maybe: true, Detail: "files of another run are brought in",
+		Trace: shTrace(r.trail(t, start, end, "files of another run are brought in"))})
 }
 
 // shWorktree is the folder that git worktree add makes.
@@ -903,7 +1029,7 @@ func shPullRef(sym string) bool {
 		(strings.HasPrefix(strings.TrimPrefix(sym, "+"), "pull/") || strings.HasPrefix(sym, "merge-requests/")) && (strings.Contains(sym, "/head") || strings.Contains(sym, "/merge"))
 }
 
-func (r *shRun) git(args []shArg) shVal {
+func (r *shRun) git(args []shArg, stdin shVal) shVal {
 	start, end := args[0].start, args[len(args)-1].end
 	i := 1
 	for i < len(args) && strings.HasPrefix(args[i].text(), "-") {
@@ -938,6 +1064,16 @@ func (r *shRun) git(args []shArg) shVal {
 		}
 		if sym == "FETCH_HEAD" && r.st.fetched["FETCH_HEAD"] || r.st.fetched[sym] {
 			head = true
+		}
+		// A remote that the script has pointed at a stranger's repository.
+		remote, _, _ := strings.Cut(sym, "/")
+		if p := shWith(r.st.files.m["remote:"+remote], ShellRef|ShellUntrusted); p != nil && sub != "remote" && sub != "push" {
+			ref, head = p, true
+		}
+	}
+	if sub == "apply" || sub == "am" {
+		if p := r.foreignBytes(rest, stdin); p != nil {
+			ref, head = p, true
 		}
 	}
 	switch sub {
@@ -1002,7 +1138,9 @@ func (r *shRun) git(args []shArg) shVal {
 		} else {
 			dir = r.resolve(strings.TrimSuffix(path.Base(url), ".git"))
 		}
-		if ref != nil {
+		if ref != nil && dir != "" && dir[0] != 0 && !r.outside(dir) {
+			r.checkoutTo(dir, "git clone", args, ref, start, end)
+		} else if ref != nil {
 			r.checkout(args, "git clone", ref, start, end, true)
 		} else if dir != "" && dir != "." && !strings.HasPrefix(dir, "\x00") {
 			shSet(r, &r.st.files, "clone:"+dir, nil)
@@ -1035,6 +1173,15 @@ func (r *shRun) git(args []shArg) shVal {
 			r.gitConfig(shSymbol(ops[0].v)+"="+shSymbol(ops[1].v), append(append(shVal(nil), ops[0].v...), ops[1].v...), start, end)
 		}
 	case "remote":
+		var ops []shArg
+		for _, a := range rest {
+			if !strings.HasPrefix(a.text(), "-") {
+				ops = append(ops, a)
+			}
+		}
+		if len(ops) > 2 && shIn("add set-url", ops[0].text()) && ops[1].text() != "" {
+			shSet(r, &r.st.files, "remote:"+ops[1].text(), ops[2].v)
+		}
 		for _, a := range rest {
 			if sym := shSymbol(a.v); strings.Contains(sym, "://") && shLabels(a.v)&ShellSecret != 0 {
 				r.gitConfig("remote.url="+sym, a.v, start, end)
@@ -1042,7 +1189,10 @@ func (r *shRun) git(args []shArg) shVal {
 		}
 	case "log", "show", "diff", "ls-files", "branch", "shortlog", "diff-tree", "name-rev", "cat-file":
 		if r.st.ws.Labels&ShellUntrusted != 0 && !r.outside(r.st.cwd) || ref != nil || head {
-			p := shPiece{opaque: true, start: start, end: end, name: "git " + sub, l: ShellUntrusted}
+			p := shPiece{opaque: true, start: start, end: end, name: "git " + sub, l: ShellUntrusted | r.st.ws.Labels&^shellNamed}
+			if ref != nil {
+				p.l |= ref.l &^ shellNamed
+			}
 			if sub != "branch" {
 				p.l |= ShellNewline
 			}

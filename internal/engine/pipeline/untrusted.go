@@ -172,6 +172,7 @@ var controls = []controlRow{
 		sha!:github.event.after bool:github.event.pull_request.head.repo.fork slug:github.event.pull_request.user.login
 		bool:github.event.pull_request.draft bool:github.event.pull_request.maintainer_can_modify
 		enum:github.event.pull_request.author_association slug:github.event.pull_request.html_url
+		slug!:github.event.pull_request.patch_url slug!:github.event.pull_request.diff_url
 		line:github.event.changes.title.from text:github.event.changes.body.from`},
 	{pullEvents, ActorTriage, "", `line:github.event.pull_request.labels.*.name line:github.event.pull_request.labels.*.description
 		line:github.event.label.name line:github.event.label.description line:github.event.pull_request.milestone.title
@@ -189,7 +190,8 @@ var controls = []controlRow{
 	// issues, comments, discussions, wiki
 	{issueEvents, ActorAnyone, "", `line:github.event.issue.title text:github.event.issue.body number!:github.event.issue.number
 		slug:github.event.issue.user.login enum:github.event.issue.author_association line:github.event.changes.title.from
-		text:github.event.changes.body.from slug!:github.event.issue.pull_request.url slug!:github.event.issue.pull_request.html_url`},
+		text:github.event.changes.body.from slug!:github.event.issue.pull_request.url slug!:github.event.issue.pull_request.html_url
+		slug!:github.event.issue.pull_request.patch_url slug!:github.event.issue.pull_request.diff_url`},
 	{issueEvents, ActorTriage, "", `line:github.event.issue.labels.*.name line:github.event.issue.labels.*.description
 		line:github.event.label.name line:github.event.label.description line:github.event.issue.milestone.title
 		text:github.event.issue.milestone.description slug:github.event.issue.assignee.login slug:github.event.issue.assignees.*.login
