@@ -29,33 +29,8 @@ const (
 	AzureHostGitHub     AzureHost = "github"
 	AzureHostEnterprise AzureHost = "github-enterprise"
 	AzureHostBitbucket  AzureHost = "bitbucket"
-	AzureHostRepos      AzureHost = "azure-repos"
+	AzureHostRepos      AzureHost = "azure"
 )
-
-// AzureSetting is a switch that no file shows. Its zero value is Azure's default.
-type AzureSetting uint8
-
-// The positions.
-const (
-	AzureDefault AzureSetting = iota
-	AzureOn
-	AzureOff
-)
-
-// AzureServer are what the rules depend on and no file says.
-type AzureServer struct {
-	Host AzureHost
-	// ForkBuilds: pull requests from forks are built. Default: on.
-	ForkBuilds AzureSetting
-	// ForkSecrets: they get the secrets. Default: off, but on at Enterprise Server.
-	ForkSecrets AzureSetting
-	// ForkFullToken: their token is that of other builds. Default: off.
-	ForkFullToken AzureSetting
-	// ForkComment: a member must comment first. Default: off.
-	ForkComment AzureSetting
-	// ImpliedCI: without a trigger every push starts the pipeline. Default: on.
-	ImpliedCI AzureSetting
-}
 
 // AzureEntry is a way in which a pipeline starts.
 type AzureEntry struct {
@@ -81,14 +56,14 @@ type AzureEntry struct {
 // AzureEntries are the ways in which a pipeline starts, the manual one last. A template
 // has none: KindAzurePart says so only of some, a caller who has seen a file used as a
 // template knows better.
-func AzureEntries(p *Pipeline, view View, s AzureServer) []AzureEntry {
+func AzureEntries(p *Pipeline, view View, s AzureSettings) []AzureEntry {
 	if p.Kind != KindAzure {
 		return nil
 	}
 	var out []AzureEntry
 	off := func(t *Trigger) bool { return len(t.Types) > 0 && strings.EqualFold(t.Types[0].Value, "none") }
 	ci, pr := p.Trigger(AzureCI), p.Trigger(AzurePullRequest)
-	if ci == nil && s.ImpliedCI != AzureOff || ci != nil && !off(ci) {
+	if ci == nil && s.ImpliedTrigger != SwitchOff || ci != nil && !off(ci) {
 		e := azureEntry(view, AzureCI, OriginRepository)
 		e.Trigger = ci
 		if ci == nil {
@@ -97,7 +72,7 @@ func AzureEntries(p *Pipeline, view View, s AzureServer) []AzureEntry {
 		out = append(out, e)
 	}
 	switch {
-	case s.Host == AzureHostRepos:
+	case s.Repository == AzureHostRepos:
 		// "pr" has no meaning there.
 		e := azureEntry(view, AzurePullRequest, OriginRepository)
 		e.Assumes = append(e.Assumes, "a branch policy asks for the build")
@@ -108,11 +83,11 @@ func AzureEntries(p *Pipeline, view View, s AzureServer) []AzureEntry {
 		if pr == nil {
 			e.Assumes = append(e.Assumes, "without \"pr\" every pull request is built")
 		}
-		if s.Host == AzureHostUnknown {
+		if s.Repository == AzureHostUnknown {
 			e.Assumes = append(e.Assumes, "the code is at GitHub")
 		}
 		out = append(out, e)
-		if s.ForkBuilds != AzureOff && s.Host != AzureHostBitbucket {
+		if s.ForkBuilds != SwitchOff && s.Repository != AzureHostBitbucket {
 			out = append(out, azureFork(view, s, e))
 		}
 	}
@@ -143,30 +118,30 @@ func azureEntry(view View, event string, origin Origin) AzureEntry {
 }
 
 // azureFork is the pull request from a fork beside one from the repository itself.
-func azureFork(view View, s AzureServer, own AzureEntry) AzureEntry {
+func azureFork(view View, s AzureSettings, own AzureEntry) AzureEntry {
 	event := AzurePullRequest
-	if s.Host == AzureHostEnterprise {
+	if s.Repository == AzureHostEnterprise {
 		event = azureEnterprise
 	}
 	e := azureEntry(view, event, OriginFork)
 	e.Event, e.Definition, e.Actor = AzurePullRequest, own.Definition, ActorAnyone
 	e.Trigger, e.Assumes = own.Trigger, slices.Clone(own.Assumes)
-	if s.ForkBuilds == AzureDefault {
+	if s.ForkBuilds == SwitchDefault {
 		e.Assumes = append(e.Assumes, "the pipeline builds pull requests from forks")
 	}
 	switch s.ForkSecrets {
-	case AzureOn:
+	case SwitchOn:
 		e.Secrets = ReachAll
-	case AzureOff:
+	case SwitchOff:
 		e.Secrets = ReachNone
 	}
-	if s.ForkFullToken == AzureOn {
+	if s.ForkFullAccess == SwitchOn {
 		e.Token = view.Row(TopicToken, AzureCI, OriginRepository).accessAnswer()
 	}
-	switch s.ForkComment {
-	case AzureOn:
+	switch s.CommentRequired {
+	case "all", "non-team":
 		e.After, e.Approval = "a member comments on the pull request to have it built", ApprovalSetting
-	case AzureOff:
+	case "none":
 		e.Approval = ApprovalNone
 	}
 	return e
