@@ -14,6 +14,8 @@ func audits() []audit {
 // Audit reports every flaw of the project, in no given order.
 func (x *Project) Audit(report func(Flaw)) {
 	all := audits()
+	each := report
+	report = func(f Flaw) { each(x.located(f)) }
 	for _, p := range x.Pipelines {
 		for _, a := range all {
 			a(x, p, report)

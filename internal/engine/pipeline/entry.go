@@ -39,6 +39,11 @@ type Entry struct {
 	// caller is the job that calls a reusable workflow, by the entry callerEntry.
 	caller      *callSite
 	callerEntry *Entry
+
+	// What the other forges know of the run.
+	gitlab  *GitLabSituation
+	azure   *azureRun
+	jenkins *JenkinsSituation
 }
 
 // Outsider reports whether the weakest actor is one without rights to the repository.
@@ -67,6 +72,7 @@ type ways struct {
 	secrets      map[*Job][]secretRef
 	publishes    map[*Step][2]int
 	restores     Truth // whether some job restores caches
+	gitlabRuns   map[*Entry]*GitLabRun
 }
 
 // callSite is a job that calls a reusable pipeline.
@@ -94,6 +100,12 @@ func (x *Project) Entries(p *Pipeline) []Entry {
 	switch p.Forge {
 	case GitHub:
 		all = x.githubEntries(p)
+	case GitLab:
+		all = x.gitlabEntries(p)
+	case Azure:
+		all = x.azureEntries(p)
+	case Jenkins:
+		all = x.jenkinsEntries(p)
 	}
 	delete(w.busy, p)
 	slices.SortStableFunc(all, func(a, b Entry) int {

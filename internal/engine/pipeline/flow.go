@@ -163,6 +163,7 @@ type flows struct {
 
 	hand                *Prize // the best that a workflow started by hand has
 	steps, shell, files int
+	forge               forgeMemo
 	poison              []poisoning
 }
 
@@ -196,6 +197,7 @@ func (x *Project) flow(report func(Flaw)) {
 			f.loneAction(p)
 		}
 	}
+	f.forges()
 	f.poisoned()
 	f.emit(report)
 }

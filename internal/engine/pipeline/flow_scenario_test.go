@@ -24,7 +24,7 @@ func projectOf(files map[string][]byte, settings Settings) *Project {
 	var pipelines []*Pipeline
 	for _, name := range sortedKeys(files) {
 		if kind := Detect(name); kind != KindNone {
-			pipelines = append(pipelines, ParseGitHub(name, kind, files[name]))
+			pipelines = append(pipelines, parse(name, kind, files[name]))
 		}
 	}
 	return newProject("", pipelines, settings, textTree(files))

@@ -100,6 +100,7 @@ func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
 		jr.clobbers(fr, st, out)
 	} else {
 		jr.paste(fr, st, c)
+		jr.merged(fr, st, c, cleanDir(dir), out)
 	}
 	jr.expansions(fr, st, c)
 	jr.scriptRules(fr, st, c)
@@ -122,6 +123,19 @@ func (fr *frame) body(text string, at Place) value {
 		out = out.with(fr.read(c.Name, at))
 	}
 	return out
+}
+
+// merged looks at texts of strangers that come in when their change is merged, and that
+// the script gets by its environment: whether it runs them.
+func (jr *jobRun) merged(fr *frame, st *Step, c code, dir string, out *stepOut) {
+	for _, v := range fr.variables() {
+		if slices.ContainsFunc(v.value, func(t taint) bool { return t.after != "" && t.injects() }) {
+			jr.codeOnly = true
+			jr.analyse(fr, st, c, dir, out)
+			jr.codeOnly = false
+			return
+		}
+	}
 }
 
 // paste looks at the expressions of a script whose other texts do not matter: in a run
@@ -187,6 +201,10 @@ func (jr *jobRun) expansions(fr *frame, st *Step, c code) {
 
 // analyse follows texts through a script.
 func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut) {
+	if jr.p.Forge != GitHub {
+		jr.forgeAnalyse(fr, st, c, dir, out)
+		return
+	}
 	if jr.flows.shell > flowShell {
 		return
 	}
@@ -329,6 +347,9 @@ func (v value) allowing(r rune) value {
 
 // fact makes flaws of what a script does, and changes the state for later steps.
 func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir string, out *stepOut, state *scriptState) {
+	if jr.codeOnly && f.Kind != FactCode {
+		return
+	}
 	at := c.place(f.Span)
 	untrusted := f.Labels&ShellUntrusted != 0
 	if untrusted && f.Kind != FactExecute && f.Kind != FactCheckout {

@@ -27,6 +27,8 @@ type jobRun struct {
 	any     value // of every output, named or not
 	// ran is set when a stranger's code has run in the job.
 	ran *way
+	// codeOnly: of a script only what it runs as code counts.
+	codeOnly bool
 	// executed are the first places that run the code of a checkout.
 	executed map[execution]Place
 }
@@ -175,7 +177,7 @@ var sourceNames = map[string]string{
 }
 
 func describe(path string) string {
-	if s := sourceNames[path]; s != "" {
+	if s := cmpText(sourceNames[path], forgeSources[path]); s != "" {
 		return s + " (" + path + ")"
 	}
 	return path
