@@ -7,7 +7,7 @@ type audit func(x *Project, p *Pipeline, report func(Flaw))
 // audits are all that look at one definition at a time.
 func audits() []audit {
 	return append(guardAudits(),
-		auditPermissions, auditTokens, auditSecrets, auditDefinition, auditUpdates, auditUses, auditScripts, auditLock, auditRuntime,
+		auditPermissions, auditTokens, auditSecrets, auditDefinition, auditUpdates, auditUses, auditScripts, auditLock, auditRuntime, auditForges,
 	)
 }
 

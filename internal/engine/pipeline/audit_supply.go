@@ -12,6 +12,10 @@ import (
 
 // auditUses looks at everything that a definition takes from elsewhere.
 func auditUses(x *Project, p *Pipeline, report func(Flaw)) {
+	if p.Forge != GitHub {
+		x.forgeUses(p, report)
+		return
+	}
 	creators := make(map[string]bool)
 	comments := make(map[string]Use)
 	for i := range p.Jobs {
@@ -438,6 +442,7 @@ func auditScripts(x *Project, p *Pipeline, report func(Flaw)) {
 			switch f.Kind {
 			case FactSecret:
 				exposed(f, at, s, report)
+				intoArtifact(f, at, s, report)
 			case FactUnpinned, FactExecute:
 				if f.Kind == FactExecute && !addsPackage(f.Command) {
 					continue
@@ -467,6 +472,7 @@ func auditScripts(x *Project, p *Pipeline, report func(Flaw)) {
 			}
 		}
 		plainAddress(p, run.Text, s.Scope(), report)
+		logins(p, run.Text, s.Scope(), report)
 		if strings.Contains(run.Value, "docker run") {
 			hostAccess(p, run.Text, s.Scope(), report)
 		}
@@ -666,6 +672,9 @@ func (x *Project) plain(s stepAt) ShellResult {
 				in.Vars[f.Name.Value] = src
 			}
 		}
+	}
+	if s.Pipeline.Forge != GitHub {
+		x.forgeInput(s, &in)
 	}
 	return AnalyseScript(s.Step.Run.Value, shell, in)
 }

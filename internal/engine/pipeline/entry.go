@@ -73,6 +73,7 @@ type ways struct {
 	publishes    map[*Step][2]int
 	restores     Truth // whether some job restores caches
 	gitlabRuns   map[*Entry]*GitLabRun
+	macros       map[*Pipeline]map[string]bool // of Azure
 }
 
 // callSite is a job that calls a reusable pipeline.

@@ -22,7 +22,6 @@ import (
 // forgeMemo is what the analysis remembers of other forges.
 type forgeMemo struct {
 	values map[*Pipeline]*JenkinsValues
-	macros map[*Pipeline]map[string]bool
 	// Of one run: variables that jobs leave for later ones, and the folders of agents.
 	dotenv map[string]value
 	spaces map[int]tree
@@ -297,24 +296,10 @@ func (jr *jobRun) shellInput(st *Step, c code) ShellInput {
 	case jr.e.jenkins != nil:
 		in.Parts = st.Run.Parts
 	case jr.e.azure != nil:
-		in.Macros = jr.macros()
+		in.Macros = jr.x.macros(jr.p)
 	}
 	return in
 }
-
-func (f *flows) macrosOf(p *Pipeline) map[string]bool {
-	m, ok := f.forge.macros[p]
-	if !ok {
-		m = AzureVariables(p)
-		if f.forge.macros == nil {
-			f.forge.macros = make(map[*Pipeline]map[string]bool)
-		}
-		f.forge.macros[p] = m
-	}
-	return m
-}
-
-func (jr *jobRun) macros() map[string]bool { return jr.macrosOf(jr.p) }
 
 // forgeExprs are the expressions that the forge pastes into a script.
 func (jr *jobRun) forgeExprs(st *Step, c code) []ShellExpr {

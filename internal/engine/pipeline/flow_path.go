@@ -158,7 +158,9 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 	if s.runs && tierRank[flaw.Tier] >= tierRank[penstock.TierExploitable] || s.runs && s.prized && jr.attacked() {
 		jr.poisons(s, t, flaw, pass)
 	}
-	jr.add(flaw, cuts)
+	if jr.p.Forge == GitHub || flaw.Tier != penstock.TierHygiene || !s.prized || s.rule != "untrusted-code-execution" {
+		jr.add(flaw, cuts)
+	}
 	return true
 }
 
