@@ -11,11 +11,27 @@ func audits() []audit {
 	)
 }
 
+// sameFlaw is what makes two flaws one.
+type sameFlaw struct {
+	rule    string
+	place   Place
+	message string
+}
+
 // Audit reports every flaw of the project, in no given order.
 func (x *Project) Audit(report func(Flaw)) {
 	all := audits()
 	each := report
-	report = func(f Flaw) { each(x.located(f)) }
+	seen := make(map[sameFlaw]bool)
+	report = func(f Flaw) {
+		f = x.located(f)
+		// A file that others are made of, more than once, has its flaws once.
+		key := sameFlaw{f.Rule, f.Place, f.Message}
+		if !seen[key] {
+			seen[key] = true
+			each(f)
+		}
+	}
 	for _, p := range x.Pipelines {
 		for _, a := range all {
 			a(x, p, report)

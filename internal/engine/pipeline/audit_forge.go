@@ -335,7 +335,7 @@ func (x *Project) gitlabHygiene(p *Pipeline, report func(Flaw)) {
 				always(r.If, scope)
 			}
 		}
-		inMerge := merge.Job(j).Runs != False && p.Trigger("merge_request_event") != nil
+		inMerge := merge.Job(j).Runs == True && p.Trigger("merge_request_event") != nil
 		for _, t := range j.Tokens {
 			if inMerge && j.Environment.Name.Value == "" && !seen[t.Name.Span] {
 				seen[t.Name.Span] = true

@@ -517,6 +517,9 @@ func exposed(f ShellFact, at Place, s stepAt, report func(Flaw)) {
 		}
 		flaw.Severity, flaw.Message = penstock.Low, "every process of the machine can read the arguments of this one, the secret among them."
 	case SecretNetwork:
+		if s.Pipeline.Forge != GitHub {
+			return // a credential of a guess, and sent to be used
+		}
 		flaw.Severity, flaw.Message = penstock.Low, "the secret is sent to another host."
 	default:
 		return

@@ -199,7 +199,7 @@ var azureControls = []azureRow{
 	{"ci manual schedule resource", "", ActorWriter, "", `ref:Build.SourceBranch ref:Build.SourceBranchName sha:Build.SourceVersion`},
 	{"", "github github-enterprise bitbucket", ActorAdmin, "", `line:Build.RequestedFor email:Build.RequestedForEmail`},
 	{"", "", ActorWriter, "", `line:Build.RequestedFor email:Build.RequestedForEmail line:Build.QueuedBy
-		slug:Build.RequestedForId slug:Build.QueuedById ref:Build.BuildNumber`},
+		slug:Build.RequestedForId slug:Build.QueuedById slug:Build.BuildNumber`},
 	{"", "", ActorAdmin, "", `slug:Build.Repository.Name slug:Build.Repository.Uri slug:Build.Repository.ID
 		enum:Build.Repository.Provider line:Build.DefinitionName line:Build.TriggeredBy.DefinitionName line:System.TeamProject
 		line:Agent.Name line:Agent.MachineName path:Agent.HomeDirectory enum:Build.Reason number:Build.BuildId

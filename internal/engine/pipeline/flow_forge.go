@@ -250,6 +250,18 @@ func (jr *jobRun) foreignJob(fr *frame) {
 	}
 }
 
+// assumed says what is taken for granted of a server whose settings are not given.
+func (jr *jobRun) assumed() string {
+	set := &jr.x.Settings
+	switch {
+	case jr.e.jenkins != nil && set.Jenkins.Forks == SwitchDefault && set.Jenkins.Trust == "" && !set.Jenkins.Single && len(set.Jenkins.Credentials) == 0:
+		return "It takes that the project builds such runs, which its settings say."
+	case jr.e.azure != nil && jr.e.Outsider() && !set.Azure.known():
+		return "It takes that the pipeline builds pull requests from forks, which its settings say."
+	}
+	return ""
+}
+
 // emptyHanded reports whether the job is known to run on a machine that is thrown away.
 func (jr *jobRun) emptyHanded() bool {
 	kinds := jr.x.Settings.Jenkins.Agents

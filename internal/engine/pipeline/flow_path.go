@@ -129,6 +129,10 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 	case !sure || !pass.sure || t.doubt != "" || t.after != "" || jr.e.After != "" || !jr.e.Outsider():
 		flaw.Tier = penstock.TierExploitable
 	}
+	if doubt := jr.assumed(); doubt != "" && flaw.Tier == penstock.TierProvenPath {
+		flaw.Tier = penstock.TierExploitable
+		flaw.Notes = append(flaw.Notes, doubt)
+	}
 	if s.most != "" && tierRank[flaw.Tier] > tierRank[s.most] {
 		flaw.Tier = s.most
 	}
@@ -158,7 +162,7 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 	if s.runs && tierRank[flaw.Tier] >= tierRank[penstock.TierExploitable] || s.runs && s.prized && jr.attacked() {
 		jr.poisons(s, t, flaw, pass)
 	}
-	if jr.p.Forge == GitHub || flaw.Tier != penstock.TierHygiene || !s.prized || s.rule != "untrusted-code-execution" {
+	if jr.p.Forge == GitHub || flaw.Tier != penstock.TierHygiene || !s.prized || s.rule != "untrusted-code-execution" && s.rule != "artifact-poisoning" {
 		jr.add(flaw, cuts)
 	}
 	return true
