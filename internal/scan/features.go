@@ -36,6 +36,15 @@ type features struct {
 	// masks hide what is secret in [from, to) of the piece.
 	masks    []mask
 	from, to int
+	// known are the hashes of lines that were looked at, of a text small enough for
+	// what is hidden in it not to depend on the finding.
+	known map[[2]int]lineHash
+}
+
+// lineHash is what features.line gives.
+type lineHash struct {
+	hash uint32
+	ok   bool
 }
 
 // newFeatures takes the salt of the run. The cutter knows what is secret.
@@ -162,6 +171,18 @@ func (x *features) surround(first, last int, out *penstock.Features) {
 
 // line hashes a line of the surroundings. One without a word says nothing.
 func (x *features) line(start, end int) (h uint32, ok bool) {
+	at := [2]int{start, end}
+	if k, seen := x.known[at]; seen {
+		return k.hash, k.ok
+	}
+	defer func() {
+		if len(x.p.text) <= wholeText {
+			if x.known == nil {
+				x.known = make(map[[2]int]lineHash)
+			}
+			x.known[at] = lineHash{h, ok}
+		}
+	}()
 	x.tokenize(start, end, codeMost)
 	for _, t := range x.toks {
 		if t.kind != 'o' && !(t.end-t.start == 1 && x.text[t.start] == blank) {

@@ -18,6 +18,8 @@ const (
 	// long key that begins above must be known inside too.
 	redactReach = 16 << 10
 	hidden      = "[redacted]"
+	// wholeText is the size, in bytes, up to which a text is searched as a whole.
+	wholeText = 256 << 10
 )
 
 // cutter cuts snippets of one piece, showing no secret: neither the one that was
@@ -179,7 +181,7 @@ func (c *cutter) again(start, end int) []mask {
 // found searches the text around for secrets that are not findings here.
 func (c *cutter) found(start, end int) []mask {
 	text := c.p.text
-	if len(text) <= 256<<10 {
+	if len(text) <= wholeText {
 		if !c.looked {
 			c.looked = true
 			for _, s := range c.hide(c.path, text) {

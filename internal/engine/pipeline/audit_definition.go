@@ -266,7 +266,7 @@ func (x *Project) selfReference(p *Pipeline, u Use, scope string, report func(Fl
 // obfuscated reports expressions that hide a constant.
 func obfuscated(p *Pipeline, report func(Flaw)) {
 	for t := range p.texts() {
-		t.expressions(func(e Expression, at func(penstock.Span) penstock.Span) {
+		t.expressions([]string{"format", "join", "fromjson"}, func(e Expression, at func(penstock.Span) penstock.Span) {
 			e.Walk(func(n *ExprNode) bool {
 				switch {
 				case n.Kind == ExprIndex && n.Args[1].Kind == ExprCall && n.Args[1].Name == "format":

@@ -75,7 +75,9 @@ func (x *Project) forgeUses(p *Pipeline, report func(Flaw)) {
 			service(&j.Services[k].Container, jobScope(j))
 		}
 		for k := range j.Steps {
-			look(&j.Steps[k].Container, jobScope(j))
+			if c := j.Steps[k].Container; c != nil {
+				look(c, jobScope(j))
+			}
 		}
 	}
 	for i := range p.Templates {
@@ -400,7 +402,7 @@ func (x *Project) otherProject(p *Pipeline, j *Job, report func(Flaw)) {
 	if d := j.Downstream; d != nil {
 		for i := range d.Includes {
 			in := &d.Includes[i]
-			if from := jobOf(p, in.Job.Value); in.Kind == UseArtifact && from != nil && foreign(from) {
+			if from := x.jobOf(p, in.Job.Value); in.Kind == UseArtifact && from != nil && foreign(from) {
 				report(Flaw{
 					Rule: "artifact-poisoning", Tier: penstock.TierHygiene, Place: p.place(in.Text.Span), Scope: jobScope(j),
 					Message: "the definition of the child pipeline comes out of a job that has files of another project.",

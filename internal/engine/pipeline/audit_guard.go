@@ -174,7 +174,7 @@ func auditGates(x *Project, p *Pipeline, report func(Flaw)) {
 			return
 		}
 		flaw := Flaw{
-			Rule: rule.rule, Tier: penstock.TierHygiene, Place: x.whereIf(p, j, n, g.Place), Message: fmt.Sprintf(rule.message, g.Weakness), Scope: scopeOf(j, n),
+			Rule: rule.rule, Tier: penstock.TierHygiene, Place: g.Place, Message: fmt.Sprintf(rule.message, g.Weakness), Scope: scopeOf(j, n),
 			Actor: e.Actor, Events: []string{e.Event},
 		}
 		if g.Kind == GuardActor && g.Weakness == weakContains && strings.Contains(j.If.Value+stepIf(j, n), "contains('") {
@@ -222,24 +222,6 @@ func auditGates(x *Project, p *Pipeline, report func(Flaw)) {
 		}
 	})
 	found.report(report)
-}
-
-// whereIf is where a flaw of a condition is shown: in a block scalar, which may go over
-// many lines, at its key, where comments can stand.
-func (x *Project) whereIf(p *Pipeline, j *Job, n int, at Place) Place {
-	text := j.If
-	if n >= 0 {
-		text = j.Steps[n].If
-	}
-	return placed(p, blockSpan(text, at.Span))
-}
-
-// blockSpan is a span in a text, or that of the whole text if it is a block scalar.
-func blockSpan(t Text, in penstock.Span) penstock.Span {
-	if t.IsSet() && in.Start >= t.Span.Start && in.End <= t.Span.End && t.At(0, 0).Start > t.Span.Start+1 {
-		return t.Span
-	}
-	return in
 }
 
 // stepIf is the condition of a step, empty for none.
@@ -350,7 +332,7 @@ func auditConditions(x *Project, p *Pipeline, report func(Flaw)) {
 		}
 		if trap, ok := c.AlwaysTrue(); ok {
 			flaw := Flaw{
-				Rule: "always-true-condition", Tier: penstock.TierHygiene, Place: placed(p, blockSpan(text, text.At(int(trap.Span.Start), int(trap.Span.End)))), Scope: scope,
+				Rule: "always-true-condition", Tier: penstock.TierHygiene, Place: placed(p, text.At(int(trap.Span.Start), int(trap.Span.End))), Scope: scope,
 				Message: "This condition is always true: " + trap.Reason + ".",
 			}
 			if trap.Kind == TrapText {
@@ -367,7 +349,7 @@ func auditConditions(x *Project, p *Pipeline, report func(Flaw)) {
 				continue
 			}
 			flaw := Flaw{
-				Rule: "unsound-contains", Tier: penstock.TierHygiene, Place: placed(p, blockSpan(text, text.At(int(trap.Span.Start), int(trap.Span.End)))), Scope: scope,
+				Rule: "unsound-contains", Tier: penstock.TierHygiene, Place: placed(p, text.At(int(trap.Span.Start), int(trap.Span.End))), Scope: scope,
 				Message: "This looks for a part of a text where an item of a list is meant: " + trap.Reason + ".",
 			}
 			x.defeats(p, j, n, &flaw, func(e *Entry) bool {
@@ -400,7 +382,7 @@ func auditConditions(x *Project, p *Pipeline, report func(Flaw)) {
 		for _, trap := range template.Traps() {
 			if trap.Kind == TrapTernary {
 				report(Flaw{
-					Rule: "unsound-ternary", Tier: penstock.TierHygiene, Place: placed(p, blockSpan(t, t.At(int(trap.Span.Start), int(trap.Span.End)))),
+					Rule: "unsound-ternary", Tier: penstock.TierHygiene, Place: placed(p, t.At(int(trap.Span.Start), int(trap.Span.End))),
 					Message: "This choice never gives its first value: " + trap.Reason + ".",
 				})
 			}

@@ -235,6 +235,17 @@ func (s stepAt) selfApprove(report func(Flaw)) {
 
 // wideIdentity reports an identity token that jobs can get and do not use.
 func (x *Project) wideIdentity(p *Pipeline, report func(Flaw)) {
+	for i := range p.Jobs {
+		j := &p.Jobs[i]
+		for _, s := range j.Permissions.Scopes {
+			if events := riskyEvents(p); s.Name.Value == "id-token" && s.Level == LevelWrite && len(events) > 0 {
+				report(Flaw{
+					Rule: "oidc-too-broad", Tier: penstock.TierHygiene, Place: p.place(penstock.Span{Start: s.Name.Span.Start, End: s.Value.Span.End}), Scope: jobScope(j),
+					Message: "strangers can start this job, by " + strings.Join(events, ", ") + ", and it can get an identity token; whoever trusts the repository trusts what runs here.",
+				})
+			}
+		}
+	}
 	if p.Permissions.Level("id-token") != LevelWrite {
 		return
 	}

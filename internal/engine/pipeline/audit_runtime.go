@@ -145,8 +145,8 @@ func cacheInRelease(x *Project, p *Pipeline, j *Job, report func(Flaw)) {
 	}
 	for s := range jobSteps(p, j) {
 		sum := LookupAction(s.Step.Uses)
-		if sum == nil {
-			continue
+		if cond := s.Step.If.Value; sum == nil || strings.Contains(cond, "refs/tags") || strings.Contains(cond, "ref_type") || strings.Contains(cond, "event_name") {
+			continue // it may be left out of releases
 		}
 		for _, e := range sum.Effects {
 			if e.Kind != EffectRestore || sum.Applies(e, s.Step.With) != True {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"penstock"
@@ -13,7 +14,7 @@ func auditSecrets(x *Project, p *Pipeline, report func(Flaw)) {
 		return
 	}
 	for t := range p.texts() {
-		t.expressions(func(e Expression, at func(penstock.Span) penstock.Span) {
+		t.expressions([]string{"secrets"}, func(e Expression, at func(penstock.Span) penstock.Span) {
 			e.Walk(func(n *ExprNode) bool { return wideSecrets(p, t, n, at, report) })
 		})
 	}
@@ -104,6 +105,9 @@ func outsideEnvironment(p *Pipeline, j *Job, report func(Flaw)) {
 	names := map[string]bool{}
 	look := func(t *Text) {
 		for _, part := range t.Parts {
+			if !holds(t.Source(part), "secrets") {
+				continue
+			}
 			e, err := ParseExpression(t.Source(part))
 			if err != nil {
 				continue
@@ -156,6 +160,7 @@ func persisted(x *Project, p *Pipeline, report func(Flaw)) {
 			job = &p.Jobs[i]
 		}
 		var open []stepAt
+		var written []secretFile
 		pushes := false
 		eachStep(p, job, list, func(s stepAt) bool {
 			u := s.Step.Uses
@@ -165,7 +170,13 @@ func persisted(x *Project, p *Pipeline, report func(Flaw)) {
 				}
 			}
 			pushes = pushes || strings.Contains(s.Step.Run.Value, "git push") || strings.Contains(s.Step.Run.Value, "git fetch") || strings.Contains(s.Step.Run.Value, "git pull") || strings.Contains(s.Step.Run.Value, "git submodule")
+			if s.Step.Run.Value != "" {
+				written = append(written, x.secretFiles(s)...)
+			}
 			if sum := LookupAction(u); sum != nil {
+				if sum.Has(EffectUpload) {
+					x.uploaded(sum, s, written, report)
+				}
 				pushes = pushes || sum.Has(EffectPush)
 				if len(open) > 0 && sum.Has(EffectUpload) {
 					if at, whole := wholeWorkspace(sum, s, open[len(open)-1]); whole {
@@ -194,6 +205,49 @@ func persisted(x *Project, p *Pipeline, report func(Flaw)) {
 				f.Notes = append(f.Notes, "since version 6 it is kept outside of the workspace, which uploads do not take along")
 			}
 			report(f)
+		}
+	}
+}
+
+// secretFile is a file that a script writes a secret to.
+type secretFile struct {
+	path string
+	at   Place
+}
+
+// secretFiles are the files that a script writes secrets to.
+func (x *Project) secretFiles(s stepAt) []secretFile {
+	if !strings.Contains(s.Step.Run.Value, ">") && !strings.Contains(s.Step.Run.Value, "tee ") {
+		return nil
+	}
+	var files []secretFile
+	for _, f := range x.plain(s).Facts {
+		if f.Kind == FactSecret && f.Sink == SecretFile && f.Name != "" && !f.Maybe {
+			files = append(files, secretFile{path.Clean(f.Name), s.Pipeline.place(s.Step.Run.At(int(f.Start), int(f.End)))})
+		}
+	}
+	return files
+}
+
+// uploaded reports an upload that takes along a file with a secret.
+func (x *Project) uploaded(sum *ActionSummary, s stepAt, written []secretFile, report func(Flaw)) {
+	for _, e := range sum.Effects {
+		d := s.Step.With.Get(e.Argument("path"))
+		if e.Kind != EffectUpload || d.Kind != DataScalar {
+			continue
+		}
+		for line := range strings.Lines(d.Text.Value) {
+			dir := path.Clean(strings.TrimSuffix(strings.TrimSpace(line), "/**"))
+			for _, w := range written {
+				if strings.TrimSpace(line) != "" && (w.path == dir || strings.HasPrefix(w.path, dir+"/")) {
+					report(Flaw{
+						Tier: penstock.TierHygiene, Rule: "credentials-in-artifact", Place: s.Pipeline.place(d.Text.Span), Scope: s.Scope(),
+						Message: "the artifact takes along a file that holds a secret; whoever may read artifacts has it.",
+						Related: []Hop{{Place: w.at, Text: "the secret is written here"}},
+					})
+					return
+				}
+			}
 		}
 	}
 }

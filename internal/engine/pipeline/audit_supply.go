@@ -471,6 +471,7 @@ func auditScripts(x *Project, p *Pipeline, report func(Flaw)) {
 				report(flaw)
 			}
 		}
+		plainInstalls(p, s, report)
 		plainAddress(p, run.Text, s.Scope(), report)
 		logins(p, run.Text, s.Scope(), report)
 		if strings.Contains(run.Value, "docker run") {
@@ -495,6 +496,51 @@ func addsPackage(command string) bool {
 		return true
 	}
 	return false
+}
+
+// plainInstalls finds installs that the analysis of scripts does not see: in shells
+// that it does not read, and of a command that only adds to a manifest.
+func plainInstalls(p *Pipeline, s stepAt, report func(Flaw)) {
+	run := s.Step.Run
+	dialect := DialectOf(cmp.Or(run.Shell.Value, jobShell(s)))
+	foreign := dialect == DialectPowerShell || dialect == DialectCmd
+	at := 0
+	for line := range strings.Lines(run.Value) {
+		start := at + len(line) - len(strings.TrimLeft(line, " \t"))
+		at += len(line)
+		line = strings.TrimSpace(line)
+		for _, c := range []struct {
+			command string
+			always  bool
+		}{{"bundle add ", true}, {"npm install ", false}, {"npm i ", false}, {"pip install ", false}, {"gem install ", false}, {"choco install ", false}} {
+			rest, ok := strings.CutPrefix(line, c.command)
+			if !ok || !c.always && !foreign {
+				continue
+			}
+			name := ""
+			for word := range strings.FieldsSeq(rest) {
+				if !strings.HasPrefix(word, "-") {
+					name = word
+					break
+				}
+			}
+			if name == "" || strings.ContainsAny(name, "@=./\\$%") || strings.Contains(rest, "-r ") || strings.Contains(rest, "--version") {
+				continue
+			}
+			report(Flaw{
+				Rule: "adhoc-package", Place: p.place(run.At(start, start+len(strings.TrimSpace(c.command)))), Scope: s.Scope(),
+				Message: strings.TrimSpace(c.command) + " takes whatever version there is, with no lock that says what was meant.",
+			})
+		}
+	}
+}
+
+// jobShell is the shell of a step that names none.
+func jobShell(s stepAt) string {
+	if s.Job == nil {
+		return ""
+	}
+	return cmp.Or(s.Job.Defaults.Shell.Value, s.Pipeline.Defaults.Shell.Value)
 }
 
 // exposed reports a secret that goes where others may see it.
@@ -664,10 +710,7 @@ func provenance(s stepAt) bool {
 
 // plain is what a script does whatever its surroundings hold.
 func (x *Project) plain(s stepAt) ShellResult {
-	shell := s.Step.Run.Shell.Value
-	if shell == "" && s.Job != nil {
-		shell = cmp.Or(s.Job.Defaults.Shell.Value, s.Pipeline.Defaults.Shell.Value)
-	}
+	shell := cmp.Or(s.Step.Run.Shell.Value, jobShell(s))
 	in := ShellInput{Vars: make(map[string]ShellSource), Expr: secretSource}
 	for _, d := range []*Data{&s.Pipeline.Env, jobEnv(s.Job), &s.Step.Env} {
 		for _, f := range d.Fields {

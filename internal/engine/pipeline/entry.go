@@ -50,7 +50,7 @@ type Entry struct {
 func (e *Entry) Outsider() bool { return e.Actor == ActorAnyone || e.Actor == ActorReturning }
 
 // maxEntries bounds the ways into one definition, which many others may call.
-const maxEntries = 48
+const maxEntries = 32
 
 // ways is what a project remembers of entries, gates and checks. The zero value is
 // ready.
@@ -71,6 +71,9 @@ type ways struct {
 	labels       *string                  // what labels labeler gives, nil before it was read
 	secrets      map[*Job][]secretRef
 	publishes    map[*Step][2]int
+	jobsByID     map[*Pipeline]map[string]*Job
+	stepsByID    map[*Job]map[string]int
+	work         int   // nodes of conditions that were looked at
 	restores     Truth // whether some job restores caches
 	gitlabRuns   map[*Entry]*GitLabRun
 	macros       map[*Pipeline]map[string]bool // of Azure
@@ -619,8 +622,9 @@ type Gate struct {
 	// Weakness says why it does not hold although it looks like it: "the actor of a
 	// rerun is not the author"; empty if it holds or is not known.
 	Weakness string
-	// Once: it holds for the moment of the check only, and what it looked at can
-	// change before it is used (a label, an approval, a comment).
+	// Once: it holds for the moment of the check only: the code that it was for can
+	// change before it is used (a label, an approval, a comment). The texts of the
+	// event itself do not change: for them a gate that stops stops.
 	Once bool
 	Row  *Row
 

@@ -10,7 +10,7 @@ import (
 
 // Bounds of the analysis of one project. What lies beyond is left out, never guessed.
 const (
-	flowSteps    = 400_000 // steps of jobs and actions looked at, over all entries
+	flowSteps    = 150_000 // steps of jobs and actions looked at, over all entries
 	flowShell    = 20_000_000
 	flowFiles    = 200 // scripts of the repository that are read
 	flowFileSize = 256 << 10
@@ -39,6 +39,8 @@ type taint struct {
 	model bool
 	// file says that it is the content of files that the actor wrote.
 	file fileOrigin
+	// named is what says which code is checked out.
+	named Place
 	// before are hops of another run, which this one comes after.
 	before []Hop
 	// doubt says why it is not certain that it gets here; empty if it is.
@@ -165,6 +167,7 @@ type flows struct {
 	steps, shell, files int
 	forge               forgeMemo
 	poison              []poisoning
+	victims             []victim // nil before they are looked for
 }
 
 // useKey is what the summary of a use depends on.
@@ -181,14 +184,21 @@ type prizeKey struct {
 }
 
 // flow follows what outsiders control through all definitions.
-func (x *Project) flow(report func(Flaw)) {
-	f := &flows{
+func (x *Project) flow(report func(Flaw)) { newFlows(x).run(report) }
+
+func newFlows(x *Project) *flows {
+	return &flows{
 		x: x, drafts: make(map[draftKey]*draft), templates: make(map[string]Template), bodies: make(map[string]Expression),
 		controls: make(map[[2]string]controlAnswer), scripts: make(map[string]*ShellResult), actions: make(map[useKey]*ActionSummary),
 		entries: make(map[*Pipeline][]Entry), prizes: make(map[prizeKey][]Prize), inlined: make(map[*Pipeline]bool),
 	}
+}
+
+// run goes through all definitions, and then through what leads from one to another.
+func (f *flows) run(report func(Flaw)) {
+	x := f.x
 	for _, p := range x.Pipelines {
-		if p.Forge == GitHub && p.Kind == KindWorkflow {
+		if p.Kind == KindWorkflow {
 			f.workflow(p)
 		}
 	}
@@ -312,7 +322,7 @@ type flowRun struct {
 // run goes through the jobs, each after those that it needs.
 func (r *flowRun) run() {
 	for _, j := range byNeeds(r.p.Jobs) {
-		if r.steps > flowSteps {
+		if r.steps >= flowSteps {
 			return
 		}
 		jr := &jobRun{flowRun: r, j: j, dirs: make(map[string]tree), env: make(map[string]envVar), reached: make(map[int]reached)}
@@ -369,8 +379,6 @@ type draft struct {
 	Flaw
 	rank int
 	cuts []pathCut
-	// others are places that run the same code.
-	others []Hop
 }
 
 var tierRank = map[penstock.Tier]int{penstock.TierHygiene: 1, penstock.TierExploitable: 2, penstock.TierProvenPath: 3}
@@ -411,13 +419,6 @@ func (f *flows) add(flaw Flaw, cuts pathCut) {
 	}
 }
 
-// relate names a further place of a flaw.
-func (f *flows) relate(key draftKey, h Hop) {
-	if d := f.drafts[key]; d != nil && len(d.others) < 10 && !slices.ContainsFunc(d.others, func(o Hop) bool { return o.Place == h.Place }) {
-		d.others = append(d.others, h)
-	}
-}
-
 // join is the union of two lists in the order of their first appearance.
 func join(a, b []string) []string {
 	out := slices.Clone(a)
@@ -443,7 +444,6 @@ func (f *flows) emit(report func(Flaw)) {
 			continue
 		}
 		slices.Sort(d.Events)
-		d.Related = append(d.Related, d.others...)
 		if d.Tier == penstock.TierProvenPath {
 			d.Cut = f.minimalCut(d.cuts)
 		}

@@ -105,7 +105,6 @@ func (jr *jobRun) inputSinks(fr *frame, st *Step, s *ActionSummary) {
 				k.rule, k.message = "command-injection", describe(bad[0].path)+" becomes a part of a command that "+s.Name+" runs"
 			case RoleArguments:
 				k.rule, k.message, k.most, k.runs = "argument-injection", describe(bad[0].path)+" becomes arguments of what "+s.Name+" runs", penstock.TierExploitable, false
-				bad = bad.dropFiles()
 			case RoleURL:
 				if i.From > 0 && strings.Contains(t.Value[:i.From], "//") {
 					return // the host is given
@@ -240,6 +239,11 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 		return
 	}
 	t := *from
+	for _, input := range []string{e.Argument("ref"), e.Argument("repository")} {
+		if d := st.With.Get(input); t.named.Path == "" && d.Kind == DataScalar && len(d.Text.Parts) > 0 {
+			t.named = Place{fr.file.Path, d.Text.Span}
+		}
+	}
 	if strings.Contains(refText, "pull/") {
 		t.moves = true
 	}
@@ -346,33 +350,13 @@ func (jr *jobRun) execute(fr *frame, st *Step, at Place, text, command string, t
 			if w := lastCheckout(o.way); w != nil {
 				s.place = w.hop.Place
 			}
+			if o.named.Path != "" {
+				s.place = o.named
+			}
 			s.most = penstock.TierExploitable
 		}
-		// One flaw for all that runs code of one checkout in a job.
-		var from Place
-		if w := lastCheckout(o.way); w != nil {
-			from = w.hop.Place
-		}
-		key := execution{s.rule, from}
-		if first, again := jr.executed[key]; again && first != at && s.rule != "checkout-race" {
-			jr.relate(draftKey{s.rule, first.Path, first.Span}, Hop{Place: at, Text: text})
-			continue
-		}
-		if jr.arrive(fr, s, o) {
-			if jr.executed == nil {
-				jr.executed = make(map[execution]Place)
-			}
-			if _, again := jr.executed[key]; !again && s.most == "" && o.doubt == "" {
-				jr.executed[key] = at
-			}
-		}
+		jr.arrive(fr, s, o)
 	}
-}
-
-// execution is a rule with the place from which a stranger's code came.
-type execution struct {
-	rule string
-	from Place
 }
 
 // lastCheckout is the hop of the way at which the code was brought.

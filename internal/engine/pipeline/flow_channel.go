@@ -82,10 +82,14 @@ func (jr *jobRun) foreignArtifact(at Place, by, name string) (tree, bool) {
 		return tree{}, false
 	}
 	hops, ok := jr.sourceRun(name)
+	doubt := ""
 	if !ok {
-		return tree{}, false
+		if jr.sourceKnown() {
+			return tree{}, false
+		}
+		doubt = "the workflow whose end starts this one is not among the files that were looked at"
 	}
-	t := taint{path: "an artifact of a run that a stranger controls", shape: ShapeText, actor: jr.e.Actor, file: filesArtifact, code: true, moves: true}
+	t := taint{path: "an artifact of a run that a stranger controls", shape: ShapeText, actor: jr.e.Actor, file: filesArtifact, code: true, moves: true, doubt: doubt}
 	t.before = hops
 	t.way = t.way.then(Hop{Place: at, Text: by + " brings in files of that run, which its author chose"})
 	return tree{taint: t, text: "an artifact of a run that a stranger controls"}, true
@@ -114,6 +118,11 @@ func (jr *jobRun) sourceRun(name string) ([]Hop, bool) {
 		}
 	}
 	return nil, false
+}
+
+// sourceKnown reports whether a workflow whose end starts this run is in the project.
+func (jr *jobRun) sourceKnown() bool {
+	return slices.ContainsFunc(jr.x.Pipelines, func(p *Pipeline) bool { return p.Kind == KindWorkflow && jr.startedBy(p) })
 }
 
 // startedBy reports whether the end of a run of p starts this run.
@@ -176,6 +185,8 @@ type poisoning struct {
 	event  string
 	proven bool
 	rank   int
+	// at is where the code runs.
+	at Place
 }
 
 // poisons notes that a stranger's code runs in a job that may save caches which other
@@ -220,7 +231,7 @@ func (jr *jobRun) poisons(s sink, t taint, flaw Flaw, pass passage) {
 		hops = hops[:n-1]
 	}
 	hops = append(hops, Hop{Place: at, Text: text, Row: &row}, Hop{Place: at, Text: "the cache is in the scope that every run restores from", Row: &scopeRow})
-	p := poisoning{p: jr.p, j: jr.j, hops: hops, actor: flaw.Actor, event: jr.e.Event, proven: pass.sure && t.doubt == "" && t.after == "" && jr.e.After == ""}
+	p := poisoning{p: jr.p, j: jr.j, hops: hops, at: s.place, actor: flaw.Actor, event: jr.e.Event, proven: pass.sure && t.doubt == "" && t.after == "" && jr.e.After == ""}
 	p.rank = -int(p.actor)
 	if p.proven {
 		p.rank += 100
@@ -236,52 +247,76 @@ func (jr *jobRun) poisons(s sink, t taint, flaw Flaw, pass passage) {
 	jr.flows.poison = append(jr.flows.poison, p)
 }
 
-// poisoned reports the jobs that restore a cache which a stranger can have saved, and
-// have something to lose.
+// poisoned reports the jobs in which a stranger can save a cache that a job restores
+// which has something to lose.
 func (f *flows) poisoned() {
-	if len(f.poison) == 0 {
-		return
-	}
-	slices.SortStableFunc(f.poison, func(a, b poisoning) int { return b.rank - a.rank })
-	for _, p := range f.x.Pipelines {
-		if p.Kind != KindWorkflow {
+	for _, from := range f.poison {
+		victim, ok := f.victimOf(from.j)
+		if !ok {
 			continue
 		}
-		for i := range p.Jobs {
-			j := &p.Jobs[i]
-			at, what := f.restores(p, j)
-			if at.Path == "" {
-				continue
-			}
-			e, prizes := f.victim(p, j)
-			if e == nil {
-				continue
-			}
-			for _, from := range f.poison {
-				if from.j == j {
-					continue
-				}
-				tier := penstock.TierExploitable
-				if from.proven {
-					tier = penstock.TierProvenPath
-				}
-				flaw := Flaw{Rule: "cache-poisoning", Tier: tier, Place: at, Scope: "job " + j.ID.Value, Actor: from.actor, Events: []string{from.event},
-					Message: "a job with " + prizes[0].Text + " restores a cache that a stranger can have saved"}
-				flaw.Trace = append(slices.Clone(from.hops), Hop{Place: at, Text: "the job " + j.ID.Value + " restores a cache (" + what + "), by " + e.Event})
-				flaw.Trace = append(flaw.Trace, gains(prizes)...)
-				for n, p := range prizes {
-					if n < 6 {
-						flaw.Reaches = append(flaw.Reaches, p.Text)
-					}
-				}
-				f.add(flaw, pathCut{[]cutOption{
-					{at, "do not restore caches in the job " + j.ID.Value, 1},
-					{Place{from.p.Path, from.j.ID.Span}, "give the job " + from.j.ID.Value + " cache-mode: read", 2},
-				}})
-				break
+		tier := penstock.TierExploitable
+		if from.proven {
+			tier = penstock.TierProvenPath
+		}
+		flaw := Flaw{Rule: "cache-poisoning", Tier: tier, Place: from.at, Scope: "job " + from.j.ID.Value, Actor: from.actor, Events: []string{from.event},
+			Message: "a stranger can save caches here, and a job with " + victim.prizes[0].Text + " restores them (" + strings.TrimPrefix(victim.at.Path, f.x.Root) + ")"}
+		if at, _ := f.restores(from.p, from.j); at.Path != "" {
+			flaw.Place = at
+		}
+		flaw.Trace = append(append(slices.Clone(from.hops), victim.hop()), gains(victim.prizes)...)
+		for n, p := range victim.prizes {
+			if n < 6 {
+				flaw.Reaches = append(flaw.Reaches, p.Text)
 			}
 		}
+		f.add(flaw, pathCut{[]cutOption{
+			{victim.at, "do not restore caches in the job " + victim.j.ID.Value, 1},
+			{Place{from.p.Path, from.j.ID.Span}, "give the job " + from.j.ID.Value + " cache-mode: read", 2},
+		}})
 	}
+}
+
+// victim is a job that restores caches and has something to lose.
+type victim struct {
+	p      *Pipeline
+	j      *Job
+	e      *Entry
+	at     Place
+	what   string
+	prizes []Prize
+}
+
+func (v victim) hop() Hop {
+	return Hop{Place: v.at, Text: "the job " + v.j.ID.Value + " restores a cache (" + v.what + "), by " + v.e.Event}
+}
+
+// victimOf is the job, other than the one, whose caches are worth the most.
+func (f *flows) victimOf(not *Job) (victim, bool) {
+	if f.victims == nil {
+		f.victims = []victim{}
+		for _, p := range f.x.Pipelines {
+			if p.Kind != KindWorkflow || p.Forge != GitHub {
+				continue
+			}
+			for i := range p.Jobs {
+				v := victim{p: p, j: &p.Jobs[i]}
+				if v.at, v.what = f.restores(p, v.j); v.at.Path == "" {
+					continue
+				}
+				if v.e, v.prizes = f.worthOf(p, v.j); v.e != nil {
+					f.victims = append(f.victims, v)
+				}
+			}
+		}
+		slices.SortStableFunc(f.victims, func(a, b victim) int { return b.prizes[0].Weight - a.prizes[0].Weight })
+	}
+	for _, v := range f.victims {
+		if v.j != not {
+			return v, true
+		}
+	}
+	return victim{}, false
 }
 
 // restores is where a job restores a cache, and what is in it.
@@ -334,8 +369,8 @@ func (f *flows) restores(p *Pipeline, j *Job) (Place, string) {
 	return look(j.Steps, nil, 0)
 }
 
-// victim is an entry by which a job has something worth a poisoned cache.
-func (f *flows) victim(p *Pipeline, j *Job) (*Entry, []Prize) {
+// worthOf is an entry by which a job has something worth a poisoned cache.
+func (f *flows) worthOf(p *Pipeline, j *Job) (*Entry, []Prize) {
 	es := f.entriesOf(p)
 	var best *Entry
 	var prizes []Prize
@@ -376,30 +411,39 @@ func (jr *jobRun) agent(fr *frame, st *Step, s *ActionSummary, e Effect, out *st
 			if a.Name != "gate" {
 				continue
 			}
-			text, known := s.Value(a.Value, st.With)
-			if a.Value == "allowed_bots" || a.Value == "allow-bots" {
-				continue
+			for _, input := range strings.Split(a.Value, ",") {
+				if strings.Contains(input, "bot") {
+					continue // a stranger is no bot
+				}
+				text, known := s.Value(input, st.With)
+				open = open || known && (strings.TrimSpace(text) == "*" || text == "any" || text == "read" || text == "anyone")
 			}
-			open = open || known && (strings.TrimSpace(text) == "*" || text == "any" || text == "read" || text == "anyone")
+		}
+		if needs := e.Argument("gate-needs"); needs != "" && st.With.Get(needs).Kind != DataScalar {
+			open = false
 		}
 		if !open {
 			return
 		}
 	}
 	at := Place{fr.file.Path, st.Uses.Span}
-	var v value
+	type asked struct {
+		at Place
+		v  value
+	}
+	var all []asked
 	for _, f := range st.With.Fields {
 		in := s.Input(f.Name.Value)
 		if in == nil || in.Role != RolePrompt {
 			continue
 		}
 		fr.parts(f.Value.Text, func(i Interpolation, _ string, w value) {
-			if bad := w.injecting(); len(bad) > 0 && len(v) == 0 {
-				at, v = fr.place(f.Value.Text, i.From, i.To), bad
+			if bad := w.injecting(); len(bad) > 0 {
+				all = append(all, asked{fr.place(f.Value.Text, i.From, i.To), bad})
 			}
 		})
 	}
-	if len(v) == 0 {
+	if len(all) == 0 {
 		for _, what := range strings.Split(e.Argument("reads"), ",") {
 			t := taint{shape: ShapeText, actor: ActorAnyone}
 			switch {
@@ -412,16 +456,16 @@ func (jr *jobRun) agent(fr *frame, st *Step, s *ActionSummary, e Effect, out *st
 			default:
 				continue
 			}
-			v = value{t}
+			all = append(all, asked{at, value{t}})
 			break
 		}
 	}
-	if len(v) == 0 {
+	if len(all) == 0 {
 		return
 	}
 	for i := range s.Outputs {
 		if o := &s.Outputs[i]; o.From == FromModel {
-			m := slices.Clone(v)
+			m := slices.Clone(all[0].v)
 			for k := range m {
 				m[k].model, m[k].shape, m[k].file, m[k].code, m[k].path = true, o.Shape, filesNone, false, "what "+s.Name+" answers"
 			}
@@ -432,15 +476,47 @@ func (jr *jobRun) agent(fr *frame, st *Step, s *ActionSummary, e Effect, out *st
 		return
 	}
 	strong, tools := jr.agentTools(fr, st, s, e)
-	k := sink{rule: "agent-prompt-injection", place: at, scope: jr.scope(st), step: st, text: "it is a part of what the agent of " + s.Name + " is asked",
-		message: describe(v[0].path) + " is read by an agent that acts with the rights of the job", prized: true}
-	if !strong {
-		k.most = penstock.TierExploitable
+	for _, a := range all {
+		k := sink{rule: "agent-prompt-injection", place: a.at, scope: jr.scope(st), step: st, text: "it is a part of what the agent of " + s.Name + " is asked",
+			message: describe(a.v[0].path) + " is read by an agent that acts with the rights of the job", prized: true}
+		if !strong {
+			k.most = penstock.TierExploitable
+		}
+		if tools.Path != "" {
+			a.v = a.v.through(tools, "the agent may use tools that run commands: "+toolNames(st, s))
+		}
+		jr.sink(fr, k, a.v)
 	}
-	if tools.Path != "" {
-		v = v.through(tools, "the agent may use tools that run commands: "+toolNames(st, s))
+}
+
+// agentCommand is a command line of an agent that answers without a person.
+var agentCommand = regexp.MustCompile(`(?m)(?:^|[\s;&|(])(?:claude\b[^\n]*\s(?:-p|--print)\b|codex\s+exec\b|gemini\b[^\n]*\s(?:-p|--prompt|--yolo|-y)\b|opencode\s+run\b|aider\b[^\n]*\s(?:-m|--message)\b|copilot\b[^\n]*\s-p\b|cursor-agent\b)(?:[^\n]|\\\n)*`)
+
+var shellVariable = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
+
+// agentCommands look for texts of outsiders in the command line of an agent.
+func (jr *jobRun) agentCommands(fr *frame, st *Step, c code) {
+	for _, m := range agentCommand.FindAllStringIndex(c.text, 10) {
+		line := c.text[m[0]:m[1]]
+		at := c.place(penstock.Span{Start: int64(m[0] + len(line) - len(strings.TrimLeft(line, " \t\n;&|("))), End: int64(m[1])})
+		var v value
+		for _, name := range shellVariable.FindAllStringSubmatch(line, 20) {
+			v = v.with(fr.variable(strings.ToLower(name[1])).injecting())
+		}
+		for _, e := range ShellExpressions(line, TemplateGitHub) {
+			v = v.with(fr.body(e.Body, at).injecting())
+		}
+		if len(v) == 0 {
+			continue
+		}
+		k := sink{rule: "agent-prompt-injection", place: at, scope: jr.scope(st), step: st, text: "it is a part of what the agent is asked", prized: true,
+			message: describe(v[0].path) + " is read by an agent that acts with the rights of the job", most: penstock.TierExploitable}
+		if toolsRun(line) || strings.Contains(line, "--full-auto") || strings.Contains(line, "allow-all") {
+			k.most = ""
+			k.text += ", and it may run commands"
+		}
+		jr.sink(fr, k, v)
 	}
-	jr.sink(fr, k, v)
 }
 
 // agentTools reports whether an agent can run commands, and where that is said.
@@ -517,15 +593,34 @@ var (
 
 // scriptRules look at commands of a script by their look.
 func (jr *jobRun) scriptRules(fr *frame, st *Step, c code) {
-	if !jr.attacked() || !strings.Contains(c.text, "gh pr ") {
+	if !jr.attacked() || c.depth > 0 {
 		return
 	}
-	m := mergeCommand.FindStringIndex(c.text)
-	if m == nil {
-		m = approveCommand.FindStringIndex(c.text)
+	jr.agentCommands(fr, st, c)
+	if d := DialectOf(c.shell); d == DialectPowerShell {
+		jr.powerShell(fr, st, c)
 	}
-	if m != nil {
+	if !strings.Contains(c.text, "gh pr ") {
+		return
+	}
+	for _, m := range append(mergeCommand.FindAllStringIndex(c.text, 10), approveCommand.FindAllStringIndex(c.text, 10)...) {
 		jr.deputy(fr, st, c.place(penstock.Span{Start: int64(m[0]), End: int64(m[1])}), "gh pr")
+	}
+}
+
+// contentToChannel is a line of PowerShell that writes a file into a file of the runner.
+var contentToChannel = regexp.MustCompile(`(?im)^.*(?:Get-Content|\bgc\b|\bcat\b|\btype\b)\s+(?:-Path\s+)?['"]?([^\s'"|)]+)[^\n]*\$env:(GITHUB_ENV|GITHUB_PATH)\b.*$`)
+
+// powerShell looks for files of strangers that a script of PowerShell hands to later
+// steps.
+func (jr *jobRun) powerShell(fr *frame, st *Step, c code) {
+	for _, m := range contentToChannel.FindAllStringSubmatchIndex(c.text, 10) {
+		name := strings.ReplaceAll(c.text[m[2]:m[3]], "\\", "/")
+		if t := jr.treeAt(name); t.foreign() && jr.later(st) {
+			channel := c.text[m[4]:m[5]]
+			jr.sink(fr, sink{rule: "environment-injection", place: c.place(penstock.Span{Start: int64(m[0]), End: int64(m[1])}), scope: jr.scope(st), step: st, runs: true,
+				text: "the file " + clip(name) + " is written to " + channel, message: "a file that a stranger wrote is written to " + channel + ", which rules over later steps"}, value{t.taint})
+		}
 	}
 }
 
@@ -548,14 +643,44 @@ func (jr *jobRun) jobRules(fr *frame) {
 			break
 		}
 	}
+	if at, ok := matrixRunner(jr.j); ok && !slices.ContainsFunc(prizes, func(p Prize) bool { return p.Kind == PrizeRunner }) {
+		own := Prize{Place: at, Kind: PrizeRunner, Text: "a runner of your own, if it lives on after the job", Step: -1, Weight: 72, Setting: true}
+		jr.sink(fr, sink{rule: "self-hosted-runner-exposed", place: Place{jr.p.Path, jr.j.RunsOn.Span}, scope: scope, extra: []Prize{own}, only: []PrizeKind{PrizeRunner},
+			text: "the author's own code runs on " + own.Text, message: "pull requests of strangers run on " + own.Text + ", where they can stay"}, value{t})
+	}
 	kinds := []PrizeKind{PrizeSecret, PrizeSecrets, PrizeIdentity, PrizeWrite, PrizeCloud, PrizePublish}
 	for _, p := range prizes {
 		if slices.Contains(kinds, p.Kind) {
-			jr.sink(fr, sink{rule: "secrets-on-untrusted-code", place: Place{jr.p.Path, jr.j.ID.Span}, scope: scope, only: kinds,
+			at := p.Place
+			if at.Path == "" {
+				at = Place{jr.p.Path, jr.j.ID.Span}
+			}
+			jr.sink(fr, sink{rule: "secrets-on-untrusted-code", place: at, scope: scope, only: kinds,
 				text: "the author's own code runs in the job " + jr.j.ID.Value, message: "pull requests of strangers run with " + p.Text}, value{t})
 			break
 		}
 	}
+}
+
+// matrixRunner is where a matrix names a runner of one's own that the job then asks for.
+func matrixRunner(j *Job) (at Place, ok bool) {
+	for _, l := range j.RunsOn.Labels {
+		for _, part := range l.Parts {
+			rest, found := strings.CutPrefix(strings.ToLower(strings.TrimSpace(l.Source(part))), "matrix.")
+			if !found {
+				continue
+			}
+			name, _, _ := strings.Cut(rest, ".")
+			look := func(d Data) {
+				d.Texts(func(t Text) { ok = ok || t.Value == "self-hosted" })
+			}
+			look(j.Strategy.Matrix.Get(name))
+			for _, item := range j.Strategy.Matrix.Get("include").Items {
+				look(item.Get(name))
+			}
+		}
+	}
+	return at, ok
 }
 
 // asks reports whether a job wants a runner with the label, as far as the file says.
@@ -643,4 +768,27 @@ func (f *flows) startable(name string) *Pipeline {
 		}
 	}
 	return nil
+}
+
+// shared is a job of another event that runs on the runner of a prize, and has something
+// to lose to whoever stays there.
+func (f *flows) shared(label string, not *Job) (victim, bool) {
+	var best victim
+	for _, p := range f.x.Pipelines {
+		if p.Kind != KindWorkflow || p.Forge != GitHub {
+			continue
+		}
+		for i := range p.Jobs {
+			v := victim{p: p, j: &p.Jobs[i], what: label}
+			at := slices.IndexFunc(v.j.RunsOn.Labels, func(t Text) bool { return strings.EqualFold(t.Value, label) })
+			if v.j == not || at < 0 {
+				continue
+			}
+			v.at = Place{p.Path, v.j.RunsOn.Labels[at].Span}
+			if v.e, v.prizes = f.worthOf(p, v.j); v.e != nil && (best.e == nil || v.prizes[0].Weight > best.prizes[0].Weight) {
+				best = v
+			}
+		}
+	}
+	return best, best.e != nil
 }

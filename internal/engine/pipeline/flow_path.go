@@ -25,6 +25,8 @@ type sink struct {
 	runs bool
 	// prized says that without a prize there is nothing to report above hygiene.
 	prized bool
+	// extra are prizes beside those of the job.
+	extra []Prize
 	// only are the kinds of prizes that count, nil for all.
 	only []PrizeKind
 	// edits are what repairs the sink itself.
@@ -37,10 +39,12 @@ type sink struct {
 
 // way is what the forge and the gates say of the way to a step.
 type passage struct {
-	open  bool // someone gets there
-	sure  bool // and no gate's answer is unknown
-	once  bool // a gate looked at something that can change afterwards
-	gates []Hop
+	open bool // someone gets there
+	sure bool // and no gate's answer is unknown
+	once bool // a gate looked at something that can change afterwards
+	// person: who causes the event has rights, so that its own texts are nobody else's.
+	person bool
+	gates  []Hop
 }
 
 // passage asks whether the step that runs can be reached, or the whole job.
@@ -59,12 +63,13 @@ func (jr *jobRun) passage(whole bool) passage {
 			continue // settings that do not name it say that nobody protects it
 		case g.Stops && g.Once:
 			p.once, p.sure = true, false
+			p.person = p.person || g.Kind == GuardAssociation || g.Kind == GuardPermission || g.Kind == GuardActor
 			text = "someone with rights lets it pass: " + g.Text + "; what was looked at can change afterwards"
 		case g.Stops:
 			p.open = false
 		case g.Weakness != "":
 			text += ", which does not hold: " + g.Weakness
-		case g.Once:
+		case g.Once && g.Kind != GuardEnvironment:
 			p.once, p.sure = true, false
 			text += ", which looks at something that can change afterwards"
 		default:
@@ -107,8 +112,12 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 	if !pass.open {
 		return false
 	}
+	if pass.person && t.file == filesNone && !jr.others(t) {
+		return false
+	}
 	flaw.Events = []string{cmp.Or(jr.cause, jr.e.Event)}
 	prizes := jr.prizesOf(jr.p, jr.e, jr.j)
+	prizes = append(slices.Clone(s.extra), prizes...)
 	if s.only != nil {
 		prizes = slices.DeleteFunc(slices.Clone(prizes), func(p Prize) bool { return !slices.Contains(s.only, p.Kind) })
 	}
@@ -154,6 +163,20 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 			flaw.Reaches = append(flaw.Reaches, p.Text)
 		}
 		flaw.Trace = append(flaw.Trace, gains(prizes)...)
+		if len(prizes) > 0 && prizes[0].Kind == PrizeRunner {
+			if v, ok := jr.shared(prizes[0].Name, jr.j); ok {
+				flaw.Trace = append(flaw.Trace, Hop{Place: v.at, Text: "the job " + v.j.ID.Value + " runs on the same runner, by " + v.e.Event})
+				flaw.Trace = append(flaw.Trace, gains(v.prizes)...)
+				flaw.Reaches = append(flaw.Reaches, v.prizes[0].Text+", by the runner")
+			}
+		}
+		if len(prizes) > 0 && prizes[0].Kind == PrizeCache && s.runs {
+			// The cache is worth what the job has that restores it.
+			if v, ok := jr.victimOf(jr.j); ok {
+				flaw.Trace = append(append(flaw.Trace, v.hop()), gains(v.prizes)...)
+				flaw.Reaches = append(flaw.Reaches, v.prizes[0].Text+", by a cache")
+			}
+		}
 	}
 	var cuts pathCut
 	if flaw.Tier == penstock.TierProvenPath {
@@ -166,6 +189,12 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 		jr.add(flaw, cuts)
 	}
 	return true
+}
+
+// others reports whether a text of the event is not of the one who causes it: that of
+// the issue or pull request on which somebody comments.
+func (jr *jobRun) others(t taint) bool {
+	return strings.Contains(jr.e.Event, "comment") && (strings.HasPrefix(t.path, "github.event.issue.") || strings.HasPrefix(t.path, "github.event.pull_request.")) || jr.e.Event == "workflow_run"
 }
 
 // gains are the last hops: the best of what is won.

@@ -16,7 +16,7 @@ import (
 var flowRules = []string{
 	"template-injection", "template-expansion", "command-injection", "argument-injection", "untrusted-code-execution", "untrusted-checkout",
 	"environment-injection", "output-clobbering", "artifact-poisoning", "cache-poisoning", "self-hosted-runner-exposed", "agent-prompt-injection",
-	"agent-output-injection", "request-forgery", "confused-deputy-merge", "secrets-on-untrusted-code", "checkout-race", "expression-in-uses",
+	"agent-output-injection", "request-forgery", "confused-deputy-merge", "secrets-on-untrusted-code", "checkout-race", "expression-in-uses", "untrusted-definition",
 }
 
 // projectOf makes a project of files in memory.
@@ -138,8 +138,52 @@ func checkScenario(t *testing.T, s scenario, a answer) {
 		}
 	}
 	for _, f := range flaws {
-		if slices.Contains(a.Never, "pipeline/"+f.Rule) || f.Tier != penstock.TierHygiene && (len(a.Bad) == 0 || slices.Contains(a.Silent, f.Path)) {
+		if slices.Contains(a.Never, "pipeline/"+f.Rule) || tierRank[f.Tier] > tierRank[penstock.Tier(cmpText(a.Ceiling, "proven-path"))] || f.Tier != penstock.TierHygiene && (len(a.Bad) == 0 && a.Ceiling == "" || slices.Contains(a.Silent, f.Path)) {
 			t.Errorf("must not be there:\n%s", showFlaw(files, f))
 		}
+	}
+}
+
+// TestFlowTwins holds the twins to their tiers, as far as flow finds what they have.
+func TestFlowTwins(t *testing.T) {
+	for _, w := range readTwins(t) {
+		for _, forge := range sortedKeys(w.expect.Forges) {
+			want := w.expect.Forges[forge]
+			if want.Tier != "clean" && !slices.ContainsFunc(want.Rules, func(r string) bool { return slices.Contains(flowRules, strings.TrimPrefix(r, "pipeline/")) }) {
+				continue
+			}
+			t.Run(w.name+"/"+forge, func(t *testing.T) { checkTwinFlow(t, w, forge, want) })
+		}
+	}
+}
+
+func checkTwinFlow(t *testing.T, w twin, forge string, want twinAnswer) {
+	s := scenario{expect: expectation{Forge: "github", Settings: w.settings}}
+	if forge == "gitlab" {
+		s.expect.Forge = "gitlab"
+	}
+	files := make(map[string][]byte)
+	for name, b := range w.files {
+		if name == twinFiles[forge] || Detect(name) == KindNone || forge == "github" && strings.HasPrefix(name, ".github/") {
+			files[name] = b
+		}
+	}
+	best, found := "clean", want.Tier == "clean"
+	var shown []string
+	for _, f := range flawsOf(projectOf(files, scenarioSettings(t, s, answer{AsOf: w.expect.AsOf}))) {
+		if f.Tier == penstock.TierHygiene && want.Tier != "hygiene" {
+			continue
+		}
+		shown = append(shown, showFlaw(files, f))
+		if best == "clean" || tierRank[f.Tier] > tierRank[penstock.Tier(best)] {
+			best = string(f.Tier)
+		}
+		line, _ := lineAt(files, f.Place)
+		if string(f.Tier) == want.Tier && slices.Contains(want.Rules, "pipeline/"+f.Rule) && (want.Line == "" || strings.TrimSpace(line) == want.Line) {
+			found = true
+		}
+	}
+	if best != want.Tier || !found {
+		t.Errorf("the highest tier is %s, want %s by %q at %q\n%s", best, want.Tier, want.Rules, want.Line, strings.Join(shown, ""))
 	}
 }

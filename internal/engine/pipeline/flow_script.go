@@ -95,15 +95,31 @@ func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
 		shell = "pwsh"
 	}
 	c := code{path: fr.file.Path, text: st.Run.Value, at: st.Run.At, shell: shell, pasted: true}
-	if jr.attacked() {
+	if jr.attacked() || !jr.e.Own && !fr.lone && fr.told(c) {
 		jr.analyse(fr, st, c, cleanDir(dir), out)
 		jr.clobbers(fr, st, out)
 	} else {
 		jr.paste(fr, st, c)
-		jr.merged(fr, st, c, cleanDir(dir), out)
 	}
 	jr.expansions(fr, st, c)
 	jr.scriptRules(fr, st, c)
+}
+
+// told reports whether a script of people with rights gets a text of an outsider, as the
+// message of a commit is.
+func (fr *frame) told(c code) bool {
+	if fr.run.e.Event == "workflow_call" {
+		return false
+	}
+	bad := func(v value) bool {
+		return slices.ContainsFunc(v, func(t taint) bool { return t.injects() && t.after != "" })
+	}
+	for _, v := range fr.variables() {
+		if bad(v.value) {
+			return true
+		}
+	}
+	return false
 }
 
 // windows reports whether a runner's default shell is PowerShell.
@@ -123,19 +139,6 @@ func (fr *frame) body(text string, at Place) value {
 		out = out.with(fr.read(c.Name, at))
 	}
 	return out
-}
-
-// merged looks at texts of strangers that come in when their change is merged, and that
-// the script gets by its environment: whether it runs them.
-func (jr *jobRun) merged(fr *frame, st *Step, c code, dir string, out *stepOut) {
-	for _, v := range fr.variables() {
-		if slices.ContainsFunc(v.value, func(t taint) bool { return t.after != "" && t.injects() }) {
-			jr.codeOnly = true
-			jr.analyse(fr, st, c, dir, out)
-			jr.codeOnly = false
-			return
-		}
-	}
 }
 
 // paste looks at the expressions of a script whose other texts do not matter: in a run
@@ -347,9 +350,6 @@ func (v value) allowing(r rune) value {
 
 // fact makes flaws of what a script does, and changes the state for later steps.
 func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir string, out *stepOut, state *scriptState) {
-	if jr.codeOnly && f.Kind != FactCode {
-		return
-	}
 	at := c.place(f.Span)
 	untrusted := f.Labels&ShellUntrusted != 0
 	if untrusted && f.Kind != FactExecute && f.Kind != FactCheckout {
@@ -376,6 +376,9 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 			s.most = penstock.TierExploitable
 		}
 		switch {
+		case f.Sink == "sed" || f.Sink == "awk" || f.Sink == "jq":
+			s.rule, s.most = "argument-injection", penstock.TierExploitable
+			s.message = describe(v[0].path) + " becomes a part of the program of " + f.Sink
 		case v[0].model:
 			s.rule = "agent-output-injection"
 		case v[0].file == filesArtifact:
@@ -384,7 +387,6 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 		}
 		jr.sink(fr, s, c.trail(v, f))
 	case FactArgument:
-		v = v.allowing(' ').dropFiles()
 		if !untrusted || len(v) == 0 {
 			return
 		}
@@ -393,7 +395,11 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 				message: describe(v[0].path) + " says where " + f.Command + " connects to"}, c.trail(v, f))
 			return
 		}
-		jr.sink(fr, sink{rule: "argument-injection", place: at, scope: jr.scope(st), step: st, most: penstock.TierExploitable, text: cmpText(f.Detail, "it can become an option of "+f.Command),
+		most := penstock.TierExploitable
+		if len(v.allowing(' ')) == 0 {
+			most = penstock.TierHygiene // one word, which has to be a branch that begins with a dash
+		}
+		jr.sink(fr, sink{rule: "argument-injection", place: at, scope: jr.scope(st), step: st, most: most, text: cmpText(f.Detail, "it can become an option of "+f.Command),
 			message: describe(v[0].path) + " can become an option of " + f.Command}, c.trail(v, f))
 	case FactChannel:
 		jr.channel(fr, st, c, f, v, out)
@@ -433,9 +439,20 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 		}
 	case FactCheckout:
 		if f.Sink == "artifact" {
-			if t, ok := jr.foreignArtifact(at, f.Command, ""); ok {
+			t, ok := jr.foreignArtifact(at, f.Command, "")
+			switch {
+			case ok && f.Name != "":
+				jr.put(f.Name, t)
+			case ok:
 				state.downloaded = f.End
 				state.put = append(state.put, t)
+			}
+			return
+		}
+		if f.Sink == "folder" {
+			if t := jr.fetched(fr, at, f, v, state); t.foreign() && f.Name != "" {
+				jr.put(f.Name, t)
+				jr.checkedOut(fr, st, at, t)
 			}
 			return
 		}
@@ -449,10 +466,6 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 			jr.checkedOut(fr, st, at, t)
 		}
 	}
-}
-
-func (v value) dropFiles() value {
-	return slices.DeleteFunc(slices.Clone(v), func(t taint) bool { return t.shape == ShapeRef || t.shape == ShapePath })
 }
 
 func cmpText(a, b string) string {
@@ -603,8 +616,11 @@ func (jr *jobRun) clobbers(fr *frame, st *Step, out *stepOut) {
 	out.clobbered = nil
 }
 
-// later reports whether steps come after this one in the job.
-func (jr *jobRun) later(*Step) bool { return jr.n+1 < len(jr.j.Steps) }
+// later reports whether something runs after the step: another step, or what an action
+// before it does at the end of the job.
+func (jr *jobRun) later(*Step) bool {
+	return jr.n+1 < len(jr.j.Steps) || slices.ContainsFunc(jr.j.Steps, func(s Step) bool { return s.Uses.Kind == UseRemote })
+}
 
 // guessOutputs marks outputs of a script that ask the forge for the head of a pull
 // request: a commit is harmless as a text, and names a stranger's code.

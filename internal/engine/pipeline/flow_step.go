@@ -27,10 +27,6 @@ type jobRun struct {
 	any     value // of every output, named or not
 	// ran is set when a stranger's code has run in the job.
 	ran *way
-	// codeOnly: of a script only what it runs as code counts.
-	codeOnly bool
-	// executed are the first places that run the code of a checkout.
-	executed map[execution]Place
 }
 
 type envVar struct {
@@ -351,13 +347,15 @@ func (fr *frame) matrix(rest string) value {
 	}
 	m := fr.job.j.Strategy.Matrix
 	if m.Kind == DataScalar {
-		return fr.value(m.Text)
+		return fr.value(m.Text).through(Place{fr.job.p.Path, m.Text.Span}, "it is the matrix of the job")
 	}
 	name, _, _ := strings.Cut(rest, ".")
 	name = unquotePath(name)
 	var v value
 	deep := func(d Data) {
-		d.Texts(func(t Text) { v = v.with(fr.value(t)) })
+		d.Texts(func(t Text) {
+			v = v.with(fr.value(t).through(Place{fr.job.p.Path, t.Span}, "the job runs once for each item of it: matrix."+name))
+		})
 	}
 	for _, f := range m.Fields {
 		switch key := strings.ToLower(f.Name.Value); {
@@ -447,10 +445,10 @@ func (jr *jobRun) stepReach() reached {
 
 // step runs one step of the job, or of an action that a step uses.
 func (jr *jobRun) step(fr *frame, st *Step) {
-	jr.flows.steps++
-	if jr.flows.steps > flowSteps {
+	if jr.flows.steps >= flowSteps {
 		return
 	}
+	jr.flows.steps++
 	if st.If.IsSet() && jr.e.Outsider() {
 		if len(fr.stack) == 1 {
 			if jr.stepReach().shut() {

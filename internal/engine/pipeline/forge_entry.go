@@ -185,7 +185,7 @@ func (x *Project) azureReach(p *Pipeline, e *Entry, j *Job) (Truth, []Gate) {
 	}
 	if implied && truth != False && x.ways.depth < maxNeeds {
 		for _, need := range j.Needs {
-			n := jobOf(p, need.Value)
+			n := x.jobOf(p, need.Value)
 			if n == nil || n == j {
 				continue
 			}

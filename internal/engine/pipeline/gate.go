@@ -67,10 +67,12 @@ type ender struct {
 
 // Bounds of the work for one job.
 const (
-	maxNeeds     = 64  // depth of chains
-	maxGates     = 40  // of one way
-	maxGateWork  = 400 // nodes of a condition
-	maxEnvLevels = 3   // of env that is made of env
+	maxNeeds     = 64        // depth of chains
+	maxGates     = 40        // of one way
+	maxGateWork  = 400       // nodes of a condition
+	maxEnders    = 64        // steps of a job that end it
+	maxAllWork   = 3_000_000 // nodes of all conditions of a project
+	maxEnvLevels = 3         // of env that is made of env
 )
 
 func (x *Project) githubReach(p *Pipeline, e *Entry, j *Job) (Truth, []Gate) {
@@ -152,14 +154,16 @@ func (x *Project) jobConditions(p *Pipeline, e *Entry, j *Job) (Truth, []Gate) {
 	}
 	if implied {
 		for _, need := range j.Needs {
-			n := jobOf(p, need.Value)
+			n := x.jobOf(p, need.Value)
 			if n == nil || n == j {
 				continue
 			}
 			t, g := x.jobReach(p, e, n)
-			truth, gates = both(truth, t), append(gates, g...)
-			t, g = x.endersBefore(p, e, n, len(n.Steps))
-			truth, gates = both(truth, t), append(gates, g...)
+			end, h := x.endersBefore(p, e, n, len(n.Steps))
+			truth = both(truth, both(t, end))
+			if len(gates) < maxGates {
+				gates = append(append(gates, g...), h...)
+			}
 			if truth == False {
 				return False, gates
 			}
@@ -185,13 +189,41 @@ func requiresSuccess(c *Condition) bool {
 	return slices.ContainsFunc(nodes, func(n *ExprNode) bool { return n.Kind == ExprCall && n.Name == "success" })
 }
 
-func jobOf(p *Pipeline, id string) *Job {
-	for i := range p.Jobs {
-		if strings.EqualFold(p.Jobs[i].ID.Value, id) {
-			return &p.Jobs[i]
+// jobOf finds a job by its id; nil if it is not there.
+func (x *Project) jobOf(p *Pipeline, id string) *Job {
+	index, known := x.ways.jobsByID[p]
+	if !known {
+		index = make(map[string]*Job, len(p.Jobs))
+		for i := range p.Jobs {
+			index[strings.ToLower(p.Jobs[i].ID.Value)] = &p.Jobs[i]
 		}
+		if x.ways.jobsByID == nil {
+			x.ways.jobsByID = make(map[*Pipeline]map[string]*Job)
+		}
+		x.ways.jobsByID[p] = index
 	}
-	return nil
+	return index[strings.ToLower(id)]
+}
+
+// stepOf finds a step by its id; -1 if it is not there.
+func (x *Project) stepOf(j *Job, id string) int {
+	index, known := x.ways.stepsByID[j]
+	if !known {
+		index = make(map[string]int)
+		for i := range j.Steps {
+			if v := j.Steps[i].ID.Value; v != "" {
+				index[strings.ToLower(v)] = i
+			}
+		}
+		if x.ways.stepsByID == nil {
+			x.ways.stepsByID = make(map[*Job]map[string]int)
+		}
+		x.ways.stepsByID[j] = index
+	}
+	if i, ok := index[strings.ToLower(id)]; ok {
+		return i
+	}
+	return -1
 }
 
 // condition parses the text of an if, once; nil if it cannot be read.
@@ -293,7 +325,10 @@ func (x *Project) endersBefore(p *Pipeline, e *Entry, j *Job, n int) (Truth, []G
 		if end.step >= n {
 			break
 		}
-		truth, gates = both(truth, end.truth), append(gates, end.gates...)
+		truth = both(truth, end.truth)
+		if len(gates) < maxGates {
+			gates = append(gates, end.gates...)
+		}
 	}
 	return truth, gates
 }
@@ -311,6 +346,9 @@ func (x *Project) enders(p *Pipeline, e *Entry, j *Job) []ender {
 	var all []ender
 	for i := range j.Steps {
 		s := &j.Steps[i]
+		if len(all) >= maxEnders {
+			break
+		}
 		c := x.check(s)
 		if !c.ends || strings.TrimSpace(s.ContinueOnError.Value) == "true" {
 			continue
@@ -467,8 +505,9 @@ func (a *asker) variable(name string) Text {
 
 // ask decides a node, and finds the gates on the way to it being true, or false.
 func (a *asker) ask(n *ExprNode, want bool) (Truth, []Gate) {
-	if a.work++; a.work > maxGateWork {
-		return Undecided, nil
+	a.x.ways.work++
+	if a.work++; a.work > maxGateWork || a.x.ways.work > maxAllWork {
+		return Undecided, []Gate{a.named(Gate{Place: a.where(n)}, GuardOther, "a condition that is too long to be decided")}
 	}
 	switch {
 	case n.Kind == ExprNot:
@@ -987,17 +1026,14 @@ func (a *asker) result(n *ExprNode, path string, want, asks bool) (Truth, []Gate
 		}
 	}
 	if segments[0] == "needs" {
-		j := jobOf(a.p, segments[1])
+		j := a.x.jobOf(a.p, segments[1])
 		if j == nil || j == a.j {
 			return Undecided, nil
 		}
 		return a.jobResult(n, j, segments, want, asks)
 	}
-	for i := range a.j.Steps {
-		s := &a.j.Steps[i]
-		if strings.EqualFold(s.ID.Value, segments[1]) && (a.step < 0 || i < a.step) {
-			return a.stepResult(n, a.j, i, segments[2], asks)
-		}
+	if i := a.x.stepOf(a.j, segments[1]); i >= 0 && (a.step < 0 || i < a.step) {
+		return a.stepResult(n, a.j, i, segments[2:], asks)
 	}
 	return Undecided, nil
 }
@@ -1034,14 +1070,12 @@ func (a *asker) jobResult(n *ExprNode, j *Job, segments []string, want, asks boo
 		if len(s) < 3 || s[0] != "steps" {
 			continue
 		}
-		for i := range j.Steps {
-			if strings.EqualFold(j.Steps[i].ID.Value, s[1]) {
-				t, g := a.stepResult(n, j, i, s[2], asks)
-				if t == False {
-					return False, g
-				}
-				gates = append(gates, g...)
+		if i := a.x.stepOf(j, s[1]); i >= 0 {
+			t, g := a.stepResult(n, j, i, s[2:], asks)
+			if t == False {
+				return False, g
 			}
+			gates = append(gates, g...)
 		}
 	}
 	// An output made of a condition: outputs.ok is ${{ contains(...) }}.
@@ -1074,11 +1108,11 @@ func asksResult(n *ExprNode, want bool) (ran, ended bool) {
 }
 
 // stepResult is result for a step.
-func (a *asker) stepResult(n *ExprNode, j *Job, i int, member string, asks bool) (Truth, []Gate) {
+func (a *asker) stepResult(n *ExprNode, j *Job, i int, member []string, asks bool) (Truth, []Gate) {
 	s := &j.Steps[i]
 	c := a.x.check(s)
 	var gates []Gate
-	if c.kind != "" && asks {
+	if c.kind != "" && asks && (member[0] != "outputs" || len(member) < 2 || c.tells(s, member[1])) {
 		g := c.gate(a.p, a.e, s)
 		g.Place = a.where(n)
 		gates = append(gates, g)

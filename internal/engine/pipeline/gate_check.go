@@ -22,6 +22,22 @@ func (c check) gate(p *Pipeline, e *Entry, s *Step) Gate {
 	return Gate{Place: stepPlace(p, s), Kind: c.kind, Text: c.text, Stops: c.stops, Weakness: c.weakness, Once: e.changing()}
 }
 
+// answerWords are in the names of outputs that say whether someone may do something.
+var answerWords = []string{"perm", "allow", "auth", "member", "trust", "maintain", "write", "admin", "ok", "is_", "is-", "can", "valid", "check", "safe", "pass", "collab", "approv", "team", "role", "access", "result", "eligib", "continue", "proceed", "run", "skip", "external", "internal", "fork", "contributor", "user"}
+
+// tells reports whether an output of the step holds the answer: a script that has
+// several says with the others something else.
+func (c check) tells(s *Step, output string) bool {
+	script := s.Run.Value
+	if !s.Run.IsSet() {
+		script = s.With.Get("script").Text.Value
+	}
+	if strings.Count(script, "setOutput(")+strings.Count(script, "GITHUB_OUTPUT") < 2 {
+		return true
+	}
+	return hasAny(strings.ToLower(output), answerWords...)
+}
+
 // checkAction is an action that checks who is there.
 type checkAction struct {
 	kind GuardKind

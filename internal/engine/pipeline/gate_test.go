@@ -255,6 +255,19 @@ func TestGatesOfNeeds(t *testing.T) {
           require: write
       - id: filter
         run: echo "changed=true" >> "$GITHUB_OUTPUT"
+  both:
+    runs-on: ubuntu-latest
+    outputs:
+      number: ${{ steps.who.outputs.number }}
+      allowed: ${{ steps.who.outputs.allowed }}
+    steps:
+      - id: who
+        uses: actions/github-script@v7
+        with:
+          script: |
+            const { data } = await github.rest.repos.getCollaboratorPermissionLevel({ ...context.repo, username: context.actor });
+            core.setOutput('allowed', data.permission === 'write');
+            core.setOutput('number', context.issue.number);
   members:
     if: github.event.comment.author_association == 'MEMBER'
     runs-on: ubuntu-latest
@@ -278,6 +291,8 @@ func TestGatesOfNeeds(t *testing.T) {
 		{"an output of the check", "needs: check\n    if: needs.check.outputs.ok == 'true'", Undecided, "permission stops once"},
 		{"an output for those who fail it", "needs: check\n    if: needs.check.outputs.ok != 'true'", Undecided, ""},
 		{"another output", "needs: check\n    if: needs.check.outputs.changed == 'true'", Undecided, ""},
+		{"the answer, of two outputs", "needs: both\n    if: needs.both.outputs.allowed == 'true'", Undecided, "permission stops once"},
+		{"the other of the two", "needs: both\n    if: needs.both.outputs.number != ''", Undecided, ""},
 		{"the check alone is no gate", "needs: check", True, ""},
 		{"a job for members", "needs: members", False, "association stops once"},
 		{"a job for members, always", "needs: members\n    if: always()", True, ""},
@@ -298,10 +313,26 @@ func TestGatesOfNeeds(t *testing.T) {
 		settings := Settings{GitHub: GitHubSettings{Environments: map[string]EnvironmentSettings{"approval": {Reviewers: true}}}}
 		x := testProject(settings, files)
 		p := x.Pipeline(flowFile, KindWorkflow)
-		truth, gates := x.Reach(p, entryOf(t, x, p, "issue_comment"), jobOf(p, "job"))
+		truth, gates := x.Reach(p, entryOf(t, x, p, "issue_comment"), x.jobOf(p, "job"))
 		if got := strings.Join(gateWords(gates), "; "); truth != c.truth || got != c.gates {
 			t.Errorf("%s: got %v %q, want %v %q", c.name, truth, got, c.truth, c.gates)
 		}
+	}
+}
+
+// Large files with many jobs, needs, steps and conditions end soon.
+func TestGatesLarge(t *testing.T) {
+	var needs, steps, jobs strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&needs, "j%d, ", i)
+		fmt.Fprintf(&steps, "      - id: s%d\n        if: steps.s%d.outputs.x == 'a' || github.actor == 'a'\n        run: exit 1\n", i, max(i-1, 0))
+		fmt.Fprintf(&jobs, "  j%d: {runs-on: x, needs: [j%d, j%d, z], if: needs.j%d.result == 'success'}\n", i, (i+1)%2000, (i*7)%2000, (i+3)%2000)
+	}
+	long := "github.actor == 'a'" + strings.Repeat(" && github.actor == 'a'", 700)
+	x := testProject(Settings{}, map[string]string{flowFile: "on: [pull_request_target, issue_comment, issues, push, discussion]\njobs:\n  z:\n    if: " + long + "\n    runs-on: x\n    needs: [" + needs.String() + "]\n    steps:\n" + steps.String() + jobs.String()})
+	x.Audit(func(Flaw) {})
+	if x.ways.work > maxAllWork+maxGateWork {
+		t.Error("more work than is allowed:", x.ways.work)
 	}
 }
 

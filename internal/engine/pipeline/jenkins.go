@@ -81,13 +81,29 @@ func ParseJenkins(file string, kind Kind, b []byte) *Pipeline {
 		s.inlined = append(s.inlined, fn)
 		f.statement(&s, fn.Left)
 	}
+	f.p.Jobs = make([]Job, len(f.jobs))
+	for i, j := range f.jobs {
+		j.Steps = make([]Step, len(j.steps))
+		for k, st := range j.steps {
+			j.Steps[k] = *st
+		}
+		f.p.Jobs[i] = j.Job
+	}
 	return f.p
+}
+
+// jenkinsJob is a job whose steps are still being found. Both are large, so that
+// pointers are gathered first.
+type jenkinsJob struct {
+	Job
+	steps []*Step
 }
 
 // jenkinsFlow follows a Jenkinsfile as it runs.
 type jenkinsFlow struct {
 	src       string
 	p         *Pipeline
+	jobs      []*jenkinsJob
 	functions map[string]*groovyNode
 	order     []*groovyNode
 	called    map[*groovyNode]bool
@@ -122,10 +138,22 @@ type jenkinsScope struct {
 	env         []Field
 	gates       []Clause
 	credentials []Credential
-	container   Container
+	container   *Container
 	dir         Text
 	inlined     []*groovyNode
-	depth       int
+	// closures are those that a function was given, by the names of its parameters.
+	closures []jenkinsClosure
+	depth    int
+}
+
+// jenkinsClosure is a closure that stands where a function is called and runs where
+// the function calls it.
+type jenkinsClosure struct {
+	name string
+	body *groovyNode
+	// closures are those of the place where it stands.
+	closures []jenkinsClosure
+	ran      *bool
 }
 
 func (f *jenkinsFlow) scope() jenkinsScope { return jenkinsScope{run: &jenkinsRun{job: -1}} }
@@ -170,7 +198,7 @@ func (f *jenkinsFlow) take(n *groovyNode) bool {
 func (f *jenkinsFlow) add(s *jenkinsScope, st Step) {
 	run := s.run
 	if run.job < 0 {
-		if len(f.p.Jobs) >= jenkinsMaxJobs {
+		if len(f.jobs) >= jenkinsMaxJobs {
 			return
 		}
 		j := Job{ID: run.id, Name: run.id, Span: run.span, RunsOn: run.runsOn, Container: run.container, Workspace: run.workspace, Strategy: run.strategy, Needs: f.last}
@@ -185,8 +213,8 @@ func (f *jenkinsFlow) add(s *jenkinsScope, st Step) {
 		if j.Span.End == 0 {
 			j.Span = st.Span
 		}
-		f.p.Jobs = append(f.p.Jobs, j)
-		run.job = len(f.p.Jobs) - 1
+		f.jobs = append(f.jobs, &jenkinsJob{Job: j})
+		run.job = len(f.jobs) - 1
 		f.last = []Text{j.ID}
 		if run.checkout.End > 0 {
 			at := run.checkout
@@ -208,9 +236,9 @@ func (f *jenkinsFlow) add(s *jenkinsScope, st Step) {
 	if st.Run.IsSet() {
 		st.Run.Dir = s.dir
 	}
-	j := &f.p.Jobs[run.job]
+	j := f.jobs[run.job]
 	j.Span.Start, j.Span.End = min(j.Span.Start, st.Span.Start), max(j.Span.End, st.Span.End)
-	j.Steps = append(j.Steps, st)
+	j.steps = append(j.steps, &st)
 }
 
 // enter begins a new job in the scope, on the same agent.
@@ -293,7 +321,7 @@ func (f *jenkinsFlow) statement(s *jenkinsScope, n *groovyNode) {
 	case groovyAnnotate:
 		f.annotation(n)
 	case groovyIf:
-		f.statement(s, n.Key)
+		f.expression(s, n.Key)
 		g := Clause{Text: f.bare(n.Key), Kind: ClauseIf}
 		in := *s
 		in.gate(g)
@@ -310,7 +338,7 @@ func (f *jenkinsFlow) statement(s *jenkinsScope, n *groovyNode) {
 		} else if k != nil && k.Kind == groovyOther && len(k.Items) == 2 && k.Items[0] != nil && k.Items[0].Kind == groovyName {
 			f.set(s, n, k.Items[0], k.Items[1])
 		}
-		f.statement(s, n.Key)
+		f.expression(s, n.Key)
 		f.statement(s, n.Left)
 	case groovyTry:
 		f.statement(s, n.Left)
@@ -321,9 +349,28 @@ func (f *jenkinsFlow) statement(s *jenkinsScope, n *groovyNode) {
 		f.assign(s, n)
 	case groovyCall:
 		f.call(s, n, true, nil)
+	case groovyBinary:
+		f.expression(s, n)
+		if n.Name == "<<" {
+			f.grow(s, n, n.Left, []*groovyNode{n.Right})
+		}
 	default:
 		f.expression(s, n)
 	}
+}
+
+// grow adds a step that puts more into a list or text.
+func (f *jenkinsFlow) grow(s *jenkinsScope, n, to *groovyNode, more []*groovyNode) {
+	if groovyPath(to) == "" {
+		return
+	}
+	d := Data{Kind: DataList, Span: n.Span, Items: []Data{{Kind: DataScalar, Span: to.Span, Text: f.bare(to)}}}
+	for _, m := range more {
+		if m != nil && m.Kind != groovyClosure {
+			d.Items = append(d.Items, f.data(m, 0))
+		}
+	}
+	f.add(s, Step{Span: n.Span, Set: &Assignment{f.variable(to), d}})
 }
 
 // expression follows the calls in an expression.
@@ -423,7 +470,7 @@ func (f *jenkinsFlow) set(s *jenkinsScope, n, to, value *groovyNode) {
 		// What it held before stays in it.
 		d = Data{Kind: DataList, Span: n.Span, Items: []Data{{Kind: DataScalar, Span: to.Span, Text: f.bare(to)}, d}}
 	}
-	f.add(s, Step{Span: n.Span, Set: f.variable(to), Value: d})
+	f.add(s, Step{Span: n.Span, Set: &Assignment{f.variable(to), d}})
 }
 
 // variable is the name of what is assigned to.
@@ -466,7 +513,9 @@ func (f *jenkinsFlow) text(n *groovyNode) Text {
 		}
 		if n.Kind == groovyCall && len(n.Items) == 0 && n.Left != nil && n.Left.Kind == groovyMember {
 			switch n.Left.Name {
-			case "stripIndent", "trim", "toString", "stripMargin":
+			case "stripMargin":
+				return f.text(n.Left.Left).stripMargin()
+			case "stripIndent", "trim", "toString":
 				n = n.Left.Left
 				continue
 			}
@@ -529,6 +578,63 @@ func (f *jenkinsFlow) joined(n *groovyNode) Text {
 	}
 	if !literal {
 		return f.bare(&groovyNode{Span: whole})
+	}
+	out.Value = value.String()
+	return out
+}
+
+// stripMargin is the text without the blanks and the bar that its lines begin with.
+func (t Text) stripMargin() Text {
+	const maxLines = 2000 // each costs a look at the whole map
+	if !strings.Contains(t.Value, "|") || strings.Count(t.Value, "\n") > maxLines {
+		return t
+	}
+	out := Text{Span: t.Span, Key: t.Key, Alias: t.Alias}
+	var value strings.Builder
+	part := 0
+	keep := func(from, to int) {
+		at := value.Len() - from
+		for ; part < len(t.Parts) && t.Parts[part].From < to; part++ {
+			p := t.Parts[part]
+			p.From, p.Inner, p.InnerTo, p.To = p.From+at, p.Inner+at, p.InnerTo+at, p.To+at
+			out.Parts = append(out.Parts, p)
+		}
+		value.WriteString(t.Value[from:to])
+		out.Map.Join(t.Map.Slice(from, to))
+	}
+	next := 0
+	inside := func(at int) int { // the end of the part that holds the offset; offsets grow
+		for next < len(t.Parts) && t.Parts[next].To <= at {
+			next++
+		}
+		if next < len(t.Parts) && t.Parts[next].From <= at {
+			return t.Parts[next].To
+		}
+		return at
+	}
+	for start := 0; start < len(t.Value); {
+		from := start
+		for from < len(t.Value) && (t.Value[from] == ' ' || t.Value[from] == '\t') {
+			from++
+		}
+		if from < len(t.Value) && t.Value[from] == '|' && inside(from) == from {
+			from++
+		} else {
+			from = start
+		}
+		end := from
+		for end < len(t.Value) {
+			if past := inside(end); past > end {
+				end = past // line ends of an expression are none of the text
+				continue
+			}
+			end++
+			if t.Value[end-1] == '\n' {
+				break
+			}
+		}
+		keep(from, end)
+		start = end
 	}
 	out.Value = value.String()
 	return out

@@ -24,6 +24,14 @@ func (f *jenkinsFlow) call(s *jenkinsScope, n *groovyNode, statement bool, set *
 		f.shell(s, n, shell, set)
 		return
 	}
+	if c := s.closure(path); c != nil {
+		*c.ran = true
+		f.others(s, n)
+		in := *s
+		in.closures = c.closures
+		f.block(&in, c.body.Items)
+		return
+	}
 	if fn := f.functions[path]; fn != nil {
 		f.inline(s, n, fn)
 		return
@@ -92,7 +100,7 @@ func (f *jenkinsFlow) call(s *jenkinsScope, n *groovyNode, statement bool, set *
 	}
 	in := *s
 	if c, ok := f.container(n, path); ok {
-		in.container = c
+		in.container = &c
 	}
 	credentials := f.credentials(n, path)
 	if len(bodies) > 0 {
@@ -102,7 +110,7 @@ func (f *jenkinsFlow) call(s *jenkinsScope, n *groovyNode, statement bool, set *
 		for _, b := range bodies {
 			if m := n.Left; m.Kind == groovyMember && len(b.Params) > 0 && b.Params[0] != "" && m.Left != nil && m.Left.Kind != groovyClosure {
 				p := &groovyNode{Kind: groovyName, Name: b.Params[0], Span: penstock.Span{Start: b.Start, End: b.Start}}
-				f.add(&in, Step{Span: b.Span, Set: Text{Value: p.Name, Span: b.Span}, Value: Data{Kind: DataScalar, Span: m.Left.Span, Text: f.bare(m.Left)}})
+				f.add(&in, Step{Span: b.Span, Set: &Assignment{Text{Value: p.Name, Span: b.Span}, Data{Kind: DataScalar, Span: m.Left.Span, Text: f.bare(m.Left)}}})
 			}
 		}
 		f.bodies(&in, bodies)
@@ -115,9 +123,13 @@ func (f *jenkinsFlow) call(s *jenkinsScope, n *groovyNode, statement bool, set *
 	if !statement && !jenkinsStep(path) {
 		return
 	}
+	if m := n.Left; m.Kind == groovyMember && (m.Name == "add" || m.Name == "addAll" || m.Name == "append" || m.Name == "push" || m.Name == "put") && m.Left.Kind == groovyName {
+		f.grow(s, n, m.Left, n.Items)
+		return
+	}
 	st := Step{Span: n.Span, Call: Text{Value: path, Span: n.Left.Span}, With: f.arguments(n), Credentials: credentials}
 	if set != nil {
-		st.Set = f.variable(set)
+		st.Set = &Assignment{Name: f.variable(set)}
 	}
 	f.uses(&st, n, path)
 	f.add(s, st)
@@ -131,6 +143,17 @@ func jenkinsStep(path string) bool {
 		return true
 	}
 	return false
+}
+
+// closure is the one that a call of the name runs: body(), body.call().
+func (s *jenkinsScope) closure(path string) *jenkinsClosure {
+	name := strings.TrimSuffix(path, ".call")
+	for i := len(s.closures) - 1; i >= 0; i-- {
+		if s.closures[i].name == name {
+			return &s.closures[i]
+		}
+	}
+	return nil
 }
 
 // bodies follows the closures of a call.
@@ -160,10 +183,10 @@ func (f *jenkinsFlow) chained(s *jenkinsScope, n *groovyNode) {
 		case inner.Kind == groovyCall && (m.Name == "inside" || m.Name == "withRun" || m.Name == "run"):
 			f.others(s, inner)
 			if c, ok := f.container(inner, groovyPath(inner.Left)); ok {
-				in.container = c
 				if o := groovyArgument(n, "args"); o != nil {
-					in.container.Options = f.text(o)
+					c.Options = f.text(o)
 				}
+				in.container = &c
 			}
 			if groovyPath(inner.Left) == "docker.build" {
 				f.call(s, inner, true, nil)
@@ -182,7 +205,7 @@ func (f *jenkinsFlow) chained(s *jenkinsScope, n *groovyNode) {
 		case a == nil:
 		case a.Kind == groovyClosure:
 			if len(a.Params) > 0 && a.Params[0] != "" && m != nil && m.Left != nil {
-				f.add(&in, Step{Span: a.Span, Set: Text{Value: a.Params[0], Span: a.Span}, Value: Data{Kind: DataScalar, Span: m.Left.Span, Text: f.bare(m.Left)}})
+				f.add(&in, Step{Span: a.Span, Set: &Assignment{Text{Value: a.Params[0], Span: a.Span}, Data{Kind: DataScalar, Span: m.Left.Span, Text: f.bare(m.Left)}}})
 			}
 			f.block(&in, a.Items)
 		default:
@@ -209,7 +232,7 @@ func (f *jenkinsFlow) shell(s *jenkinsScope, n *groovyNode, shell string, set *g
 		st.Name = f.text(l)
 	}
 	if set != nil {
-		st.Set = f.variable(set)
+		st.Set = &Assignment{Name: f.variable(set)}
 	}
 	for _, a := range groovyArguments(n) {
 		if a.Kind == groovyPair && a.Name != "script" && a.Name != "label" {
@@ -247,17 +270,33 @@ func (f *jenkinsFlow) inline(s *jenkinsScope, n, fn *groovyNode) {
 	}
 	in := *s
 	in.inlined = append(slices.Clip(s.inlined), fn)
+	in.closures = nil
 	i := 0
 	for _, a := range n.Items {
 		if a == nil || a.Kind == groovyPair {
 			continue
 		}
 		if i < len(fn.Params) && fn.Params[i] != "" && a.Kind != groovyClosure {
-			f.add(&in, Step{Span: a.Span, Set: Text{Value: fn.Params[i], Span: fn.NameSpan}, Value: f.data(a, 0)})
+			f.add(&in, Step{Span: a.Span, Set: &Assignment{Text{Value: fn.Params[i], Span: fn.NameSpan}, f.data(a, 0)}})
+		}
+		if a.Kind == groovyClosure {
+			name := ""
+			if i < len(fn.Params) {
+				name = fn.Params[i]
+			}
+			in.closures = append(in.closures, jenkinsClosure{name, a, s.closures, new(bool)})
 		}
 		i++
 	}
 	// Arguments with names are one map, the first parameter.
+	for i := range in.closures {
+		if named := groovyNames(n); named && in.closures[i].name != "" {
+			// The map is a parameter, too.
+			if at := slices.Index(fn.Params, in.closures[i].name); at+1 < len(fn.Params) {
+				in.closures[i].name = fn.Params[at+1]
+			}
+		}
+	}
 	named := Data{Kind: DataMap, Span: n.Span}
 	for _, a := range n.Items {
 		if a != nil && a.Kind == groovyPair {
@@ -265,15 +304,24 @@ func (f *jenkinsFlow) inline(s *jenkinsScope, n, fn *groovyNode) {
 		}
 	}
 	if len(named.Fields) > 0 && len(fn.Params) > 0 && fn.Params[0] != "" {
-		f.add(&in, Step{Span: n.Span, Set: Text{Value: fn.Params[0], Span: fn.NameSpan}, Value: named})
+		f.add(&in, Step{Span: n.Span, Set: &Assignment{Text{Value: fn.Params[0], Span: fn.NameSpan}, named}})
 	}
 	f.statement(&in, fn.Left)
-	// Closures that it is given run in it.
-	f.bodies(s, groovyBodies(n))
+	// Closures that it does not call itself.
+	for _, c := range in.closures {
+		if !*c.ran {
+			f.block(s, c.body.Items)
+		}
+	}
 	if in.run == s.run {
 		return
 	}
 	s.after()
+}
+
+// groovyNames reports whether a call has arguments with names.
+func groovyNames(n *groovyNode) bool {
+	return slices.ContainsFunc(n.Items, func(a *groovyNode) bool { return a != nil && a.Kind == groovyPair })
 }
 
 // parallel follows the branches of the step parallel.
@@ -534,6 +582,9 @@ func (f *jenkinsFlow) uses(st *Step, n *groovyNode, path string) {
 			return
 		}
 		st.Uses = Use{Text: f.bare(a), Kind: UseExpression}
+	case "infra.checkoutSCM", "checkoutSCM":
+		// The library that many projects of Jenkins itself use.
+		st.Uses = Use{Text: Text{Value: "scm", Span: n.Left.Span}, Kind: UseSelf}
 	case "git":
 		st.Uses = f.remote(n)
 	case "load":

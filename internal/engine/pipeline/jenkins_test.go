@@ -68,8 +68,8 @@ func outline(p *Pipeline) string {
 		gates(j.Clauses)
 		b.WriteString("\n")
 		for _, s := range j.Steps {
-			if s.Set.IsSet() {
-				fmt.Fprintf(&b, "  set %s", s.Set.Value)
+			if s.Set != nil {
+				fmt.Fprintf(&b, "  set %s", s.Set.Name.Value)
 			}
 			switch {
 			case s.Run.IsSet():
@@ -87,10 +87,10 @@ func outline(p *Pipeline) string {
 					fmt.Fprintf(&b, " uses(%d %s %s)", s.Uses.Kind, s.Uses.Value, s.Uses.Ref)
 				}
 			default:
-				fmt.Fprintf(&b, " %q", s.Value.Text.Value)
+				fmt.Fprintf(&b, " %q", s.Set.Value.Text.Value)
 			}
 			data(s.Env)
-			if s.Container.Image.IsSet() {
+			if s.Container != nil {
 				fmt.Fprintf(&b, " image=%q", s.Container.Image.Value)
 			}
 			credentials(s.Credentials)
@@ -153,6 +153,7 @@ func TestJenkinsSteps(t *testing.T) {
 b'''`: "a\nb",
 		`sh "a ${env['X']} ${b.collect { "c ${it}" }.join(',')}"`: `a ${env['X']} ${b.collect { "c ${it}" }.join(',')} {env['X']} {b.collect { "c ${it}" }.join(',')}`,
 		"sh \"a \\\n b\"": "a  b",
+		"sh \"\"\"#!/bin/sh\n  |a ${b ?\n c : d}\n\t|e | f\n\"\"\".stripMargin()": "#!/bin/sh\na ${b ?\n c : d}\ne | f\n {b ?\n c : d}",
 		`if (x) { sh 'a' } else if (y) sh 'b'
 else { sh 'c' }`: "a|b|c",
 		`x.each { k, v -> sh "a ${k}" }`:                           "a ${k} {k}",
@@ -280,7 +281,13 @@ if (x) { fixed = env.CHANGE_BRANCH }
 text2 = text
 text2 = 'nothing'
 def run(a, b) { sh "f ${a}"; sh 'end' }
+parts = ['a']
+parts << env.CHANGE_FORK
+parts.add(params.P)
+m = [:]
+m['k'] = env.CHANGE_AUTHOR
 node {
+  sh "3 ${parts.join(' ')} ${m[k]}"
   withCredentials([string(credentialsId: 'c', variable: 'TOKEN')]) {
     withEnv(["T=${params.T}", 'U=u']) {
       sh "1 ${text} ${last} ${fixed} ${text2} ${T} ${U} ${TOKEN} ${BUILD_ID}"
@@ -317,6 +324,7 @@ pipeline {
 	want := map[string]string{
 		"1text": "env.CHANGE_TITLE", "1last": "output of git log -1", "1fixed": "env.CHANGE_BRANCH", "1text2": "", "1T": "params.T", "1U": "",
 		"1TOKEN": "credential c", "1BUILD_ID": "BUILD_ID", "fa": "env.CHANGE_TITLE", "2E": "env.CHANGE_URL",
+		"3parts.join(' ')": "env.CHANGE_FORK params.P", "3m[k]": "env.CHANGE_AUTHOR",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -329,6 +337,29 @@ pipeline {
 				}
 			}
 		}
+	}
+}
+
+// TestJenkinsClosures follows a closure where the function runs that it is given to.
+func TestJenkinsClosures(t *testing.T) {
+	p := ParseJenkins("Jenkinsfile", KindJenkinsfile, []byte(`
+def within(String label, Closure body) { node(label) { sh 'before'; body(); sh 'after' } }
+def twice(Map m, Closure c) { within('b') { c.call() } }
+def ignore(body) { sh 'none' }
+within('a') { sh 'one' }
+twice(x: 1) { sh 'two' }
+ignore { sh 'three' }
+`))
+	var got []string
+	for _, j := range p.Jobs {
+		for _, s := range j.Steps {
+			if s.Run.IsSet() {
+				got = append(got, fmt.Sprintf("%s%d", s.Run.Value, j.Workspace))
+			}
+		}
+	}
+	if g := strings.Join(got, " "); g != "before1 one1 after1 before2 two2 after2 none0 three0" {
+		t.Error(g)
 	}
 }
 
@@ -477,7 +508,7 @@ func TestJenkinsGates(t *testing.T) {
 
 // TestJenkinsHostile reads what nests, repeats and never ends.
 func TestJenkinsHostile(t *testing.T) {
-	const n = 10_000
+	const n = 5_000
 	for _, src := range []string{
 		strings.Repeat("(", n), strings.Repeat("[", n), strings.Repeat("{", n), strings.Repeat("a{", n), strings.Repeat("a(", n),
 		strings.Repeat("\"${", n), strings.Repeat("\"\"\"${", n), strings.Repeat("\"${a}", n), strings.Repeat("/${", n), strings.Repeat("$/${", n), strings.Repeat("/a\n", n),

@@ -210,15 +210,24 @@ func (v *JenkinsValues) of(t Text, p Interpolation) []ContextPath {
 	return out
 }
 
-type jenkinsSet struct{ job, step int }
+// jenkinsSet is a step that sets a variable; partial, if only a part of it.
+type jenkinsSet struct {
+	job, step int
+	partial   bool
+}
 
 // NewJenkinsValues indexes what a pipeline sets.
 func NewJenkinsValues(p *Pipeline) *JenkinsValues {
 	v := &JenkinsValues{p: p, sets: map[string][]jenkinsSet{}, paths: map[penstock.Span][]ContextPath{}}
 	for j := range p.Jobs {
 		for s := range p.Jobs[j].Steps {
-			if name := p.Jobs[j].Steps[s].Set.Value; name != "" {
-				v.sets[name] = append(v.sets[name], jenkinsSet{j, s})
+			if set := p.Jobs[j].Steps[s].Set; set != nil {
+				name := set.Name.Value
+				v.sets[name] = append(v.sets[name], jenkinsSet{j, s, false})
+				// x[i] = ..., x.y = ... are in x.
+				if i := strings.IndexAny(name, ".["); i > 0 && name[:i] != "env" && name[:i] != "params" && name[:i] != "currentBuild" {
+					v.sets[name[:i]] = append(v.sets[name[:i]], jenkinsSet{j, s, true})
+				}
 			}
 		}
 	}
@@ -311,7 +320,7 @@ func (w *jenkinsWalk) assigned(job, step int, name string, through []penstock.Sp
 		if st.Run.IsSet() {
 			w.out = append(w.out, JenkinsOrigin{Path: name, Output: st, Through: way})
 		} else {
-			st.Value.Texts(func(t Text) {
+			st.Set.Value.Texts(func(t Text) {
 				for _, p := range t.Parts {
 					for _, c := range w.v.of(t, p) {
 						w.path(s.job, s.step, c.Name, way)
@@ -320,6 +329,9 @@ func (w *jenkinsWalk) assigned(job, step int, name string, through []penstock.Sp
 			})
 		}
 		// Set in the same branch, or in none at all.
+		if s.partial {
+			continue
+		}
 		if len(st.Clauses) == 0 && (s.job == job || len(w.v.p.Jobs[s.job].Clauses) == 0) || s.job == job && sameClauses(st.Clauses, w.v.p.Jobs[job].Steps[min(step, len(w.v.p.Jobs[job].Steps)-1)].Clauses) && gates > 0 {
 			return true
 		}

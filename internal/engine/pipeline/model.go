@@ -705,14 +705,12 @@ type Step struct {
 	// Call is a step that the forge itself has, or a function that the file does not
 	// hold; With is what it is given, where arguments without a name have none.
 	Call Text
-	// Set is a variable of the pipeline's language that the step sets, such as x or
-	// env.X: to Value, or to what Run prints.
-	Set   Text
-	Value Data
+	// Set is a variable of the pipeline's language that the step sets, nil for none.
+	Set *Assignment
 	// Clauses, Credentials and Container enclose the step within its job.
 	Clauses     []Clause
 	Credentials []Credential
-	Container   Container
+	Container   *Container
 	// Hook is the part of a deployment that the step belongs to (Azure): "deploy".
 	Hook Text
 	// Inserted are the keys that decide whether it is there, outermost first.
@@ -722,6 +720,13 @@ type Step struct {
 	// also when those failed, StepHook runs before the checkout.
 	Phase StepPhase
 	Extra []Field
+}
+
+// Assignment sets a variable of the pipeline's language, such as x or env.X: to Value,
+// or to what the step prints or returns.
+type Assignment struct {
+	Name  Text
+	Value Data
 }
 
 // StepPhase says when in a job a step runs. It is unset for a forge whose steps run

@@ -756,7 +756,15 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 		r.checkout(args, name+" pr checkout", nil, start, end, true)
 		return nil
 	case words[0] == "run" && sub == "download":
-		r.fact(ShellFact{Kind: FactCheckout, Span: shSpan(start, end), Command: name + " run download", Sink: "artifact", Maybe: true, Detail: "files of another run are brought in",
+		dir := ""
+		for i := 1; i < len(args); i++ {
+			if t := args[i].text(); (t == "-D" || t == "--dir") && i+1 < len(args) {
+				dir = r.fileKey(args[i+1].v)
+			} else if strings.HasPrefix(t, "--dir=") {
+				dir = r.resolve(t[len("--dir="):])
+			}
+		}
+		r.fact(ShellFact{Kind: FactCheckout, Span: shSpan(start, end), Command: name + " run download", Name: shPrint(dir), Sink: "artifact", Maybe: true, Detail: "files of another run are brought in",
 			Trace: shTrace(r.trail(nil, start, end, "files of another run are brought in"))})
 		return nil
 	case words[0] == "workflow" && sub == "run" && len(words) > 2:
@@ -848,7 +856,7 @@ func (r *shRun) checkout(args []shArg, command string, p *shPiece, start, end in
 		f.Sink = "workspace"
 		f.Detail = "the workspace becomes a stranger's code"
 		if r.outside(r.st.cwd) && r.st.cwd != "" && len(args) > 0 {
-			f.Sink, f.Detail = "folder", "a folder outside of the workspace becomes a stranger's code"
+			f.Sink, f.Name, f.Detail = "folder", shPrint(r.st.cwd), "a folder outside of the workspace becomes a stranger's code"
 			r.fact(f)
 			return
 		}
@@ -859,6 +867,38 @@ func (r *shRun) checkout(args []shArg, command string, p *shPiece, start, end in
 		}
 	}
 	r.fact(f)
+}
+
+// checkoutTo notes that a stranger's code comes into a folder of its own.
+func (r *shRun) checkoutTo(dir, command string, args []shArg, p *shPiece, start, end int) {
+	f := ShellFact{Kind: FactCheckout, Span: shSpan(start, end), Command: command, Sink: "folder", Name: shPrint(dir), Detail: "a folder becomes a stranger's code"}
+	var t *shTrail
+	if p != nil {
+		f.Labels, t = p.l, p.t
+	}
+	for _, a := range args {
+		f.Labels |= shLabels(a.v) &^ shellNamed
+	}
+	f.Trace = shTrace(r.trail(t, start, end, command+" brings a stranger's code"))
+	r.fact(f)
+}
+
+// shWorktree is the folder that git worktree add makes.
+func shWorktree(sub string, rest []shArg) (shArg, bool) {
+	if sub != "worktree" || len(rest) == 0 || rest[0].text() != "add" {
+		return shArg{}, false
+	}
+	for i := 1; i < len(rest); i++ {
+		t := rest[i].text()
+		if t == "-b" || t == "-B" || t == "--reason" {
+			i++
+			continue
+		}
+		if !strings.HasPrefix(t, "-") {
+			return rest[i], true
+		}
+	}
+	return shArg{}, false
 }
 
 // shPullRef reports whether a ref names a pull or merge request of anybody.
@@ -929,7 +969,11 @@ func (r *shRun) git(args []shArg) shVal {
 		// its own.
 		made := r.has(append(args[:1:1], rest...), "-b", "-B", "-c", "-C", "--orphan") && pull == "" && !head
 		if (pull != "" || ref != nil || head) && !made {
-			r.checkout(args, "git "+sub, ref, start, end, true)
+			if dir, ok := shWorktree(sub, rest); ok {
+				r.checkoutTo(r.fileKey(dir.v), "git worktree", args, ref, start, end)
+			} else {
+				r.checkout(args, "git "+sub, ref, start, end, true)
+			}
 		}
 		for _, a := range rest {
 			if t := a.text(); sub == "rebase" && (t == "--exec" || t == "-x") || sub == "submodule" && t == "foreach" {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"penstock"
@@ -181,11 +182,15 @@ func (w *textWalk) step(s stepAt) {
 	w.text(&s.Step.Run.Dir, scope)
 }
 
-// expressions calls do with each expression of a text that can be read, and where in
-// the file a span of it stands.
-func (t textAt) expressions(do func(e Expression, at func(penstock.Span) penstock.Span)) {
+// expressions calls do with each expression of a text that can be read and holds one
+// of the words, in small letters, and says where in the file a span of it stands.
+func (t textAt) expressions(words []string, do func(e Expression, at func(penstock.Span) penstock.Span)) {
 	for _, part := range t.Parts {
-		e, err := ParseExpression(t.Source(part))
+		source := t.Source(part)
+		if lower := strings.ToLower(source); !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(lower, w) }) {
+			continue
+		}
+		e, err := ParseExpression(source)
 		if err != nil {
 			continue
 		}
