@@ -197,6 +197,8 @@ func library(p *Pipeline, u Use, report func(Flaw)) {
 		f.Rule, f.Tier, f.Message = "expression-in-uses", penstock.TierHygiene, "which library, or which version of it, runs here is known only at run time."
 	case u.RefKind == RefCommit:
 		return
+	case fullVersion(u.Ref):
+		f.Severity = penstock.Low
 	case u.RefKind == RefNone:
 		f.Severity, f.Message = penstock.Low, "without a version it is whatever the settings of the server name, mostly a branch."
 	}

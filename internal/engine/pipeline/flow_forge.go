@@ -254,7 +254,7 @@ func (jr *jobRun) foreignJob(fr *frame) {
 func (jr *jobRun) assumed() string {
 	set := &jr.x.Settings
 	switch {
-	case jr.e.jenkins != nil && set.Jenkins.Forks == SwitchDefault && set.Jenkins.Trust == "" && !set.Jenkins.Single && len(set.Jenkins.Credentials) == 0:
+	case jr.e.jenkins != nil && !set.Jenkins.known():
 		return "It takes that the project builds such runs, which its settings say."
 	case jr.e.azure != nil && jr.e.Outsider() && !set.Azure.known():
 		return "It takes that the pipeline builds pull requests from forks, which its settings say."
@@ -402,7 +402,9 @@ func (jr *jobRun) forgeAnalyse(fr *frame, st *Step, c code, dir string, out *ste
 				continue
 			}
 		case FactArgument:
-			if !full {
+			// The last word of a merge's message, as is asked for most, is no option.
+			v = slices.DeleteFunc(slices.Clone(v), func(t taint) bool { return t.path == commitMessage })
+			if !full || len(v) == 0 {
 				continue
 			}
 		case FactCheckout:
@@ -419,9 +421,11 @@ func (jr *jobRun) forgeAnalyse(fr *frame, st *Step, c code, dir string, out *ste
 	}
 }
 
+const commitMessage = "the message of a commit"
+
 // gitLog is what is known of the messages of commits that a script asks git for.
 func (jr *jobRun) gitLog(c code) taint {
-	t := taint{path: "the message of a commit", shape: ShapeText, actor: ActorAnyone}
+	t := taint{path: commitMessage, shape: ShapeText, actor: ActorAnyone}
 	switch jr.e.Event {
 	case "merge_request_event", AzurePullRequest, JenkinsChange, JenkinsGHPRB, JenkinsGitLab, JenkinsGerrit:
 	default:
@@ -773,6 +777,9 @@ func (jr *jobRun) jenkinsOrigins(all []JenkinsOrigin, at Place) value {
 			if !ok {
 				continue
 			}
+			if jr.e.Event == JenkinsWebhook && c.Actor == ActorAnyone && secretHook(jr.e.Trigger, strings.TrimPrefix(o.Path, "env.")) {
+				c.Actor = ActorWriter
+			}
 			v = c.source(strings.TrimPrefix(o.Path, "env."), at)
 		}
 		for i := len(o.Through) - 1; i >= 0 && i > len(o.Through)-4; i-- {
@@ -781,6 +788,26 @@ func (jr *jobRun) jenkinsOrigins(all []JenkinsOrigin, at Place) value {
 		out = out.with(v)
 	}
 	return out
+}
+
+// secretHook reports whether only those who know a token set a variable of a webhook: it
+// has one, and the variable is none of those that a forge fills with what outsiders write.
+func secretHook(t *Trigger, name string) bool {
+	if t == nil {
+		return false
+	}
+	token, value := false, ""
+	for _, f := range t.Extra {
+		if strings.HasPrefix(f.Name.Value, "token") && f.Value.Text.Value != "" {
+			token = true
+		}
+		for _, i := range f.Value.Items {
+			if i.Get("key").Text.Value == name {
+				value = strings.ToLower(i.Get("value").Text.Value)
+			}
+		}
+	}
+	return token && !hasAny(value, "title", "body", "message", "description", "note", "comment", "head", "source", "label", "sender", "login", "author", "displayname", "pull_request.")
 }
 
 func firstWord(s string) string {

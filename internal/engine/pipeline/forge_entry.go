@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -227,9 +228,42 @@ func azureTruth(condition string, env *Environment) Truth {
 	return c.Evaluate(env).Truth()
 }
 
+// known reports whether anything is said of a project of Jenkins.
+func (s *JenkinsSettings) known() bool {
+	return s.Forks != SwitchDefault || s.Trust != "" || s.Single || len(s.Agents)+len(s.Credentials) > 0
+}
+
+// multibranch reports whether a Jenkinsfile looks like that of a multibranch project,
+// which builds changes, and not like one of many jobs or a part of a guide.
+func multibranch(p *Pipeline) bool {
+	dir, name := path.Split(strings.ToLower(p.Path))
+	for part := range strings.SplitSeq(dir, "/") {
+		if strings.Contains(part, "example") || strings.Contains(part, "sample") {
+			return false
+		}
+		switch strings.TrimSuffix(part, "s") {
+		case "doc", "testdata", "test", "fixture", "template", "resource", "legacy":
+			return false
+		}
+	}
+	if name == "jenkinsfile" {
+		return true
+	}
+	for _, sign := range []string{"CHANGE_", "changeRequest", "BRANCH_NAME", "pullRequest.", "buildingTag", "TAG_NAME"} {
+		if strings.Contains(string(p.Source), sign) {
+			return true
+		}
+	}
+	return false
+}
+
 func (x *Project) jenkinsEntries(p *Pipeline) []Entry {
 	var all []Entry
-	for _, a := range JenkinsEntries(p, x.View(Jenkins), x.Settings.Jenkins) {
+	set := x.Settings.Jenkins
+	if !set.known() && !multibranch(p) {
+		set.Single = true
+	}
+	for _, a := range JenkinsEntries(p, x.View(Jenkins), set) {
 		e := Entry{
 			Event: a.Event, Trigger: a.Trigger, Actor: cmp.Or(a.Actor, ActorWriter), After: a.After, Origin: a.Origin, Checkout: a.Checkout, Rows: a.Rows,
 			jenkins: &JenkinsSituation{Event: a.Event, Fork: a.Origin == OriginFork},
