@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -402,12 +403,32 @@ type AzureSituation struct {
 // variables, and those that p and j define with a value that does not change. P and j
 // may be nil.
 func (s AzureSituation) Environment(p *Pipeline, j *Job) *Environment {
+	return s.environment(p, j, azureChanged(p))
+}
+
+// azureChanged are the variables, in lower case, that scripts of a pipeline set.
+func azureChanged(p *Pipeline) map[string]bool {
+	changed := map[string]bool{}
+	if p == nil {
+		return changed
+	}
+	for i := range p.Jobs {
+		for k := range p.Jobs[i].Steps {
+			for name := range azureSet(p.Jobs[i].Steps[k].Run.Value) {
+				changed[strings.ToLower(name)] = true
+			}
+		}
+	}
+	return changed
+}
+
+func (s AzureSituation) environment(p *Pipeline, j *Job, written map[string]bool) *Environment {
 	e := &Environment{Status: s.Status}
 	set := func(name string, v Value) { e.Set("variables['"+name+"']", v) }
 	unknown := func(name, prefix, suffix string) {
 		set(name, UnknownString(prefix, suffix, "variables['"+strings.ToLower(name)+"']"))
 	}
-	s.define(e, p, j)
+	s.define(e, p, j, written)
 	switch s.Event {
 	case AzurePullRequest:
 		set("Build.Reason", String("PullRequest"))
@@ -453,18 +474,11 @@ func (s AzureSituation) Environment(p *Pipeline, j *Job) *Environment {
 }
 
 // define sets the variables of the file whose value stands there and is not set again.
-func (s AzureSituation) define(e *Environment, p *Pipeline, j *Job) {
+func (s AzureSituation) define(e *Environment, p *Pipeline, j *Job, written map[string]bool) {
 	if p == nil {
 		return
 	}
-	changed := map[string]bool{}
-	for i := range p.Jobs {
-		for k := range p.Jobs[i].Steps {
-			for name := range azureSet(p.Jobs[i].Steps[k].Run.Value) {
-				changed[strings.ToLower(name)] = true
-			}
-		}
-	}
+	changed := maps.Clone(written)
 	values, count := map[string]Text{}, map[string]int{}
 	scan := func(d Data, level int) {
 		for _, f := range d.Fields {

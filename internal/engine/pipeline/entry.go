@@ -76,7 +76,8 @@ type ways struct {
 	work         int   // nodes of conditions that were looked at
 	restores     Truth // whether some job restores caches
 	gitlabRuns   map[*Entry]*GitLabRun
-	macros       map[*Pipeline]map[string]bool // of Azure
+	// Of Azure: the variables of pipelines, and those that scripts set.
+	macros, changed map[*Pipeline]map[string]bool
 }
 
 // callSite is a job that calls a reusable pipeline.

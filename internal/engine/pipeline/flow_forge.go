@@ -26,6 +26,7 @@ type forgeMemo struct {
 	dotenv map[string]value
 	spaces map[int]tree
 	tested bool // the run is one whose code must be looked at
+	work   int  // names that were looked for, by the length of the script
 }
 
 // forges runs the definitions of the forges other than GitHub.
@@ -512,6 +513,11 @@ func (jr *jobRun) forgeVariables(st *Step, c code) []envVar {
 		}
 		return c.place(penstock.Span{Start: int64(i), End: int64(i + len(name))}), true
 	}
+	fields := len(st.Env.Fields) + len(jr.j.Env.Fields) + len(jr.p.Env.Fields) + len(jr.forge.dotenv) + len(jr.env)
+	jr.flows.forge.work += fields * (1 + len(c.text)/64)
+	if jr.forge.work > flowNames {
+		return nil
+	}
 	switch {
 	case jr.e.gitlab != nil:
 		for _, d := range []Data{jr.j.Env, jr.p.GlobalEnv(jr.j)} {
@@ -626,11 +632,15 @@ func (c Control) source(path string, at Place) value {
 	return value{t}
 }
 
-const maxForgeDepth = 5 // of variables that are made of variables
+const (
+	maxForgeDepth = 5          // of variables that are made of variables
+	flowNames     = 10_000_000 // variables that are looked for, in all scripts of a project
+)
 
 // gitlabValue is what is known of a variable in a pipeline of GitLab.
 func (jr *jobRun) gitlabValue(name string, at Place, depth int) value {
-	if depth > maxForgeDepth {
+	jr.flows.forge.work += 1 + len(jr.j.Env.Fields) + len(jr.p.Env.Fields)
+	if depth > maxForgeDepth || jr.forge.work > flowNames {
 		return nil
 	}
 	if v := jr.forge.dotenv[name]; len(v) > 0 {
@@ -676,7 +686,8 @@ func (jr *jobRun) gitlabInputs(t Text) value {
 
 // azureValue is what is known of a variable, by its name in a macro.
 func (jr *jobRun) azureValue(fr *frame, name string, at Place, depth int) value {
-	if depth > maxForgeDepth {
+	jr.flows.forge.work += 1 + len(jr.j.Env.Fields) + len(jr.p.Env.Fields)
+	if depth > maxForgeDepth || jr.forge.work > flowNames {
 		return nil
 	}
 	low := strings.ToLower(name)

@@ -212,7 +212,19 @@ func (x *Project) azureEnvironment(p *Pipeline, e *Entry, j *Job) *Environment {
 	if env := e.azure.known[j]; env != nil {
 		return env
 	}
-	env := x.azureSituation(e).Environment(p, j)
+	set, known := x.ways.changed[p]
+	if !known {
+		set = azureChanged(p)
+		if x.ways.changed == nil {
+			x.ways.changed = make(map[*Pipeline]map[string]bool)
+		}
+		x.ways.changed[p] = set
+	}
+	of := p
+	if len(p.Jobs)*(len(p.Env.Fields)+len(set)) > 1_000_000 {
+		of = nil // then its own variables are not known
+	}
+	env := x.azureSituation(e).environment(of, j, set)
 	if e.azure.known == nil {
 		e.azure.known = make(map[*Job]*Environment)
 	}
@@ -220,12 +232,25 @@ func (x *Project) azureEnvironment(p *Pipeline, e *Entry, j *Job) *Environment {
 	return env
 }
 
+// azureTruth decides a condition, however the run has gone so far: who changes the code
+// can make it fail.
 func azureTruth(condition string, env *Environment) Truth {
 	c, err := ParseAzureCondition(condition)
 	if err != nil {
 		return Undecided
 	}
-	return c.Evaluate(env).Truth()
+	t := c.Evaluate(env).Truth()
+	for _, status := range []Status{StatusSuccess, StatusFailure} {
+		if t != Undecided {
+			break
+		}
+		in := *env
+		in.Status = status
+		if c.Evaluate(&in).Truth() == True {
+			t = True
+		}
+	}
+	return t
 }
 
 // known reports whether anything is said of a project of Jenkins.
