@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"penstock"
+	"penstock/internal/engine/pipeline"
 	"penstock/internal/fix"
 	"penstock/internal/report"
 	"penstock/internal/scan"
@@ -91,10 +94,14 @@ func (a *app) fix(cmd *cobra.Command, targets []string, o *fixOptions) error {
 			open = append(open, f)
 		}
 	}
+	var beside map[string][]byte // read once
 	plan, err := fix.Make(cmd.Context(), root, open, c.result.Findings, fix.Options{
 		Unsafe: o.unsafe, Name: fixName(base),
 		Scan: func(ctx context.Context, files map[string][]byte) ([]*penstock.Finding, error) {
-			return a.scanBytes(ctx, s, base, files)
+			if beside == nil {
+				beside = besides(root, files)
+			}
+			return a.scanBytes(ctx, s, files, beside)
 		},
 	})
 	if err != nil {
@@ -224,41 +231,119 @@ func fixName(base string) func(string) string {
 	}
 }
 
-// scanBytes scans bytes under the names that they have below base: they are put
-// into a folder of this run, since it is the worker that has to read them.
-func (a *app) scanBytes(ctx context.Context, s *settings, base string, files map[string][]byte) ([]*penstock.Finding, error) {
+// Bounds of what is laid beside edited definitions of pipelines, whose findings depend
+// on other files: the walk's entries, the files, the bytes of one and of all.
+const (
+	besideEntries = 200_000
+	besideFiles   = 5000
+	besideFile    = 1 << 20
+	besideBytes   = 64 << 20
+)
+
+// besides reads what definitions of pipelines draw in: other definitions, and scripts.
+// What is not read makes the scans before and after see less, both alike.
+func besides(root *os.Root, files map[string][]byte) map[string][]byte {
+	found := map[string][]byte{}
+	needed := false
+	for name := range files {
+		needed = needed || pipeline.Detect(name) != pipeline.KindNone
+	}
+	if !needed {
+		return found
+	}
+	entries, size := 0, 0
+	_ = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if entries++; entries > besideEntries || len(found) >= besideFiles || size >= besideBytes {
+			return fs.SkipAll
+		}
+		if err != nil {
+			return nil // it would not be read by the scan either
+		}
+		if d.IsDir() {
+			switch d.Name() {
+			case ".git", "node_modules", "vendor", "third_party", "target", "dist":
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if _, edited := files[name]; edited || !d.Type().IsRegular() || !drawnIn(name) {
+			return nil
+		}
+		if info, err := d.Info(); err != nil || info.Size() > besideFile {
+			return nil
+		}
+		if b, err := root.ReadFile(name); err == nil {
+			found[name] = b
+			size += len(b)
+		}
+		return nil
+	}) // the function returns no error
+	return found
+}
+
+// drawnIn reports whether a pipeline may depend on a file of that name.
+func drawnIn(name string) bool {
+	if pipeline.Detect(name) != pipeline.KindNone || strings.HasPrefix(name, ".github/") || strings.Contains(name, "/.github/") || strings.HasPrefix(name, ".gitlab/") {
+		return true
+	}
+	switch path.Base(name) {
+	case "Makefile", "makefile", "GNUmakefile", "package.json", "Dockerfile", ".gitattributes":
+		return true
+	}
+	switch path.Ext(name) {
+	case ".sh", ".bash", ".py", ".js", ".mjs", ".cjs", ".ps1", ".rb", ".pl", ".mk", ".yml", ".yaml", ".groovy":
+		return true
+	}
+	return false
+}
+
+// scanBytes scans bytes under the names that they have below the folder to repair, with
+// what lies beside them there: all is put into a folder of this run, since it is the
+// worker that has to read it.
+func (a *app) scanBytes(ctx context.Context, s *settings, files, beside map[string][]byte) ([]*penstock.Finding, error) {
 	dir, err := os.MkdirTemp("", "penstock-fix-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	for name, data := range files {
+	put := func(name string, data []byte) error {
 		p := filepath.Join(dir, filepath.FromSlash(name))
 		if !within(dir, p) {
-			return nil, fmt.Errorf("%s leads out of the folder", name)
+			return fmt.Errorf("%s leads out of the folder", name)
 		}
 		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
-			return nil, err
+			return err
 		}
-		if err := os.WriteFile(p, data, 0o600); err != nil {
-			return nil, err
+		return os.WriteFile(p, data, 0o600)
+	}
+	for _, set := range []map[string][]byte{beside, files} {
+		for name, data := range set {
+			if err := put(name, data); err != nil {
+				return nil, err
+			}
 		}
 	}
 	ruleFiles, err := s.ruleFiles()
 	if err != nil {
 		return nil, err
 	}
+	pipelines, err := s.pipelineSetup()
+	if err != nil {
+		return nil, err
+	}
 	r, err := scan.Run(ctx, scan.Config{
 		Roots: []string{dir}, Dir: dir, Engines: a.engines, Select: s.Scan.Engines,
-		Setup: penstock.Setup{RuleFiles: ruleFiles, SkipRules: s.Scan.SkipRules, DecodeDepth: s.Scan.DecodeDepth},
+		Setup: penstock.Setup{RuleFiles: ruleFiles, SkipRules: s.Scan.SkipRules, DecodeDepth: s.Scan.DecodeDepth, Pipeline: pipelines},
 		NoGit: true, NoIgnores: true,
 		Limits: s.Scan.Limits.scan(), Sandbox: s.Scan.Sandbox, Worker: a.worker, Now: a.now(), Version: version,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if r.Totals.Unread > 0 {
-		return nil, errors.New("a file could not be read")
+	for _, c := range r.Coverage {
+		if _, edited := files[c.Path]; edited && c.State == penstock.Unread {
+			return nil, errors.New("a file could not be read")
+		}
 	}
 	return r.Findings, nil
 }
@@ -277,9 +362,11 @@ func (a *app) showPlan(s *settings, plan *fix.Plan, open []*penstock.Finding) {
 		}
 		return "\x1b[" + code + "m" + text + "\x1b[0m"
 	}
-	fmt.Fprintln(a.out, "First, by hand:")
-	for _, step := range stepsOf(open) {
-		fmt.Fprintf(a.out, "  %s\n", plain(step))
+	if steps := stepsOf(open); len(steps) > 0 {
+		fmt.Fprintln(a.out, "First, by hand:")
+		for _, step := range steps {
+			fmt.Fprintf(a.out, "  %s\n", plain(step))
+		}
 	}
 	for _, f := range plan.Files {
 		fmt.Fprintf(a.out, "\n%s\n%s\n", paint("1", "--- "+plain(f.Path)), paint("1", "+++ "+plain(f.Path)))

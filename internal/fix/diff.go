@@ -75,8 +75,19 @@ func (f *File) hunk(starts []int64, i, k, first, last, delta int) (out []Line, g
 		if edits == nil {
 			put(' ', f.show(from, to, nil))
 		} else {
-			put('-', f.show(from, to, nil))
-			put('+', f.show(from, to, edits))
+			old, now := f.show(from, to, nil), f.show(from, to, edits)
+			same := 0
+			for same < len(old) && same < len(now) && old[same] == now[same] {
+				same++
+			}
+			put(' ', old[:same])
+			old, now = old[same:], now[same:]
+			for same = 0; same < len(old) && same < len(now) && old[len(old)-1-same] == now[len(now)-1-same]; {
+				same++
+			}
+			put('-', old[:len(old)-same])
+			put('+', now[:len(now)-same])
+			put(' ', old[len(old)-same:])
 		}
 		at = run + 1
 	}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -85,7 +86,6 @@ func Make(ctx context.Context, root *os.Root, findings, all []*penstock.Finding,
 	b.hide(all)
 	files := make([]*File, 0, len(b.files))
 	for _, f := range b.files {
-		f.apply()
 		files = append(files, f)
 	}
 	slices.SortFunc(files, func(x, y *File) int { return strings.Compare(x.Path, y.Path) })
@@ -117,9 +117,16 @@ func (b *builder) add(f *penstock.Finding) {
 		b.plan.Left = append(b.plan.Left, Left{Finding: f, Why: "has an edit that may need a hand after it", Unsafe: true})
 		return
 	}
+	if f.Evidence.Secret == nil {
+		b.addWhole(f)
+		return
+	}
 	var why string
 	for _, e := range f.Fix.Edits {
 		w := b.possible(e)
+		if w == same {
+			w = overlaps
+		}
 		if w != "" && w != overlaps {
 			why = w
 			continue
@@ -151,6 +158,46 @@ func (b *builder) add(f *penstock.Finding) {
 	}
 }
 
+// addWhole takes all edits of a finding or none: they belong together. An edit that
+// another finding has, too, is made once, and what comes in at one place by several
+// comes one after the other.
+func (b *builder) addWhole(f *penstock.Finding) {
+	for _, e := range f.Fix.Edits {
+		if w := b.possible(e); w != "" && w != same {
+			b.leave(f, "%s", w)
+			return
+		}
+	}
+	for _, e := range f.Fix.Edits {
+		file := b.files[e.Path]
+		if !slices.Contains(file.edits, e) {
+			file.edits = append(file.edits, e)
+		}
+		if !slices.Contains(file.Fixed, f) {
+			file.Fixed = append(file.Fixed, f)
+		}
+	}
+}
+
+// drop takes the edits of a finding out of the plan, but for those that others need.
+func (b *builder) drop(f *penstock.Finding) {
+	for _, file := range b.files {
+		i := slices.Index(file.Fixed, f)
+		if i < 0 {
+			continue
+		}
+		file.Fixed = slices.Delete(file.Fixed, i, i+1)
+		file.edits = nil
+		for _, x := range file.Fixed {
+			for _, e := range x.Fix.Edits {
+				if e.Path == file.Path && !slices.Contains(file.edits, e) {
+					file.edits = append(file.edits, e)
+				}
+			}
+		}
+	}
+}
+
 // edited reports whether the plan changes a place.
 func (b *builder) edited(l penstock.Location) bool {
 	file, ok := b.files[l.Path]
@@ -161,7 +208,10 @@ func (f *File) edited(s penstock.Span) bool {
 	return slices.ContainsFunc(f.edits, func(e penstock.Edit) bool { return e.Overlaps(s) })
 }
 
-const overlaps = "overlaps another edit"
+const (
+	overlaps = "overlaps another edit: run fix again after it"
+	same     = "is made for another finding"
+)
 
 // possible opens the file of an edit and says why the edit cannot be made.
 func (b *builder) possible(e penstock.Edit) string {
@@ -176,7 +226,10 @@ func (b *builder) possible(e penstock.Edit) string {
 		return "has changed since the scan"
 	}
 	for _, other := range file.edits {
-		if e.Overlaps(other.Span) || e.Span == other.Span {
+		if e == other {
+			return same
+		}
+		if e.Overlaps(other.Span) || e.Span == other.Span && e.Start < e.End {
 			return overlaps
 		}
 	}
@@ -288,7 +341,7 @@ func union(spans []penstock.Span) []penstock.Span {
 }
 
 func (f *File) apply() {
-	slices.SortFunc(f.edits, func(a, b penstock.Edit) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(f.edits, func(a, b penstock.Edit) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End)) })
 	var out bytes.Buffer
 	at := int64(0)
 	for _, e := range f.edits {
@@ -300,84 +353,230 @@ func (f *File) apply() {
 	f.After = out.Bytes()
 }
 
+// maxRounds bounds how often a plan is scanned, each time without the findings whose
+// edits did no good the time before: then whole files are left out, and in the end all.
+const maxRounds = 5
+
 // verify scans the files as they are and as they would be, and keeps those in
 // which every finding goes away and none comes.
 func (b *builder) verify(ctx context.Context, files []*File) error {
 	if len(files) == 0 {
 		return nil
 	}
-	before, after := map[string][]byte{}, map[string][]byte{}
+	before := map[string][]byte{}
 	for _, f := range files {
-		before[f.Name], after[f.Name] = f.Before, f.After
+		before[f.Name] = f.Before
 	}
 	old, err := b.scan(ctx, before)
 	if err != nil {
 		return err
 	}
-	now, err := b.scan(ctx, after)
-	if err != nil {
-		return err
+	for round := 1; ; round++ {
+		after := map[string][]byte{}
+		for _, f := range files {
+			f.apply()
+			after[f.Name] = f.After
+		}
+		now, err := b.scan(ctx, after)
+		if err != nil {
+			return err
+		}
+		bad := map[*penstock.Finding]string{}
+		for _, f := range files {
+			own := map[*penstock.Finding]string{}
+			f.judge(old[f.Name], now[f.Name], own)
+			if len(own) > 0 && round >= maxRounds {
+				for _, x := range f.Fixed {
+					own[x] = cmp.Or(own[x], "other edits of the file do not work")
+				}
+			}
+			maps.Copy(bad, own)
+		}
+		for name, all := range now {
+			if _, ours := before[name]; !ours && more(old[name], all) != "" {
+				// Another file gets worse: nobody can say by which edit.
+				for _, f := range files {
+					for _, x := range f.Fixed {
+						bad[x] = "makes another file worse"
+					}
+				}
+			}
+		}
+		if len(bad) == 0 {
+			break
+		}
+		for _, f := range files {
+			for _, x := range slices.Clone(f.Fixed) {
+				if why := bad[x]; why != "" || round >= 2*maxRounds {
+					b.leave(x, "%s", cmp.Or(why, "other edits do not work"))
+					b.drop(x)
+				}
+			}
+		}
 	}
 	for _, f := range files {
-		if len(f.edits) == 0 {
-			continue
+		if len(f.edits) > 0 {
+			b.plan.Files = append(b.plan.Files, f)
 		}
-		if why := f.judge(old[f.Name], now[f.Name]); why != "" {
-			for _, x := range f.Fixed {
-				b.leave(x, "%s", why)
-			}
-			continue
-		}
-		b.plan.Files = append(b.plan.Files, f)
 	}
 	return nil
 }
 
-// scan returns the places of all findings by file. The rule that a place is told
-// under depends on where else the same flaw stands, so only places are compared.
-func (b *builder) scan(ctx context.Context, files map[string][]byte) (map[string][]penstock.Span, error) {
+// place is where a scan found something.
+type place struct {
+	penstock.Span
+	// kind is the rule. The rule that a place of a secret is told under depends on
+	// where else the same one stands, so those are one kind.
+	kind string
+	// grave is false for what is told for information only.
+	grave bool
+}
+
+func kindOf(f *penstock.Finding) string {
+	if f.Evidence.Secret != nil {
+		return "secret"
+	}
+	return f.Rule
+}
+
+// scan returns the places of all findings by file.
+func (b *builder) scan(ctx context.Context, files map[string][]byte) (map[string][]place, error) {
 	findings, err := b.opts.Scan(ctx, files)
 	if err != nil {
 		return nil, fmt.Errorf("scan the edited files: %w", err)
 	}
-	places := map[string][]penstock.Span{}
+	places := map[string][]place{}
 	for _, f := range findings {
 		for _, l := range append([]penstock.Location{f.Location}, f.Places...) {
-			places[l.Path] = append(places[l.Path], l.Span)
+			places[l.Path] = append(places[l.Path], place{l.Span, kindOf(f), f.Severity != penstock.Info})
 		}
 	}
 	return places, nil
 }
 
-// judge says why the edits must not be made: the scan of the file as it is does
-// not know the findings any more, or that of the edited one still has them or
-// new ones.
-func (f *File) judge(old, now []penstock.Span) string {
-	gone := map[penstock.Span]bool{}
-	for _, x := range f.Fixed {
-		for _, l := range append([]penstock.Location{x.Location}, x.Places...) {
-			if l.Path != f.Path || !f.edited(l.Span) {
-				continue
-			}
-			if !slices.Contains(old, l.Span) {
-				return "has changed since the scan"
-			}
-			gone[l.Span] = true
+// more names a kind of which there are more places than before, those for information
+// left out.
+func more(old, now []place) string {
+	count := map[string]int{}
+	for _, p := range old {
+		count[p.kind]++
+	}
+	for _, p := range now {
+		if !p.grave {
+			continue
 		}
-	}
-	if len(gone) == 0 {
-		return "has an edit that does not touch it"
-	}
-	stay := 0
-	for _, s := range old {
-		if !gone[s] {
-			stay++
+		if count[p.kind]--; count[p.kind] < 0 {
+			return p.kind
 		}
-	}
-	if len(now) > stay {
-		return "would still be found after the edit, or another flaw in its place"
 	}
 	return ""
+}
+
+// judge says of which findings the edits must not be made, and why: the scan of the
+// file as it is does not know them any more, or that of the edited one still has them
+// or new ones.
+func (f *File) judge(old, now []place, bad map[*penstock.Finding]string) {
+	const still = "would still be found after the edit, or another flaw in its place"
+	fixed := map[place]bool{} // grave is not set
+	kinds := map[string]int{}
+	for _, x := range f.Fixed {
+		kind, known := kindOf(x), false
+		for _, l := range append([]penstock.Location{x.Location}, x.Places...) {
+			if l.Path != f.Path || kind == "secret" && !f.edited(l.Span) {
+				continue
+			}
+			if !slices.ContainsFunc(old, func(p place) bool { return p.Span == l.Span && p.kind == kind }) {
+				bad[x] = "has changed since the scan"
+				continue
+			}
+			known = true
+			if at := (place{l.Span, kind, false}); !fixed[at] {
+				fixed[at] = true
+				kinds[kind]++
+			}
+			// A place that no edit touches is found again at its new offset.
+			if kind != "secret" && !f.edited(l.Span) {
+				moved := penstock.Span{Start: f.moved(l.Start), End: f.moved(l.End)}
+				if slices.ContainsFunc(now, func(p place) bool { return p.Span == moved && p.kind == kind }) {
+					bad[x] = still
+				}
+			}
+		}
+		if !known && bad[x] == "" && kind == "secret" {
+			bad[x] = "has an edit that does not touch it"
+		}
+	}
+	if len(bad) > 0 {
+		return
+	}
+	var stay []place
+	for _, p := range old {
+		if at := (place{p.Span, p.kind, false}); !fixed[at] {
+			stay = append(stay, p)
+		}
+	}
+	left := map[string]int{}
+	for _, p := range stay {
+		left[p.kind]++
+	}
+	count := map[string]int{}
+	for _, p := range now {
+		if p.grave || kinds[p.kind] > 0 {
+			count[p.kind]++
+		}
+	}
+	for kind, n := range count {
+		if n <= left[kind] {
+			continue
+		}
+		// Those of the kind have not gone; of a new kind all may be the cause.
+		for _, x := range f.Fixed {
+			if kinds[kind] == 0 || kindOf(x) == kind {
+				bad[x] = still
+			}
+		}
+		if kinds[kind] == 0 {
+			f.narrow(stay, now, kind, bad)
+		}
+	}
+}
+
+// narrow acquits findings whose edits lie far from every place of a new kind.
+func (f *File) narrow(stay, now []place, kind string, bad map[*penstock.Finding]string) {
+	const near = 300 // bytes
+	guilty := map[*penstock.Finding]bool{}
+	for _, p := range now {
+		if p.kind != kind || slices.ContainsFunc(stay, func(o place) bool { return o.kind == kind && f.moved(o.Start) == p.Start }) {
+			continue
+		}
+		for _, x := range f.Fixed {
+			for _, e := range x.Fix.Edits {
+				if at := f.moved(e.Start); e.Path == f.Path && at-near <= p.End && p.Start <= at+int64(len(e.Text))+near {
+					guilty[x] = true
+				}
+			}
+		}
+	}
+	if len(guilty) == 0 {
+		return
+	}
+	for _, x := range f.Fixed {
+		if !guilty[x] {
+			delete(bad, x)
+		}
+	}
+}
+
+// moved is where a byte of the file is after the edits.
+func (f *File) moved(at int64) int64 {
+	d := int64(0)
+	for _, e := range f.edits {
+		if e.End > at {
+			break
+		}
+		d += int64(len(e.Text)) - (e.End - e.Start)
+	}
+	return at + d
 }
 
 // ErrChanged says that a file is not as the plan knows it.

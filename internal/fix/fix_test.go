@@ -336,3 +336,72 @@ func FuzzDiff(f *testing.F) {
 		x.Diff()
 	})
 }
+
+// flaws are a scanner that finds the words of a text that begin with "BAD", each a rule
+// of its own.
+func flaws(_ context.Context, files map[string][]byte) ([]*penstock.Finding, error) {
+	var out []*penstock.Finding
+	for name, data := range files {
+		at := 0
+		for _, word := range strings.SplitAfter(string(data), " ") {
+			if w := strings.TrimSpace(word); strings.HasPrefix(w, "BAD") {
+				out = append(out, &penstock.Finding{
+					Rule: "x/" + w, Severity: penstock.Low,
+					Location: penstock.Location{Path: name, Span: penstock.Span{Start: int64(at), End: int64(at + len(w))}},
+				})
+			}
+			at += len(word)
+		}
+	}
+	return out, nil
+}
+
+// Edits of a finding that is no secret are made all or not at all, the same edit of two
+// once, and a finding whose edits do no good does not keep the others.
+func TestWhole(t *testing.T) {
+	// What stands near a new flaw is held to be its cause.
+	far := strings.Repeat("- ", 300)
+	tr := newTree(t, map[string]string{"a": "head BAD1 mid BAD2 BAD3 " + far + "BAD4 " + far + "BAD5 end"})
+	fs, _ := flaws(t.Context(), map[string][]byte{"a": []byte(tr.read("a"))})
+	edit := func(from, to int64, text string) penstock.Edit {
+		return penstock.Edit{Path: "a", Span: penstock.Span{Start: from, End: to}, Text: text}
+	}
+	at := func(i int) penstock.Edit { return edit(fs[i].Location.Start, fs[i].Location.End, "ok") }
+	head := edit(4, 4, " env")
+	fs[0].Fix = &penstock.Fix{Safe: true, Edits: []penstock.Edit{head, edit(4, 4, " one"), at(0)}}
+	fs[1].Fix = &penstock.Fix{Safe: true, Edits: []penstock.Edit{head, edit(4, 4, " two"), at(1)}}
+	// It stands in the way of the first, so that none of its edits is made.
+	fs[2].Fix = &penstock.Fix{Safe: true, Edits: []penstock.Edit{at(2), edit(fs[0].Location.Start, fs[0].Location.End, "other")}}
+	// It brings another flaw, and the next does nothing.
+	fs[3].Fix = &penstock.Fix{Safe: true, Edits: []penstock.Edit{edit(fs[3].Location.Start, fs[3].Location.End, "BADNEW")}}
+	fs[4].Fix = &penstock.Fix{Safe: true, Edits: []penstock.Edit{edit(fs[4].Location.End, fs[4].Location.End, " x")}}
+	p := plan(t, tr, fs, Options{Scan: flaws})
+	if len(p.Files) != 1 || string(p.Files[0].After) != "head env one two ok mid ok BAD3 "+far+"BAD4 "+far+"BAD5 end" {
+		t.Fatalf("files %+v, left %q", p.Files, whys(p))
+	}
+	want := []string{
+		"a overlaps another edit: run fix again after it",
+		"a would still be found after the edit, or another flaw in its place",
+		"a would still be found after the edit, or another flaw in its place",
+	}
+	if diff := cmp.Diff(want, whys(p)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A file that is not edited must not get worse.
+func TestOthersWorse(t *testing.T) {
+	tr := newTree(t, map[string]string{"a": "BAD1"})
+	scan := func(ctx context.Context, files map[string][]byte) ([]*penstock.Finding, error) {
+		if string(files["a"]) == "ok" {
+			files = map[string][]byte{"a": files["a"], "b": []byte("BAD2")}
+		}
+		return flaws(ctx, files)
+	}
+	fs, _ := flaws(t.Context(), map[string][]byte{"a": []byte("BAD1")})
+	fs[0].Fix = &penstock.Fix{Safe: true, Edits: []penstock.Edit{{Path: "a", Span: penstock.Span{End: 4}, Text: "ok"}}}
+	p := plan(t, tr, fs, Options{Scan: scan})
+	if diff := cmp.Diff([]string{"a makes another file worse"}, whys(p)); diff != "" || len(p.Files) > 0 {
+		t.Errorf("files %d %s", len(p.Files), diff)
+	}
+}

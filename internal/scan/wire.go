@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 
 	"penstock"
 	"penstock/internal/source"
@@ -206,7 +205,86 @@ type wireRecord struct {
 	Group string          `json:"g,omitempty"`
 	Value json.RawMessage `json:"v"`
 
-	Features []*penstock.Features `json:"f,omitempty"`
+	// Features are those of appendFeatures: as JSON they took longer than all the rest.
+	Features []byte `json:"f,omitempty"`
+}
+
+// appendFeatures writes features in binary.
+func appendFeatures(b []byte, all []*penstock.Features) []byte {
+	for _, f := range all {
+		if f == nil {
+			f = new(penstock.Features) // which no reader takes
+		}
+		b = appendString(b, f.Path)
+		b = appendString(b, f.Class)
+		b = binary.AppendUvarint(b, uint64(f.Line))
+		b = binary.AppendUvarint(b, uint64(f.Ordinal))
+		for _, h := range []penstock.Hash{f.Key, f.Value, f.Code} {
+			b = binary.LittleEndian.AppendUint64(b, uint64(h))
+		}
+		for _, n := range []uint32{f.Abstract, f.Scope, f.Flow} {
+			b = binary.LittleEndian.AppendUint32(b, n)
+		}
+		partial := byte(0)
+		if f.Partial {
+			partial = 1
+		}
+		b = append(b, partial)
+		for _, list := range [][]uint32{f.Tokens, f.Before, f.After, f.Outer} {
+			b = binary.AppendUvarint(b, uint64(len(list)))
+			for _, n := range list {
+				b = binary.AppendUvarint(b, uint64(n))
+			}
+		}
+	}
+	return b
+}
+
+// readFeatures reads what appendFeatures wrote, refusing what no honest worker sends.
+func readFeatures(b []byte) ([]*penstock.Features, error) {
+	r := unitReader{s: string(b)}
+	fixed := func(n uint64) (v uint64) {
+		for i, c := range []byte(r.take(n)) {
+			v |= uint64(c) << (8 * i)
+		}
+		return v
+	}
+	list := func() []uint32 {
+		n := r.uvarint()
+		if n > uint64(len(r.s)) {
+			r.err = errFrame
+		}
+		if n == 0 || r.err != nil {
+			return nil
+		}
+		out := make([]uint32, n)
+		for i := range out {
+			v := r.uvarint()
+			if v > math.MaxUint32 {
+				r.err = errFrame
+			}
+			out[i] = uint32(v)
+		}
+		return out
+	}
+	var all []*penstock.Features
+	for r.s != "" && r.err == nil {
+		f := &penstock.Features{Path: r.string(), Class: r.string()}
+		line, ordinal := r.uvarint(), r.uvarint()
+		if line > math.MaxInt32 || ordinal > math.MaxInt32 {
+			return nil, errFrame
+		}
+		f.Line, f.Ordinal = int(line), int(ordinal)
+		f.Key, f.Value, f.Code = penstock.Hash(fixed(8)), penstock.Hash(fixed(8)), penstock.Hash(fixed(8))
+		f.Abstract, f.Scope, f.Flow = uint32(fixed(4)), uint32(fixed(4)), uint32(fixed(4))
+		f.Partial = fixed(1) == 1
+		f.Tokens, f.Before, f.After, f.Outer = list(), list(), list(), list()
+		if r.err != nil || !f.Valid() {
+			return nil, errFrame
+		}
+		all = append(all, f)
+	}
+	return all, r.err
 }
 
 func encodeRecords(records []penstock.Record) ([]byte, error) {
@@ -221,7 +299,7 @@ func encodeRecords(records []penstock.Record) ([]byte, error) {
 		}
 		w := wireRecord{Type: r.RecordType(), Value: value}
 		if f, ok := r.(*penstock.Finding); ok {
-			w.Group, w.Features = f.Group, f.Features
+			w.Group, w.Features = f.Group, appendFeatures(nil, f.Features)
 		}
 		wire = append(wire, w)
 	}
@@ -241,10 +319,11 @@ func decodeRecords(b []byte) ([]penstock.Record, error) {
 		var r penstock.Record
 		switch w.Type {
 		case "finding":
-			if slices.ContainsFunc(w.Features, func(f *penstock.Features) bool { return !f.Valid() }) {
-				return nil, errFrame
+			features, err := readFeatures(w.Features)
+			if err != nil {
+				return nil, err
 			}
-			r = &penstock.Finding{Group: w.Group, Features: w.Features}
+			r = &penstock.Finding{Group: w.Group, Features: features}
 		case "component":
 			r = new(penstock.Component)
 		case "asset":

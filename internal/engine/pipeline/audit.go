@@ -21,21 +21,24 @@ type sameFlaw struct {
 // Audit reports every flaw of the project, in no given order.
 func (x *Project) Audit(report func(Flaw)) {
 	all := audits()
-	each := report
+	var flaws []Flaw
 	seen := make(map[sameFlaw]bool)
-	report = func(f Flaw) {
+	add := func(f Flaw) {
 		f = x.located(f)
 		// A file that others are made of, more than once, has its flaws once.
-		key := sameFlaw{f.Rule, f.Place, f.Message}
-		if !seen[key] {
+		if key := (sameFlaw{f.Rule, f.Place, f.Message}); !seen[key] {
 			seen[key] = true
-			each(f)
+			flaws = append(flaws, f)
 		}
 	}
 	for _, p := range x.Pipelines {
 		for _, a := range all {
-			a(x, p, report)
+			a(x, p, add)
 		}
 	}
-	x.flow(report)
+	x.flow(add)
+	x.repair(flaws)
+	for i := range flaws {
+		report(flaws[i])
+	}
 }

@@ -125,6 +125,9 @@ func (x *Project) includes(p *Pipeline, report func(Flaw)) {
 			case !in.Integrity.IsSet():
 				flaw("remote-include-insecure", penstock.TierHygiene, penstock.Medium, "the file is what the server sends today; integrity would hold it to what was meant.")
 			}
+		case in.Found == "" && (in.Kind == UseExpression || strings.Contains(in.Text.Value, "$")) && x.chosenInclude(p, in):
+			at = in.Text.Span
+			flaw("expression-in-uses", penstock.TierHygiene, penstock.SeverityUnset, "a variable says which file becomes a part of the pipeline.")
 		case in.Kind != UseRemote && !in.Project.IsSet():
 		case strings.Contains(in.Project.Value, "$CI_PROJECT_PATH") || strings.Contains(in.Project.Value, "${CI_PROJECT_PATH"):
 			// its own project
@@ -155,6 +158,18 @@ func (x *Project) includes(p *Pipeline, report func(Flaw)) {
 			flaw("unpinned-include", "", severity, fmt.Sprintf("%s can move, and with it what the jobs run; a commit cannot.", clip(ref)))
 		}
 	}
+}
+
+// chosenInclude reports whether a variable that is neither the server's nor constant in
+// the file names what is included.
+func (x *Project) chosenInclude(p *Pipeline, in *Include) bool {
+	for _, m := range gitlabReference.FindAllStringSubmatch(in.Text.Value+" "+in.Project.Value, 10) {
+		if name := m[1]; !strings.HasPrefix(name, "CI_SERVER_") && !strings.HasPrefix(name, "CI_TEMPLATE_") && !strings.HasPrefix(name, "CI_PROJECT_") && name != "CI_COMMIT_SHA" &&
+			name != "CI_API_V4_URL" && p.Env.Get(name).Kind == DataNone {
+			return true
+		}
+	}
+	return false
 }
 
 // fullVersion reports whether a ref is a version of three numbers, which seldom moves.
@@ -390,7 +405,7 @@ func (x *Project) otherProject(p *Pipeline, j *Job, report func(Flaw)) {
 			if s.Step.Run.Value == "" {
 				continue
 			}
-			for _, f := range x.plain(s).Facts {
+			for _, f := range AnalyseScript(s.Step.Run.Value, s.Step.Run.Shell.Value, ShellInput{Templates: p.templates()}).Facts {
 				if f.Kind == FactExecute && f.Name != "" && !f.Maybe {
 					report(Flaw{
 						Rule: "artifact-poisoning", Tier: penstock.TierHygiene, Place: p.place(s.Step.Run.At(int(f.Start), int(f.End))), Scope: s.Scope(),

@@ -147,12 +147,8 @@ func (x *Project) missingPermissions(p *Pipeline, report func(Flaw)) {
 		f.Related = append(f.Related, Hop{Place: p.place(j.ID.Span), Text: "here, too"})
 	}
 	f.Notes = append(f.Notes, row.Statement)
-	f.Fix = leastPermissions(p, open)
 	report(f)
 }
-
-// leastPermissions proposes the rights that a checkout needs.
-func leastPermissions(p *Pipeline, open []*Job) *penstock.Fix { return nil }
 
 // auditTokens looks at tokens that are asked for beside the job's own, and at what the
 // job's is used for.

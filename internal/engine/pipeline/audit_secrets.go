@@ -198,7 +198,6 @@ func persisted(x *Project, p *Pipeline, report func(Flaw)) {
 			f := Flaw{
 				Rule: "persisted-credentials", Place: p.place(s.Step.Uses.Span), Scope: s.Scope(),
 				Message: "the job's token stays on the disk after the checkout, for every later step to read; persist-credentials: false takes it off.",
-				Fix:     x.dropCredentials(s),
 			}
 			if v := VersionOf(s.Step.Uses); v.Known && v.Parts[0] >= 6 {
 				f.Severity = penstock.Info
@@ -286,9 +285,6 @@ func wholeWorkspace(sum *ActionSummary, s, checkout stepAt) (penstock.Span, bool
 	}
 	return penstock.Span{}, false
 }
-
-// dropCredentials proposes persist-credentials: false for a checkout.
-func (x *Project) dropCredentials(s stepAt) *penstock.Fix { return nil }
 
 // eachEnv calls do with every map of environment variables.
 func (x *Project) eachEnv(p *Pipeline, do func(d *Data, scope string)) {

@@ -193,14 +193,10 @@ func (x *Project) unpinned(u useAt, sum *ActionSummary, flaw func(string, pensto
 	if u.grave && !own {
 		f.Message = fmt.Sprintf("whoever can move the %s %s of %s gets the secrets or the token of this job.", what, clip(u.use.Ref), thing)
 	}
-	f.Fix = x.pin(u, sum)
 	report(f)
 }
 
 func cmpWord(what, ref string) string { return "the " + what + " " + clip(ref) }
-
-// pin proposes the commit for a use, if it is known.
-func (x *Project) pin(u useAt, sum *ActionSummary) *penstock.Fix { return nil }
 
 // locked reports whether actions.lock pins a use for the workflow.
 func (x *Project) locked(p *Pipeline, u Use) bool {
@@ -708,9 +704,12 @@ func provenance(s stepAt) bool {
 	return false
 }
 
-// plain is what a script does whatever its surroundings hold.
+// plain is what a script does whatever its surroundings hold. It is empty for a script
+// in which nothing that audits look for can be.
 func (x *Project) plain(s stepAt) ShellResult {
-	shell := cmp.Or(s.Step.Run.Shell.Value, jobShell(s))
+	if r, known := x.plains[s.Step]; known {
+		return r
+	}
 	in := ShellInput{Vars: make(map[string]ShellSource), Expr: secretSource}
 	for _, d := range []*Data{&s.Pipeline.Env, jobEnv(s.Job), &s.Step.Env} {
 		for _, f := range d.Fields {
@@ -722,8 +721,19 @@ func (x *Project) plain(s stepAt) ShellResult {
 	if s.Pipeline.Forge != GitHub {
 		x.forgeInput(s, &in)
 	}
-	return AnalyseScript(s.Step.Run.Value, shell, in)
+	var r ShellResult
+	if v := s.Step.Run.Value; len(in.Vars) > 0 || holds(v, "secrets") || indexAny(v, plainWords...) >= 0 {
+		r = AnalyseScript(v, cmp.Or(s.Step.Run.Shell.Value, jobShell(s)), in)
+	}
+	if x.plains == nil {
+		x.plains = make(map[*Step]ShellResult)
+	}
+	x.plains[s.Step] = r
+	return r
 }
+
+// plainWords are in every script that installs or fetches something.
+var plainWords = []string{"install", "add ", "npx", "uvx", "pipx", "dlx", "bunx", "npm i", "gem i", " get ", "require ", "http", "curl", "wget", "fetch", "latest", "prepare"}
 
 // secretIn says whether a text is made from a secret.
 func secretIn(t Text) ShellSource {

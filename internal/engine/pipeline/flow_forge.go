@@ -215,7 +215,7 @@ func (jr *jobRun) jenkinsStep(fr *frame, st *Step, merge taint) {
 		}
 	case "stash", "archiveArtifacts":
 		t := jr.ws
-		if !t.foreign() || jr.artifacts != nil && len(jr.artifacts) > 100 {
+		if !t.foreign() || len(jr.artifacts) > 100 {
 			return
 		}
 		t.taint.file = filesArtifact
@@ -598,13 +598,7 @@ func (jr *jobRun) forgeVariables(st *Step, c code) []envVar {
 // gitlabNames, azureNames and jenkinsNames are the predefined variables that the tables
 // of who controls what know.
 var (
-	gitlabNames = sync.OnceValue(func() []string {
-		var out []string
-		for _, name := range GitLabControlled("") {
-			out = append(out, name)
-		}
-		return out
-	})
+	gitlabNames = sync.OnceValue(func() []string { return GitLabControlled("") })
 	azureNames = sync.OnceValue(func() []string {
 		var out []string
 		for _, c := range azureControlIndex() {

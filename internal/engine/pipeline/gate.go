@@ -261,7 +261,9 @@ func (x *Project) environmentGate(p *Pipeline, e *Entry, j *Job) (Gate, bool) {
 	}
 	set, known := x.Settings.GitHub.Environment(value)
 	if !known {
-		g.Text = "the environment " + clip(value) + ", whose protection is not known"
+		// A workflow that names an environment makes it, without any protection.
+		g.Text = "the environment " + clip(value)
+		g.Weakness = "no settings say that it is protected, and by default it is not"
 		return g, true
 	}
 	ref, row := x.View(GitHub).EnvironmentRef(e.Event)

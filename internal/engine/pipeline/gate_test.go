@@ -368,7 +368,7 @@ func TestEnvironmentGate(t *testing.T) {
 		asOf     Date
 		want     string
 	}{
-		{"unknown", EnvironmentSettings{}, false, "pull_request_target", "", "environment unknown once"},
+		{"unknown", EnvironmentSettings{}, false, "pull_request_target", "", "environment weak once"},
 		{"unprotected", EnvironmentSettings{}, true, "pull_request_target", "", ""},
 		{"reviewers", EnvironmentSettings{Reviewers: true}, true, "pull_request_target", "", "environment stops once"},
 		{"the default branch, on which the run is", EnvironmentSettings{Branches: []string{"main"}}, true, "pull_request_target", "", ""},

@@ -18,14 +18,18 @@ type Project struct {
 	// Pipelines are all definitions, in order of their paths.
 	Pipelines []*Pipeline
 	Settings  Settings
+	// Resolver knows what branches and tags are at the forge; nil where nobody asks.
+	Resolver Resolver
 
 	semantics Semantics
 	views     map[Forge]View
+	pins      map[string]pinned // by owner/repo@version; nil before they are looked for
 	tree      penstock.Tree
 	byPath    map[string]*Pipeline
 	loaded    map[string]*Pipeline // what Open read beside Pipelines; nil for what is not there
 	files     map[string][]byte
 	reads     int
+	plains    map[*Step]ShellResult
 	ways      ways
 }
 
