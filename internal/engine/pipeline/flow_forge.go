@@ -599,7 +599,7 @@ func (jr *jobRun) forgeVariables(st *Step, c code) []envVar {
 // of who controls what know.
 var (
 	gitlabNames = sync.OnceValue(func() []string { return GitLabControlled("") })
-	azureNames = sync.OnceValue(func() []string {
+	azureNames  = sync.OnceValue(func() []string {
 		var out []string
 		for _, c := range azureControlIndex() {
 			if !slices.Contains(out, c.Pattern) {
