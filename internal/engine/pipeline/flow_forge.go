@@ -22,6 +22,7 @@ import (
 // forgeMemo is what the analysis remembers of other forges.
 type forgeMemo struct {
 	values map[*Pipeline]*JenkinsValues
+	sets   map[*Pipeline][]string // variables that steps set
 	// Of one run: variables that jobs leave for later ones, and the folders of agents.
 	dotenv map[string]value
 	spaces map[int]tree
@@ -575,10 +576,8 @@ func (jr *jobRun) forgeVariables(st *Step, c code) []envVar {
 				look(d.Fields[i].Name.Value)
 			}
 		}
-		for _, set := range sortedKeys(values.sets) {
-			if name, ok := strings.CutPrefix(set, "env."); ok {
-				look(name)
-			}
+		for _, name := range jr.jenkinsSets() {
+			look(name)
 		}
 		for _, name := range jenkinsNames() {
 			look(name)
@@ -756,6 +755,23 @@ func (jr *jobRun) jenkinsValues() *JenkinsValues {
 		jr.flows.forge.values[jr.p] = v
 	}
 	return v
+}
+
+// jenkinsSets are the variables of the environment that steps of the pipeline set.
+func (jr *jobRun) jenkinsSets() []string {
+	out, known := jr.forge.sets[jr.p]
+	if !known {
+		for _, set := range sortedKeys(jr.jenkinsValues().sets) {
+			if name, ok := strings.CutPrefix(set, "env."); ok {
+				out = append(out, name)
+			}
+		}
+		if jr.flows.forge.sets == nil {
+			jr.flows.forge.sets = make(map[*Pipeline][]string)
+		}
+		jr.flows.forge.sets[jr.p] = out
+	}
+	return out
 }
 
 // jenkinsOrigins is what is known of a text, by where it comes from.
