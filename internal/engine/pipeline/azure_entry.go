@@ -154,10 +154,12 @@ func (r Row) accessAnswer() Access { return Access(r.Answer) }
 // environment, is the job's token.
 func AzureTokenVariable(name string) bool { return azureKey(name) == "system_accesstoken" }
 
+var azureDots = strings.NewReplacer(".", "_", " ", "_")
+
 // AzureEnvironmentName is the name that a variable has in the environment of a
 // script. Secret variables are not there unless "env" puts them.
 func AzureEnvironmentName(name string) string {
-	return strings.ToUpper(strings.NewReplacer(".", "_", " ", "_").Replace(name))
+	return strings.ToUpper(azureDots.Replace(name))
 }
 
 // azureKey is what all spellings of a variable have in common: Build.Reason,
@@ -168,7 +170,7 @@ func azureKey(name string) string {
 		name = strings.Trim(rest, "'\"] ")
 	}
 	name = strings.TrimPrefix(name, "variables.")
-	return strings.NewReplacer(".", "_", " ", "_").Replace(name)
+	return azureDots.Replace(name)
 }
 
 // azureRow is a row of the table: variables, each with the events at which it holds.
