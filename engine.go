@@ -78,6 +78,9 @@ type PipelineSetup struct {
 	Forge string `json:"forge,omitempty"`
 	// Settings is a file of settings of forges, nil for none.
 	Settings *RuleFile `json:"settings,omitempty"`
+	// Repairs asks for a repair with every finding that there is one for; without it
+	// only what is above hygiene has one.
+	Repairs bool `json:"repairs,omitempty"`
 	// Forbidden are patterns of actions that must not be used; with Allowed only
 	// those may.
 	Forbidden []string `json:"forbidden,omitempty"`

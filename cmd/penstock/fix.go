@@ -75,6 +75,7 @@ func (a *app) fix(cmd *cobra.Command, targets []string, o *fixOptions) error {
 	if err != nil {
 		return err
 	}
+	s.repairs = true
 	c, err := a.check(cmd.Context(), s, targets)
 	if err != nil {
 		return err

@@ -48,6 +48,8 @@ type settings struct {
 	fromFile map[string]bool
 	keys     syntax.Keys
 	notes    []*penstock.Note
+	// repairs asks engines for every repair that they know of.
+	repairs bool
 	// change is what is checked in place of all files, nil for these.
 	change *change
 }

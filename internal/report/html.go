@@ -133,6 +133,7 @@ type (
 	htmlFinding struct {
 		Anchor, Rule, RuleAnchor, Engine, Severity, Title, Place string
 		// Status is that of the finding, Mark the same where it tells something.
+		Tier                                     string
 		Status, Mark, Now                        string
 		Blocks, Open                             bool
 		Message, Rank, Off, Facts, Scope, Commit []run
@@ -338,7 +339,7 @@ func (h *htmlReport) finding(f *penstock.Finding, ruleAnchor string) htmlFinding
 		Severity: f.Severity.String(), Title: oneLine(h.title(f)), Place: visible(position(f.Location)), Blocks: f.Blocks,
 		Message: line(f.Message), Rank: line(rank(f)), Facts: line(h.secretFacts(f)), Scope: line(f.Evidence.Scope),
 	}
-	v.Mark = h.status(f)
+	v.Mark, v.Tier = h.status(f), tierText(f)
 	switch f.Status {
 	case penstock.StatusNew, penstock.StatusUnchanged, penstock.StatusFixed:
 		v.Status = string(f.Status)

@@ -305,7 +305,7 @@ func (f *Flaw) finding() *penstock.Finding {
 		Message: f.Message, Location: f.location(), Notes: f.Notes, Fix: f.Fix,
 	}
 	out.Evidence.Scope = f.Scope
-	out.Evidence.Tier = cmp.Or(f.Tier, penstock.Tier(rule.Tier))
+	out.Evidence.Tier = f.tier()
 	rows := make(map[string]bool)
 	labels := func(hops []Hop) []penstock.Label {
 		var all []penstock.Label
@@ -332,6 +332,14 @@ func (f *Flaw) finding() *penstock.Finding {
 		out.Evidence.Pipeline = e
 	}
 	return out
+}
+
+// tier is the flaw's own tier, or else that of its rule.
+func (f *Flaw) tier() penstock.Tier {
+	if f.Tier != "" {
+		return f.Tier
+	}
+	return penstock.Tier(ruleIndex()[f.Rule].Tier)
 }
 
 func (p Place) location() penstock.Location { return penstock.Location{Path: p.Path, Span: p.Span} }

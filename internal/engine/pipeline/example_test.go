@@ -61,15 +61,17 @@ func (t textTree) List(dir string) []string {
 // found runs the audits and returns what they report.
 func found(x *Project) []Flaw {
 	var all []Flaw
-	x.Audit(func(f Flaw) { all = append(all, f) })
+	x.Audit(func(f Flaw) {
+		all = append(all, f)
+		for _, h := range f.Related {
+			if h.Text == alsoHere {
+				also := f
+				also.Place = h.Place
+				all = append(all, also)
+			}
+		}
+	})
 	return all
-}
-
-func (f *Flaw) tier() penstock.Tier {
-	if f.Tier != "" {
-		return f.Tier
-	}
-	return penstock.Tier(ruleIndex()[f.Rule].Tier)
 }
 
 // Every bad example has the flaw on the lines that say so and on no other, and no good

@@ -33,14 +33,15 @@ func fixers() map[string]fixer {
 	}
 }
 
-// repair gives the flaws their repairs.
+// repair gives the flaws their repairs: hygiene only where they are asked for, since
+// nearly every file has some and few repairs are looked at.
 func (x *Project) repair(flaws []Flaw) {
 	all := fixers()
 	editors := make(map[string]*editor)
 	for i := range flaws {
 		f := &flaws[i]
 		fix := all[f.Rule]
-		if fix == nil || f.Fix != nil {
+		if fix == nil || f.Fix != nil || !x.Settings.Repairs && f.tier() == penstock.TierHygiene {
 			continue
 		}
 		e := editors[f.Path]

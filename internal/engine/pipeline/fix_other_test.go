@@ -38,7 +38,7 @@ func TestFixPin(t *testing.T) {
 			if c.lock != "" {
 				all = append(all, parse(".github/workflows/actions.lock", KindLock, []byte(c.lock)))
 			}
-			x := newProject("", all, Settings{}, textTree{})
+			x := newProject("", all, Settings{Repairs: true}, textTree{})
 			x.Resolver = c.resolver
 			f := fixPin(newEditor(x, p), &Flaw{Rule: "unpinned-uses", Place: p.place(p.Jobs[0].Steps[0].Uses.Span)})
 			if c.want == "" {
@@ -76,7 +76,7 @@ func TestFixSafe(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := parse(".github/workflows/x.yml", KindWorkflow, []byte(c.text))
-			x := newProject("", []*Pipeline{p}, Settings{}, textTree{})
+			x := newProject("", []*Pipeline{p}, Settings{Repairs: true}, textTree{})
 			for _, f := range found(x) {
 				if f.Rule != c.rule {
 					continue
@@ -101,7 +101,7 @@ func TestFixPlaces(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			tail := "  a:\n    runs-on: x\n    steps:\n      - run: make\n"
 			p := parse(".github/workflows/x.yml", KindWorkflow, []byte(c.before+tail))
-			x := newProject("", []*Pipeline{p}, Settings{}, textTree{})
+			x := newProject("", []*Pipeline{p}, Settings{Repairs: true}, textTree{})
 			f := fixMissingPermissions(newEditor(x, p), &Flaw{})
 			if f == nil {
 				t.Fatal("not repaired")

@@ -11,7 +11,7 @@ import (
 func fixTemplateIn(t testing.TB, text string) (after string, f *penstock.Fix) {
 	t.Helper()
 	p := parse(".github/workflows/x.yml", KindWorkflow, []byte(text))
-	x := newProject("", []*Pipeline{p}, Settings{}, textTree{})
+	x := newProject("", []*Pipeline{p}, Settings{Repairs: true}, textTree{})
 	for at := range p.steps() {
 		for _, d := range append([]Data{{Kind: DataScalar, Text: at.Step.Run.Text}}, at.Step.With.Get("script")) {
 			if len(d.Text.Parts) > 0 {
@@ -155,7 +155,7 @@ func FuzzFix(f *testing.F) {
 			t.Skip()
 		}
 		p := parse(".github/workflows/x.yml", KindWorkflow, []byte(text))
-		x := newProject("", []*Pipeline{p}, Settings{}, textTree{})
+		x := newProject("", []*Pipeline{p}, Settings{Repairs: true}, textTree{})
 		flaws := found(x)
 		for at := range p.steps() {
 			for _, part := range at.Step.Run.Parts {

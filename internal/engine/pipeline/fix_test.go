@@ -106,6 +106,7 @@ func TestFixExamples(t *testing.T) {
 		for n, e := range r.Examples {
 			files := ExampleFiles(e.Bad)
 			settings := exampleSettings(t, &e)
+			settings.Repairs = true
 			old := found(exampleProject(t, files, settings))
 			for i := range old {
 				f := &old[i]
@@ -175,7 +176,7 @@ func TestFixCorpus(t *testing.T) {
 			return err
 		}
 		files := []ExampleFile{{Path: rel, Text: string(b)}}
-		old := found(exampleProject(t, files, Settings{}))
+		old := found(exampleProject(t, files, Settings{Repairs: true}))
 		var all []penstock.Edit
 		var together []*Flaw
 		for i := range old {
@@ -188,7 +189,7 @@ func TestFixCorpus(t *testing.T) {
 			if f.Fix.Safe {
 				safe[f.Rule]++
 			}
-			_, problems := judge(t, files, f, old, Settings{})
+			_, problems := judge(t, files, f, old, Settings{Repairs: true})
 			if len(problems) > 0 {
 				failed[f.Rule]++
 				reasons[f.Rule+": "+strings.Join(problems, "; ")]++
@@ -212,7 +213,7 @@ func TestFixCorpus(t *testing.T) {
 			tried["together"]++
 			sum := *together[0]
 			sum.Fix = &penstock.Fix{Edits: all}
-			if after, problems := judge(t, files, &sum, old, Settings{}); len(problems) > 0 {
+			if after, problems := judge(t, files, &sum, old, Settings{Repairs: true}); len(problems) > 0 {
 				failed["together"]++
 				reasons["together: "+strings.Join(problems, "; ")]++
 				if failed["together"] <= 5 {

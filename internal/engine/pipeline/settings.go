@@ -28,6 +28,8 @@ type Settings struct {
 	// Forbidden and Allowed are patterns of actions, owner/repo or owner/*, that may
 	// not, or alone may, be used.
 	Forbidden, Allowed []string
+	// Repairs: every flaw gets its repair, not only those above hygiene.
+	Repairs bool
 }
 
 // RunnerKind says what becomes of a runner after a job.
@@ -227,7 +229,7 @@ func (s *Settings) from(setup penstock.PipelineSetup) error {
 			return err
 		}
 	}
-	s.Forbidden, s.Allowed = setup.Forbidden, setup.Allowed
+	s.Forbidden, s.Allowed, s.Repairs = setup.Forbidden, setup.Allowed, setup.Repairs
 	if f := setup.Settings; f != nil {
 		return s.ParseSettings(f.Path, f.Data)
 	}
