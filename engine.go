@@ -81,6 +81,8 @@ type PipelineSetup struct {
 	// Repairs asks for a repair with every finding that there is one for; without it
 	// only what is above hygiene has one.
 	Repairs bool `json:"repairs,omitempty"`
+	// Graph asks for assets and edges of the attack graph.
+	Graph bool `json:"graph,omitempty"`
 	// Forbidden are patterns of actions that must not be used; with Allowed only
 	// those may.
 	Forbidden []string `json:"forbidden,omitempty"`

@@ -316,7 +316,7 @@ func (s *settings) exceptions() ([]gate.Exception, error) {
 // pipelineSetup reads what the answers about pipelines depend on.
 func (s *settings) pipelineSetup() (penstock.PipelineSetup, error) {
 	c := s.Pipeline
-	setup := penstock.PipelineSetup{AsOf: c.AsOf, Forge: c.Forge, Forbidden: c.Forbidden, Allowed: c.Allowed, Repairs: s.repairs}
+	setup := penstock.PipelineSetup{AsOf: c.AsOf, Forge: c.Forge, Forbidden: c.Forbidden, Allowed: c.Allowed, Repairs: s.repairs, Graph: c.Graph}
 	if c.Settings != "" {
 		data, err := s.files("pipeline.forge-settings").read(c.Settings, maxConfig)
 		if err != nil {

@@ -50,6 +50,7 @@ type PipelineConfig struct {
 	AsOf      string   `yaml:"as-of" flag:"as-of" doc:"day YYYY-MM-DD whose rules of the forge count; empty for the latest known"`
 	Forge     string   `yaml:"forge" flag:"forge" doc:"your own server, such as github@3.17 or gitlab@17.2; empty for the public ones"`
 	Settings  string   `yaml:"forge-settings" flag:"forge-settings" doc:"file with the settings of the forge: default token, runners, environments, trust in forks"`
+	Graph     bool     `yaml:"graph" flag:"graph" doc:"also give assets and edges for the attack graph (in jsonl and json)"`
 	Forbidden []string `yaml:"forbidden-actions" doc:"actions that must not be used, such as owner/* or owner/repo"`
 	Allowed   []string `yaml:"allowed-actions" doc:"actions that alone may be used"`
 }

@@ -143,6 +143,18 @@ func (p *pass) place(t *finishTree, engine string, col *lockedReporter, facts []
 		}
 		return f
 	}
+	for _, r := range records {
+		switch r := r.(type) {
+		case *penstock.Asset:
+			if r.Location.Path != "" {
+				file(r.Location.Path).locate(&r.Location)
+			}
+		case *penstock.Edge:
+			if r.Location.Path != "" {
+				file(r.Location.Path).locate(&r.Location)
+			}
+		}
+	}
 	slices.SortFunc(col.findings, (*penstock.Finding).Compare)
 	for _, f := range col.findings {
 		file(f.Location.Path).col.Report(f)

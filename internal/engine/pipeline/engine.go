@@ -258,11 +258,18 @@ func (p *pass) project(run penstock.Run, root string, files []definition, r pens
 	models := make([]*Pipeline, len(files))
 	run.Each(len(files), func(i int) { models[i] = parse(files[i].path, files[i].kind, files[i].text) })
 	x := newProject(root, models, p.settings, run.Tree)
+	var flaws []Flaw
 	x.Audit(func(f Flaw) {
 		out := f.finding()
 		x.foreignIgnore(&f, out)
 		r.Report(out)
+		if p.settings.Graph {
+			flaws = append(flaws, f)
+		}
 	})
+	if p.settings.Graph {
+		x.Facts(flaws, r.Report)
+	}
 }
 
 // unchanged adds the definitions that a change does not touch: what they do may

@@ -30,6 +30,8 @@ type Settings struct {
 	Forbidden, Allowed []string
 	// Repairs: every flaw gets its repair, not only those above hygiene.
 	Repairs bool
+	// Graph: assets and edges are reported, too.
+	Graph bool
 }
 
 // RunnerKind says what becomes of a runner after a job.
@@ -229,7 +231,7 @@ func (s *Settings) from(setup penstock.PipelineSetup) error {
 			return err
 		}
 	}
-	s.Forbidden, s.Allowed, s.Repairs = setup.Forbidden, setup.Allowed, setup.Repairs
+	s.Forbidden, s.Allowed, s.Repairs, s.Graph = setup.Forbidden, setup.Allowed, setup.Repairs, setup.Graph
 	if f := setup.Settings; f != nil {
 		return s.ParseSettings(f.Path, f.Data)
 	}
