@@ -295,6 +295,7 @@ type Resource struct {
 	// Uses is, of a repository, what it is and at which ref; of a pipeline or build
 	// its text alone. Endpoint is the connection that opens it.
 	Uses     Use
+	RefAt    penstock.Span // of the ref of a repository
 	Endpoint Text
 	// Container is set for a container.
 	Container Container
