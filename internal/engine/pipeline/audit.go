@@ -15,7 +15,7 @@ type audit func(x *Project, p *Pipeline, report func(Flaw))
 // audits are all that look at one definition at a time.
 func audits() []audit {
 	return append(guardAudits(),
-		auditPermissions, auditTokens, auditSecrets, auditDefinition, auditUpdates, auditUses, auditScripts, auditLock, auditRuntime, auditForges,
+		auditPermissions, auditTokens, auditSecrets, auditDefinition, auditUpdates, auditUses, auditScripts, auditLock, auditRuntime, auditForges, auditHooks,
 	)
 }
 

@@ -495,6 +495,21 @@ func addsPackage(command string) bool {
 	return false
 }
 
+// auditHooks looks at the repositories that pre-commit takes hooks from.
+func auditHooks(_ *Project, p *Pipeline, report func(Flaw)) {
+	for _, h := range p.Hooks {
+		plainAddress(p, h.Repo, "", report)
+		_, name, ok := strings.Cut(h.Repo.Value, "github.com/")
+		if !ok || !h.Rev.IsSet() {
+			continue
+		}
+		u := ParseUse(Text{Value: strings.TrimSuffix(name, ".git") + "@" + h.Rev.Value})
+		if sum := LookupAction(u); sum != nil && sum.Archived != "" {
+			report(Flaw{Rule: "archived-action", Place: p.place(h.Repo.Span), Message: "the repository of these hooks is archived: no flaw in it will be repaired."})
+		}
+	}
+}
+
 // plainInstalls finds installs that the analysis of scripts does not see: in shells
 // that it does not read, and of a command that only adds to a manifest.
 func plainInstalls(p *Pipeline, s stepAt, report func(Flaw)) {
