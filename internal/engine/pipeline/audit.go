@@ -15,8 +15,15 @@ type audit func(x *Project, p *Pipeline, report func(Flaw))
 // audits are all that look at one definition at a time.
 func audits() []audit {
 	return append(guardAudits(),
-		auditPermissions, auditTokens, auditSecrets, auditDefinition, auditUpdates, auditUses, auditScripts, auditLock, auditRuntime,
+		auditPermissions, auditTokens, auditSecrets, auditDefinition, auditUpdates, auditUses, auditScripts, auditLock, auditRuntime, auditForges, auditHooks,
 	)
+}
+
+// sameFlaw is what makes two flaws one.
+type sameFlaw struct {
+	rule    string
+	place   Place
+	message string
 }
 
 // joined makes one flaw of those that are one: a job that runs a stranger's code in
@@ -52,7 +59,15 @@ const alsoHere = "the same happens here"
 func (x *Project) Audit(report func(Flaw)) {
 	all := audits()
 	var flaws []Flaw
-	add := func(f Flaw) { flaws = append(flaws, f) }
+	seen := make(map[sameFlaw]bool)
+	add := func(f Flaw) {
+		f = x.located(f)
+		// A file that others are made of, more than once, has its flaws once.
+		if key := (sameFlaw{f.Rule, f.Place, f.Message}); !seen[key] {
+			seen[key] = true
+			flaws = append(flaws, f)
+		}
+	}
 	for _, p := range x.Pipelines {
 		for _, a := range all {
 			a(x, p, add)

@@ -14,6 +14,9 @@ import (
 // different things.
 func auditDefinition(x *Project, p *Pipeline, report func(Flaw)) {
 	for _, n := range p.Notes {
+		if n.Kind == NoteMissing && p.Kind == KindGitLab && path.Base(p.Path) != ".gitlab-ci.yml" {
+			continue // it may be a part of others, which have the rest
+		}
 		f := Flaw{Rule: "invalid-definition", Place: p.place(n.Span), Message: n.Message + "."}
 		switch n.Kind {
 		case NoteDuplicate:
@@ -234,7 +237,7 @@ func misfeatures(x *Project, s stepAt, report func(Flaw)) {
 
 // oddShell reports shells that no analysis reads, ours among them.
 func oddShell(p *Pipeline, shell Text, scope string, report func(Flaw)) {
-	if !shell.IsSet() || len(shell.Parts) > 0 {
+	if !shell.IsSet() || len(shell.Parts) > 0 || p.Forge != GitHub {
 		return
 	}
 	f := Flaw{Rule: "misfeature", Place: p.place(shell.Span), Scope: scope}

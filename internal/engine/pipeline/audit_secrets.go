@@ -309,6 +309,9 @@ func variable(p *Pipeline, f *Field, scope string, report func(Flaw)) {
 	}
 	value := f.Value.Text.Value
 	at := p.place(penstock.Span{Start: f.Name.Span.Start, End: f.Value.Text.Span.End})
+	if p.Forge == Azure {
+		at = p.place(f.Value.Text.Span) // the name may stand on a line of its own
+	}
 	on := strings.EqualFold(value, "true") || value == "1"
 	switch name := strings.ToUpper(f.Name.Value); {
 	case (name == "ACTIONS_RUNNER_DEBUG" || name == "ACTIONS_STEP_DEBUG" || name == "CI_DEBUG_TRACE" || name == "CI_DEBUG_SERVICES" || name == "SYSTEM.DEBUG" || name == "SYSTEM_DEBUG") && on:

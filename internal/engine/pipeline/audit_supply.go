@@ -12,6 +12,10 @@ import (
 
 // auditUses looks at everything that a definition takes from elsewhere.
 func auditUses(x *Project, p *Pipeline, report func(Flaw)) {
+	if p.Forge != GitHub {
+		x.forgeUses(p, report)
+		return
+	}
 	creators := make(map[string]bool)
 	comments := make(map[string]Use)
 	for i := range p.Jobs {
@@ -435,6 +439,7 @@ func auditScripts(x *Project, p *Pipeline, report func(Flaw)) {
 			switch f.Kind {
 			case FactSecret:
 				exposed(f, at, s, report)
+				intoArtifact(f, at, s, report)
 			case FactUnpinned, FactExecute:
 				if f.Kind == FactExecute && !addsPackage(f.Command) {
 					continue
@@ -465,6 +470,7 @@ func auditScripts(x *Project, p *Pipeline, report func(Flaw)) {
 		}
 		plainInstalls(p, s, report)
 		plainAddress(p, run.Text, s.Scope(), report)
+		logins(p, run.Text, s.Scope(), report)
 		if strings.Contains(run.Value, "docker run") {
 			hostAccess(p, run.Text, s.Scope(), report)
 		}
@@ -487,6 +493,21 @@ func addsPackage(command string) bool {
 		return true
 	}
 	return false
+}
+
+// auditHooks looks at the repositories that pre-commit takes hooks from.
+func auditHooks(_ *Project, p *Pipeline, report func(Flaw)) {
+	for _, h := range p.Hooks {
+		plainAddress(p, h.Repo, "", report)
+		_, name, ok := strings.Cut(h.Repo.Value, "github.com/")
+		if !ok || !h.Rev.IsSet() {
+			continue
+		}
+		u := ParseUse(Text{Value: strings.TrimSuffix(name, ".git") + "@" + h.Rev.Value})
+		if sum := LookupAction(u); sum != nil && sum.Archived != "" {
+			report(Flaw{Rule: "archived-action", Place: p.place(h.Repo.Span), Message: "the repository of these hooks is archived: no flaw in it will be repaired."})
+		}
+	}
 }
 
 // plainInstalls finds installs that the analysis of scripts does not see: in shells
@@ -554,6 +575,9 @@ func exposed(f ShellFact, at Place, s stepAt, report func(Flaw)) {
 		}
 		flaw.Severity, flaw.Message = penstock.Low, "every process of the machine can read the arguments of this one, the secret among them."
 	case SecretNetwork:
+		if s.Pipeline.Forge != GitHub {
+			return // a credential of a guess, and sent to be used
+		}
 		flaw.Severity, flaw.Message = penstock.Low, "the secret is sent to another host."
 	default:
 		return
@@ -709,6 +733,9 @@ func (x *Project) plain(s stepAt) ShellResult {
 				in.Vars[f.Name.Value] = src
 			}
 		}
+	}
+	if s.Pipeline.Forge != GitHub {
+		x.forgeInput(s, &in)
 	}
 	var r ShellResult
 	if v := s.Step.Run.Value; len(in.Vars) > 0 || holds(v, "secrets") || indexAny(v, plainWords...) >= 0 {

@@ -725,7 +725,7 @@ func (a *azure) resource(kind string, n azNode) {
 	})
 	switch kind {
 	case "repository":
-		r.Uses = azureRepository(name, ref)
+		r.Uses, r.RefAt = azureRepository(name, ref), ref.Span
 	case "container":
 		r.Uses = Use{Text: r.Container.Image, Kind: UseDocker}
 		r.Uses.Name, r.Uses.Ref, r.Uses.RefKind = SplitImage(r.Container.Image.Value)

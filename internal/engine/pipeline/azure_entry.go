@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -29,33 +30,8 @@ const (
 	AzureHostGitHub     AzureHost = "github"
 	AzureHostEnterprise AzureHost = "github-enterprise"
 	AzureHostBitbucket  AzureHost = "bitbucket"
-	AzureHostRepos      AzureHost = "azure-repos"
+	AzureHostRepos      AzureHost = "azure"
 )
-
-// AzureSetting is a switch that no file shows. Its zero value is Azure's default.
-type AzureSetting uint8
-
-// The positions.
-const (
-	AzureDefault AzureSetting = iota
-	AzureOn
-	AzureOff
-)
-
-// AzureServer are what the rules depend on and no file says.
-type AzureServer struct {
-	Host AzureHost
-	// ForkBuilds: pull requests from forks are built. Default: on.
-	ForkBuilds AzureSetting
-	// ForkSecrets: they get the secrets. Default: off, but on at Enterprise Server.
-	ForkSecrets AzureSetting
-	// ForkFullToken: their token is that of other builds. Default: off.
-	ForkFullToken AzureSetting
-	// ForkComment: a member must comment first. Default: off.
-	ForkComment AzureSetting
-	// ImpliedCI: without a trigger every push starts the pipeline. Default: on.
-	ImpliedCI AzureSetting
-}
 
 // AzureEntry is a way in which a pipeline starts.
 type AzureEntry struct {
@@ -81,14 +57,14 @@ type AzureEntry struct {
 // AzureEntries are the ways in which a pipeline starts, the manual one last. A template
 // has none: KindAzurePart says so only of some, a caller who has seen a file used as a
 // template knows better.
-func AzureEntries(p *Pipeline, view View, s AzureServer) []AzureEntry {
+func AzureEntries(p *Pipeline, view View, s AzureSettings) []AzureEntry {
 	if p.Kind != KindAzure {
 		return nil
 	}
 	var out []AzureEntry
 	off := func(t *Trigger) bool { return len(t.Types) > 0 && strings.EqualFold(t.Types[0].Value, "none") }
 	ci, pr := p.Trigger(AzureCI), p.Trigger(AzurePullRequest)
-	if ci == nil && s.ImpliedCI != AzureOff || ci != nil && !off(ci) {
+	if ci == nil && s.ImpliedTrigger != SwitchOff || ci != nil && !off(ci) {
 		e := azureEntry(view, AzureCI, OriginRepository)
 		e.Trigger = ci
 		if ci == nil {
@@ -97,7 +73,7 @@ func AzureEntries(p *Pipeline, view View, s AzureServer) []AzureEntry {
 		out = append(out, e)
 	}
 	switch {
-	case s.Host == AzureHostRepos:
+	case s.Repository == AzureHostRepos:
 		// "pr" has no meaning there.
 		e := azureEntry(view, AzurePullRequest, OriginRepository)
 		e.Assumes = append(e.Assumes, "a branch policy asks for the build")
@@ -108,11 +84,11 @@ func AzureEntries(p *Pipeline, view View, s AzureServer) []AzureEntry {
 		if pr == nil {
 			e.Assumes = append(e.Assumes, "without \"pr\" every pull request is built")
 		}
-		if s.Host == AzureHostUnknown {
+		if s.Repository == AzureHostUnknown {
 			e.Assumes = append(e.Assumes, "the code is at GitHub")
 		}
 		out = append(out, e)
-		if s.ForkBuilds != AzureOff && s.Host != AzureHostBitbucket {
+		if s.ForkBuilds != SwitchOff && s.Repository != AzureHostBitbucket {
 			out = append(out, azureFork(view, s, e))
 		}
 	}
@@ -143,30 +119,30 @@ func azureEntry(view View, event string, origin Origin) AzureEntry {
 }
 
 // azureFork is the pull request from a fork beside one from the repository itself.
-func azureFork(view View, s AzureServer, own AzureEntry) AzureEntry {
+func azureFork(view View, s AzureSettings, own AzureEntry) AzureEntry {
 	event := AzurePullRequest
-	if s.Host == AzureHostEnterprise {
+	if s.Repository == AzureHostEnterprise {
 		event = azureEnterprise
 	}
 	e := azureEntry(view, event, OriginFork)
 	e.Event, e.Definition, e.Actor = AzurePullRequest, own.Definition, ActorAnyone
 	e.Trigger, e.Assumes = own.Trigger, slices.Clone(own.Assumes)
-	if s.ForkBuilds == AzureDefault {
+	if s.ForkBuilds == SwitchDefault {
 		e.Assumes = append(e.Assumes, "the pipeline builds pull requests from forks")
 	}
 	switch s.ForkSecrets {
-	case AzureOn:
+	case SwitchOn:
 		e.Secrets = ReachAll
-	case AzureOff:
+	case SwitchOff:
 		e.Secrets = ReachNone
 	}
-	if s.ForkFullToken == AzureOn {
+	if s.ForkFullAccess == SwitchOn {
 		e.Token = view.Row(TopicToken, AzureCI, OriginRepository).accessAnswer()
 	}
-	switch s.ForkComment {
-	case AzureOn:
+	switch s.CommentRequired {
+	case "all", "non-team":
 		e.After, e.Approval = "a member comments on the pull request to have it built", ApprovalSetting
-	case AzureOff:
+	case "none":
 		e.Approval = ApprovalNone
 	}
 	return e
@@ -178,10 +154,12 @@ func (r Row) accessAnswer() Access { return Access(r.Answer) }
 // environment, is the job's token.
 func AzureTokenVariable(name string) bool { return azureKey(name) == "system_accesstoken" }
 
+var azureDots = strings.NewReplacer(".", "_", " ", "_")
+
 // AzureEnvironmentName is the name that a variable has in the environment of a
 // script. Secret variables are not there unless "env" puts them.
 func AzureEnvironmentName(name string) string {
-	return strings.ToUpper(strings.NewReplacer(".", "_", " ", "_").Replace(name))
+	return strings.ToUpper(azureDots.Replace(name))
 }
 
 // azureKey is what all spellings of a variable have in common: Build.Reason,
@@ -192,7 +170,7 @@ func azureKey(name string) string {
 		name = strings.Trim(rest, "'\"] ")
 	}
 	name = strings.TrimPrefix(name, "variables.")
-	return strings.NewReplacer(".", "_", " ", "_").Replace(name)
+	return azureDots.Replace(name)
 }
 
 // azureRow is a row of the table: variables, each with the events at which it holds.
@@ -224,7 +202,7 @@ var azureControls = []azureRow{
 	{"ci manual schedule resource", "", ActorWriter, "", `ref:Build.SourceBranch ref:Build.SourceBranchName sha:Build.SourceVersion`},
 	{"", "github github-enterprise bitbucket", ActorAdmin, "", `line:Build.RequestedFor email:Build.RequestedForEmail`},
 	{"", "", ActorWriter, "", `line:Build.RequestedFor email:Build.RequestedForEmail line:Build.QueuedBy
-		slug:Build.RequestedForId slug:Build.QueuedById ref:Build.BuildNumber`},
+		slug:Build.RequestedForId slug:Build.QueuedById slug:Build.BuildNumber`},
 	{"", "", ActorAdmin, "", `slug:Build.Repository.Name slug:Build.Repository.Uri slug:Build.Repository.ID
 		enum:Build.Repository.Provider line:Build.DefinitionName line:Build.TriggeredBy.DefinitionName line:System.TeamProject
 		line:Agent.Name line:Agent.MachineName path:Agent.HomeDirectory enum:Build.Reason number:Build.BuildId
@@ -427,12 +405,32 @@ type AzureSituation struct {
 // variables, and those that p and j define with a value that does not change. P and j
 // may be nil.
 func (s AzureSituation) Environment(p *Pipeline, j *Job) *Environment {
+	return s.environment(p, j, azureChanged(p))
+}
+
+// azureChanged are the variables, in lower case, that scripts of a pipeline set.
+func azureChanged(p *Pipeline) map[string]bool {
+	changed := map[string]bool{}
+	if p == nil {
+		return changed
+	}
+	for i := range p.Jobs {
+		for k := range p.Jobs[i].Steps {
+			for name := range azureSet(p.Jobs[i].Steps[k].Run.Value) {
+				changed[strings.ToLower(name)] = true
+			}
+		}
+	}
+	return changed
+}
+
+func (s AzureSituation) environment(p *Pipeline, j *Job, written map[string]bool) *Environment {
 	e := &Environment{Status: s.Status}
 	set := func(name string, v Value) { e.Set("variables['"+name+"']", v) }
 	unknown := func(name, prefix, suffix string) {
 		set(name, UnknownString(prefix, suffix, "variables['"+strings.ToLower(name)+"']"))
 	}
-	s.define(e, p, j)
+	s.define(e, p, j, written)
 	switch s.Event {
 	case AzurePullRequest:
 		set("Build.Reason", String("PullRequest"))
@@ -478,18 +476,11 @@ func (s AzureSituation) Environment(p *Pipeline, j *Job) *Environment {
 }
 
 // define sets the variables of the file whose value stands there and is not set again.
-func (s AzureSituation) define(e *Environment, p *Pipeline, j *Job) {
+func (s AzureSituation) define(e *Environment, p *Pipeline, j *Job, written map[string]bool) {
 	if p == nil {
 		return
 	}
-	changed := map[string]bool{}
-	for i := range p.Jobs {
-		for k := range p.Jobs[i].Steps {
-			for name := range azureSet(p.Jobs[i].Steps[k].Run.Value) {
-				changed[strings.ToLower(name)] = true
-			}
-		}
-	}
+	changed := maps.Clone(written)
 	values, count := map[string]Text{}, map[string]int{}
 	scan := func(d Data, level int) {
 		for _, f := range d.Fields {

@@ -13,38 +13,38 @@ func TestAzureEntries(t *testing.T) {
 	latest := NewSemantics().At("", ForgeVersion{Name: "azure"})
 	for _, c := range []struct {
 		name, in string
-		s        AzureServer
+		s        AzureSettings
 		want     string
 	}{
-		{"nothing said", "steps: []\n", AzureServer{}, `
+		{"nothing said", "steps: []\n", AzureSettings{}, `
 ci by someone with write access: pushed, all secrets, token setting, approval none, implied
 pr by someone with write access: merge, all secrets, token setting, approval none, implied
 pr of a fork by anyone with an account: merge, none secrets, token read, approval setting, implied
 manual by someone with write access: chosen, all secrets, token setting, approval none, implied`},
-		{"all off", "trigger: none\npr: none\nsteps: []\n", AzureServer{}, `
+		{"all off", "trigger: none\npr: none\nsteps: []\n", AzureSettings{}, `
 manual by someone with write access: chosen, all secrets, token setting, approval none, implied`},
-		{"implied triggers are off", "steps: []\n", AzureServer{ImpliedCI: AzureOff, ForkBuilds: AzureOff}, `
+		{"implied triggers are off", "steps: []\n", AzureSettings{ImpliedTrigger: SwitchOff, ForkBuilds: SwitchOff}, `
 pr by someone with write access: merge, all secrets, token setting, approval none, implied
 manual by someone with write access: chosen, all secrets, token setting, approval none, implied`},
-		{"secrets and full token for forks", "trigger: none\npr: [main]\nsteps: []\n", AzureServer{Host: AzureHostGitHub, ForkBuilds: AzureOn, ForkSecrets: AzureOn, ForkFullToken: AzureOn, ForkComment: AzureOff}, `
+		{"secrets and full token for forks", "trigger: none\npr: [main]\nsteps: []\n", AzureSettings{Repository: AzureHostGitHub, ForkBuilds: SwitchOn, ForkSecrets: SwitchOn, ForkFullAccess: SwitchOn, CommentRequired: "none"}, `
 pr by someone with write access: merge, all secrets, token setting, approval none
 pr of a fork by anyone with an account: merge, all secrets, token setting, approval none
 manual by someone with write access: chosen, all secrets, token setting, approval none, implied`},
-		{"a comment first", "trigger: none\npr: {branches: {include: ['*']}}\nsteps: []\n", AzureServer{ForkComment: AzureOn}, `
+		{"a comment first", "trigger: none\npr: {branches: {include: ['*']}}\nsteps: []\n", AzureSettings{CommentRequired: "all"}, `
 pr by someone with write access: merge, all secrets, token setting, approval none
 pr of a fork by anyone with an account: merge, none secrets, token read, approval setting, after a member comments on the pull request to have it built
 manual by someone with write access: chosen, all secrets, token setting, approval none, implied`},
-		{"Enterprise Server", "trigger: none\nsteps: []\n", AzureServer{Host: AzureHostEnterprise}, `
+		{"Enterprise Server", "trigger: none\nsteps: []\n", AzureSettings{Repository: AzureHostEnterprise}, `
 pr by someone with write access: merge, all secrets, token setting, approval none, implied
 pr of a fork by anyone with an account: merge, all secrets, token read, approval setting, implied
 manual by someone with write access: chosen, all secrets, token setting, approval none, implied`},
-		{"Azure Repos", "pr: none\ntrigger: [main]\nschedules: [{cron: '0 0 * * *'}]\nresources: {webhooks: [{webhook: w, connection: c}]}\nsteps: []\n", AzureServer{Host: AzureHostRepos}, `
+		{"Azure Repos", "pr: none\ntrigger: [main]\nschedules: [{cron: '0 0 * * *'}]\nresources: {webhooks: [{webhook: w, connection: c}]}\nsteps: []\n", AzureSettings{Repository: AzureHostRepos}, `
 ci by someone with write access: pushed, all secrets, token setting, approval none
 pr by someone with write access: merge, all secrets, token setting, approval none, implied
 schedule by someone with write access: pushed, all secrets, token setting, approval none
 resource by someone with write access: default, all secrets, token setting, approval none
 manual by someone with write access: chosen, all secrets, token setting, approval none, implied`},
-		{"a template", "parameters: {a: 1}\nsteps: []\n", AzureServer{}, ""},
+		{"a template", "parameters: {a: 1}\nsteps: []\n", AzureSettings{}, ""},
 	} {
 		var got []string
 		for _, e := range AzureEntries(ParseAzure("azure-pipelines.yml", []byte(c.in)), latest, c.s) {

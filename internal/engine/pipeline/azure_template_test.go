@@ -275,7 +275,7 @@ func FuzzParseAzure(f *testing.F) {
 			t.Fatal(err)
 		}
 		azureInside(t, r, int64(len(root)+len(other)+1))
-		AzureEntries(r, NewSemantics().At("", ForgeVersion{Name: "azure"}), AzureServer{})
+		AzureEntries(r, NewSemantics().At("", ForgeVersion{Name: "azure"}), AzureSettings{})
 		for i := range r.Jobs {
 			env := AzureSituation{Event: AzurePullRequest, Fork: true}.Environment(r, &r.Jobs[i])
 			AzureInserted(r.Jobs[i].Inserted, env)

@@ -39,6 +39,11 @@ type Entry struct {
 	// caller is the job that calls a reusable workflow, by the entry callerEntry.
 	caller      *callSite
 	callerEntry *Entry
+
+	// What the other forges know of the run.
+	gitlab  *GitLabSituation
+	azure   *azureRun
+	jenkins *JenkinsSituation
 }
 
 // Outsider reports whether the weakest actor is one without rights to the repository.
@@ -70,6 +75,9 @@ type ways struct {
 	stepsByID    map[*Job]map[string]int
 	work         int   // nodes of conditions that were looked at
 	restores     Truth // whether some job restores caches
+	gitlabRuns   map[*Entry]*GitLabRun
+	// Of Azure: the variables of pipelines, and those that scripts set.
+	macros, changed map[*Pipeline]map[string]bool
 }
 
 // callSite is a job that calls a reusable pipeline.
@@ -97,6 +105,12 @@ func (x *Project) Entries(p *Pipeline) []Entry {
 	switch p.Forge {
 	case GitHub:
 		all = x.githubEntries(p)
+	case GitLab:
+		all = x.gitlabEntries(p)
+	case Azure:
+		all = x.azureEntries(p)
+	case Jenkins:
+		all = x.jenkinsEntries(p)
 	}
 	delete(w.busy, p)
 	slices.SortStableFunc(all, func(a, b Entry) int {

@@ -165,6 +165,7 @@ type flows struct {
 
 	hand                *Prize // the best that a workflow started by hand has
 	steps, shell, files int
+	forge               forgeMemo
 	poison              []poisoning
 	victims             []victim // nil before they are looked for
 }
@@ -197,15 +198,8 @@ func newFlows(x *Project) *flows {
 func (f *flows) run(report func(Flaw)) {
 	x := f.x
 	for _, p := range x.Pipelines {
-		switch p.Kind {
-		case KindWorkflow:
+		if p.Kind == KindWorkflow {
 			f.workflow(p)
-		case KindGitLab:
-			f.gitlab(p)
-		case KindAzure:
-			f.azure(p)
-		case KindJenkinsfile:
-			f.jenkins(p)
 		}
 	}
 	for _, p := range x.Pipelines {
@@ -213,6 +207,7 @@ func (f *flows) run(report func(Flaw)) {
 			f.loneAction(p)
 		}
 	}
+	f.forges()
 	f.poisoned()
 	f.emit(report)
 }

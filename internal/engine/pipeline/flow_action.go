@@ -298,7 +298,7 @@ func (jr *jobRun) guarded(fr *frame, st *Step, at Place, t taint, row Row) {
 
 // checkedOut reports a stranger's code beside rights, whatever becomes of it.
 func (jr *jobRun) checkedOut(fr *frame, st *Step, at Place, t tree) {
-	if !jr.attacked() || fr.lone {
+	if !jr.attacked() || fr.lone || jr.p.Forge != GitHub {
 		return
 	}
 	jr.arrive(fr, sink{rule: "untrusted-checkout", place: at, scope: jr.scope(st), step: st, most: penstock.TierHygiene,

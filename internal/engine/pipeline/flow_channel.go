@@ -200,6 +200,9 @@ func (jr *jobRun) poisons(s sink, t taint, flaw Flaw, pass passage) {
 			jr.ran = jr.ran.then(h)
 		}
 	}
+	if jr.p.Forge != GitHub {
+		return
+	}
 	v := jr.x.View(GitHub)
 	scope, scopeRow := v.CacheScope(jr.e.Event)
 	if scope != FromDefault && scope != FromBase {

@@ -124,18 +124,23 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 	if relay, ok := jr.relay(prizes); ok {
 		prizes = append([]Prize{relay}, prizes...)
 	}
+	s.prized = s.prized || jr.p.Forge != GitHub && jr.emptyHanded()
 	sure := slices.ContainsFunc(prizes, func(p Prize) bool { return p.Weight >= worthIt && !p.Setting })
 	flaw.Tier = penstock.TierProvenPath
 	switch {
 	case !jr.e.Outsider() && t.after == "" || jr.e.Event == "workflow_call":
 		flaw.Tier = penstock.TierHygiene
-	case jr.e.Own && s.rule != "self-hosted-runner-exposed" && s.rule != "secrets-on-untrusted-code":
+	case jr.e.Own && s.rule != "self-hosted-runner-exposed" && s.rule != "secrets-on-untrusted-code" && s.rule != "untrusted-definition":
 		flaw.Tier = penstock.TierHygiene
 		flaw.Notes = append(flaw.Notes, "By "+jr.e.Event+" the author's own version of the definition runs, so that nothing more is won by this.")
 	case len(prizes) == 0 && s.prized:
 		flaw.Tier = penstock.TierHygiene
 	case !sure || !pass.sure || t.doubt != "" || t.after != "" || jr.e.After != "" || !jr.e.Outsider():
 		flaw.Tier = penstock.TierExploitable
+	}
+	if doubt := jr.assumed(); doubt != "" && flaw.Tier == penstock.TierProvenPath {
+		flaw.Tier = penstock.TierExploitable
+		flaw.Notes = append(flaw.Notes, doubt)
 	}
 	if s.most != "" && tierRank[flaw.Tier] > tierRank[s.most] {
 		flaw.Tier = s.most
@@ -180,7 +185,9 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 	if s.runs && tierRank[flaw.Tier] >= tierRank[penstock.TierExploitable] || s.runs && s.prized && jr.attacked() {
 		jr.poisons(s, t, flaw, pass)
 	}
-	jr.add(flaw, cuts)
+	if jr.p.Forge == GitHub || flaw.Tier != penstock.TierHygiene || !s.prized || s.rule != "untrusted-code-execution" && s.rule != "artifact-poisoning" {
+		jr.add(flaw, cuts)
+	}
 	return true
 }
 
@@ -245,6 +252,9 @@ var deeds = map[string]string{
 	"fork": "forks the repository", "watch": "stars the repository", "gollum": "edits the wiki", "workflow_run": "causes a run whose end starts this one",
 	"push": "gets a commit into the repository", "check_run": "gets a commit checked", "check_suite": "gets a commit checked", "status": "gets a status set on a commit",
 	"merge_group": "has a pull request put into the merge queue", "workflow_call": "causes the run of a workflow that calls this one", "release": "publishes a release",
+	"merge_request_event": "opens a merge request", AzurePullRequest: "opens a pull request", JenkinsChange: "opens a pull request", AzureCI: "gets a commit into the repository",
+	JenkinsBranch: "gets a commit into the repository", JenkinsComment: "writes a comment on a pull request", JenkinsWebhook: "sends a request to the server",
+	JenkinsGHPRB: "opens a pull request", JenkinsGitLab: "opens a merge request", JenkinsGerrit: "uploads a change",
 }
 
 // who are the first hops: the outsider, what it does, and how that leads to this file;
@@ -368,6 +378,9 @@ func (jr *jobRun) cuts(s sink, t taint) pathCut {
 		}
 		options = append(options, cutOption{first.hop.Place, "do not check out the code of the pull request here: build it by pull_request without secrets, and hand the result on as data", 2})
 	}
+	if jr.p.Forge != GitHub {
+		return jr.forgeCuts(s, options)
+	}
 	at := jr.triggerPlace()
 	switch jr.e.Event {
 	case "pull_request_target":
@@ -453,6 +466,7 @@ func (f *flows) minimalCut(ways []pathCut) []string {
 
 // line is a place as file:line, or the file alone if it cannot be read.
 func (f *flows) line(p Place) string {
+	p = f.x.located(Flaw{Place: p}).Place
 	b, ok := f.x.File(strings.TrimPrefix(p.Path, f.x.Root))
 	if !ok || p.Start > int64(len(b)) {
 		return p.Path

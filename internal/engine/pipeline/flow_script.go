@@ -204,6 +204,10 @@ func (jr *jobRun) expansions(fr *frame, st *Step, c code) {
 
 // analyse follows texts through a script.
 func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut) {
+	if jr.p.Forge != GitHub {
+		jr.forgeAnalyse(fr, st, c, dir, out)
+		return
+	}
 	if jr.flows.shell > flowShell {
 		return
 	}

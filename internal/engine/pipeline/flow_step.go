@@ -173,7 +173,7 @@ var sourceNames = map[string]string{
 }
 
 func describe(path string) string {
-	if s := sourceNames[path]; s != "" {
+	if s := cmpText(sourceNames[path], forgeSources[path]); s != "" {
 		return s + " (" + path + ")"
 	}
 	return path

@@ -221,7 +221,7 @@ func FuzzFlow(f *testing.F) {
 			".github/workflows/a.yml": []byte(workflow), "action.yml": []byte(workflow), "x.sh": []byte(script), "Makefile": []byte(makefile),
 			".gitlab-ci.yml": []byte(workflow), "azure-pipelines.yml": []byte(workflow), "Jenkinsfile": []byte(workflow),
 		}
-		settings := Settings{GitLab: GitLabSettings{ForkPipelines: "parent", Variables: []string{"KEY"}}, Jenkins: JenkinsSettings{Forks: true, Trust: "everyone"}}
+		settings := Settings{GitLab: GitLabSettings{ForkPipelines: "parent", Variables: []string{"KEY"}}, Jenkins: JenkinsSettings{Forks: SwitchOn, Trust: "everyone"}}
 		for _, flaw := range flawsOf(projectOf(files, settings)) {
 			checkFlaw(t, files, flaw)
 		}

@@ -15,6 +15,12 @@ func (x *Project) Reach(p *Pipeline, e *Entry, j *Job) (Truth, []Gate) {
 	switch p.Forge {
 	case GitHub:
 		return x.githubReach(p, e, j)
+	case GitLab:
+		return x.gitlabReach(p, e, j)
+	case Azure:
+		return x.azureReach(p, e, j)
+	case Jenkins:
+		return x.jenkinsReach(p, e, j)
 	}
 	return Undecided, nil
 }
@@ -25,6 +31,8 @@ func (x *Project) StepReach(p *Pipeline, e *Entry, j *Job, n int) (Truth, []Gate
 	switch p.Forge {
 	case GitHub:
 		return x.githubStepReach(p, e, j, n)
+	case GitLab, Azure, Jenkins:
+		return x.forgeStepReach(p, e, j, n)
 	}
 	return Undecided, nil
 }

@@ -27,6 +27,8 @@ func Detect(file string) Kind {
 		return KindDependabot
 	case name == "action.yml" || name == "action.yaml":
 		return KindAction
+	case name == ".pre-commit-config.yaml" || name == ".pre-commit-config.yml":
+		return KindHooks
 	case isJenkinsfile(name):
 		return KindJenkinsfile
 	case yaml && (azureName(name) || in(".azure-pipelines") || in(".azuredevops") || in(".vsts-ci") || in(".pipelines")):
@@ -52,6 +54,8 @@ func ParseGitHub(file string, kind Kind, b []byte) *Pipeline {
 		g.dependabot(n)
 	case KindLock:
 		g.lock(n)
+	case KindHooks:
+		g.hooks(n)
 	default:
 		g.workflow(n)
 	}
@@ -642,6 +646,29 @@ func (g github) runs(a *Action, e syntax.Entry) {
 			return g.steps(&a.Steps, e)
 		}
 		return false
+	})
+}
+
+// hooks reads a configuration of pre-commit.
+// https://pre-commit.com/#adding-pre-commit-plugins-to-your-project
+func (g github) hooks(n *syntax.Node) {
+	g.fields(n, &g.p.Extra, func(key string, e syntax.Entry) bool {
+		if key != "repos" {
+			return false
+		}
+		return g.list(e, func(n *syntax.Node) {
+			var h Hook
+			g.fields(n, &h.Extra, func(key string, e syntax.Entry) bool {
+				switch key {
+				case "repo":
+					return g.text(&h.Repo, e)
+				case "rev":
+					return g.text(&h.Rev, e)
+				}
+				return false
+			})
+			g.p.Hooks = append(g.p.Hooks, h)
+		})
 	})
 }
 

@@ -39,16 +39,6 @@ const (
 	TrustEveryone     JenkinsTrust = "everyone"
 )
 
-// JenkinsServer are what the server says and the file does not.
-type JenkinsServer struct {
-	Trust JenkinsTrust
-	// NoForks: pull requests of forks are not discovered.
-	NoForks bool
-	// Single: the pipeline is no multibranch project, so that only its own triggers
-	// start it.
-	Single bool
-}
-
 // JenkinsEntry is one way in which a pipeline starts.
 type JenkinsEntry struct {
 	Event  string
@@ -73,7 +63,7 @@ func (e JenkinsEntry) Foreign() bool {
 
 // JenkinsEntries are the ways in which a pipeline starts, at a server with the
 // settings. Unknown settings are taken as the weakest: the rows say which.
-func JenkinsEntries(p *Pipeline, v View, s JenkinsServer) []JenkinsEntry {
+func JenkinsEntries(p *Pipeline, v View, s JenkinsSettings) []JenkinsEntry {
 	var out []JenkinsEntry
 	add := func(e JenkinsEntry, topics ...Topic) {
 		for _, t := range topics {
@@ -87,7 +77,7 @@ func JenkinsEntries(p *Pipeline, v View, s JenkinsServer) []JenkinsEntry {
 		add(JenkinsEntry{Event: JenkinsBranch, Origin: OriginRepository, Actor: ActorWriter, Definition: FromPushed, Checkout: FromPushed}, TopicRef, TopicSecrets)
 		add(JenkinsEntry{Event: JenkinsTag, Origin: OriginRepository, Actor: ActorWriter, Definition: FromTag, Checkout: FromTag}, TopicRef, TopicSecrets)
 		add(JenkinsEntry{Event: JenkinsChange, Origin: OriginRepository, Actor: ActorWriter, Definition: FromMerge, Checkout: FromMerge}, TopicRef, TopicSecrets)
-		if !s.NoForks {
+		if s.Forks != SwitchOff {
 			e := JenkinsEntry{Event: JenkinsChange, Origin: OriginFork, Actor: ActorAnyone, Definition: FromBase, Checkout: FromMerge}
 			trust := v.Row(TopicTrust, string(s.Trust), OriginFork)
 			e.Rows = append(e.Rows, trust)

@@ -408,7 +408,7 @@ func TestJenkinsControl(t *testing.T) {
 func TestJenkinsEntries(t *testing.T) {
 	p := ParseJenkins("Jenkinsfile", KindJenkinsfile, []byte(`properties([pipelineTriggers([cron('@daily'), GenericTrigger(token: 'x')])])`))
 	v := NewSemantics().At("", ForgeVersion{Name: "jenkins"})
-	fork := func(s JenkinsServer) *JenkinsEntry {
+	fork := func(s JenkinsSettings) *JenkinsEntry {
 		for _, e := range JenkinsEntries(p, v, s) {
 			if len(e.Rows) == 0 {
 				t.Errorf("%s: no rows", e.Event)
@@ -422,18 +422,18 @@ func TestJenkinsEntries(t *testing.T) {
 	for trust, want := range map[JenkinsTrust]WorkflowRef{
 		"": FromBase, TrustNobody: FromBase, TrustContributors: FromBase, TrustWriters: FromBase, TrustEveryone: FromMerge, TrustApproval: FromMerge,
 	} {
-		e := fork(JenkinsServer{Trust: trust})
+		e := fork(JenkinsSettings{Trust: trust})
 		if e == nil || e.Definition != want || e.Checkout != FromMerge || e.Rows[0].Topic != TopicTrust {
 			t.Errorf("%q: %+v", trust, e)
 		} else if e.Foreign() != (trust != TrustApproval) {
 			t.Errorf("%q: foreign %t", trust, e.Foreign())
 		}
 	}
-	if fork(JenkinsServer{NoForks: true}) != nil || fork(JenkinsServer{Single: true}) != nil {
+	if fork(JenkinsSettings{Forks: SwitchOff}) != nil || fork(JenkinsSettings{Single: true}) != nil {
 		t.Error("forks that are not built")
 	}
 	var events []string
-	for _, e := range JenkinsEntries(p, v, JenkinsServer{Single: true}) {
+	for _, e := range JenkinsEntries(p, v, JenkinsSettings{Single: true}) {
 		events = append(events, e.Event)
 	}
 	if got := strings.Join(events, " "); got != "schedule webhook manual" {

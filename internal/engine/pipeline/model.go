@@ -28,9 +28,10 @@ const (
 	KindAzurePart               // Azure: a template, and is read only where one is used
 	KindGitLab                  // GitLab: .gitlab-ci.yml, with which a pipeline begins
 	KindGitLabPart              // GitLab: what pipelines include, and is read only then
+	KindHooks                   // pre-commit: .pre-commit-config.yaml
 )
 
-var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock", "jenkinsfile", "azure", "azure-part", "gitlab", "gitlab-part"}
+var kindNames = [...]string{"none", "workflow", "action", "dependabot", "lock", "jenkinsfile", "azure", "azure-part", "gitlab", "gitlab-part", "hooks"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -77,6 +78,7 @@ type Pipeline struct {
 	Action     *Action     // set for KindAction
 	Dependabot *Dependabot // set for KindDependabot
 	Lock       *Lock       // set for KindLock
+	Hooks      []Hook      // of KindHooks
 
 	// Libraries are code of other repositories that runs as part of the pipeline.
 	Libraries []Use
@@ -295,6 +297,7 @@ type Resource struct {
 	// Uses is, of a repository, what it is and at which ref; of a pipeline or build
 	// its text alone. Endpoint is the connection that opens it.
 	Uses     Use
+	RefAt    penstock.Span // of the ref of a repository
 	Endpoint Text
 	// Container is set for a container.
 	Container Container
@@ -827,6 +830,12 @@ type Update struct {
 	Groups       Data
 	Registries   Data
 	Extra        []Field
+}
+
+// Hook is a repository whose hooks pre-commit runs, at a revision.
+type Hook struct {
+	Repo, Rev Text
+	Extra     []Field
 }
 
 // Lock pins what workflows use to commits.

@@ -13,6 +13,12 @@ func (x *Project) Prizes(p *Pipeline, e *Entry, j *Job) []Prize {
 	switch p.Forge {
 	case GitHub:
 		all = x.githubPrizes(p, e, j)
+	case GitLab:
+		all = x.gitlabPrizes(p, e, j)
+	case Azure:
+		all = x.azurePrizes(p, e, j)
+	case Jenkins:
+		all = x.jenkinsPrizes(p, e, j)
 	}
 	slices.SortStableFunc(all, func(a, b Prize) int {
 		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Start, b.Start), cmp.Compare(a.Name, b.Name))

@@ -151,7 +151,7 @@ func testExampleFile(t *testing.T, name string, r RuleInfo, f ExampleFile) Forge
 				t.Errorf("%s: %s at %d", name, n.Message, n.Start)
 			}
 		}
-		if len(p.Jobs) == 0 && p.Action == nil && p.Dependabot == nil && p.Lock == nil {
+		if len(p.Jobs) == 0 && p.Action == nil && p.Dependabot == nil && p.Lock == nil && p.Hooks == nil {
 			t.Errorf("%s: nothing in it", name)
 		}
 		return p.Forge

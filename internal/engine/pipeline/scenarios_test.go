@@ -331,8 +331,8 @@ func checkAnswer(t *testing.T, name string, a answer, files map[string][]byte) {
 var settingKeys = map[string][]string{
 	"github":  {"visibility", "default-branch", "default-token", "created", "fork-approval", "fork-secrets", "fork-write-token", "runners", "environments", "protected-branches"},
 	"gitlab":  {"visibility", "default-branch", "fork-pipelines", "protected-branches", "protected-variables", "variables", "merge-request-protected", "runners", "environments"},
-	"azure":   {"repository", "fork-builds", "fork-secrets", "fork-full-access", "comment-required", "secret-variables", "variable-groups", "pools", "environments"},
-	"jenkins": {"forks", "trust", "agents", "credentials"},
+	"azure":   {"repository", "fork-builds", "fork-secrets", "fork-full-access", "comment-required", "implied-trigger", "secret-variables", "variable-groups", "pools", "environments"},
+	"jenkins": {"forks", "trust", "single", "agents", "credentials"},
 }
 
 func checkSettings(t *testing.T, n *yaml.Node, forges ...string) {

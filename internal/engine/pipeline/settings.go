@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -86,10 +87,10 @@ type GitLabSettings struct {
 	// member starts them there.
 	ForkPipelines string   `yaml:"fork-pipelines" doc:"fork, or parent: a member runs the pipelines of merge requests from forks in the project"`
 	Protected     []string `yaml:"protected-branches" doc:"patterns of protected branches"`
-	// ProtectedVariables are secrets that only protected refs get, Variables those
-	// that every pipeline gets.
+	// Variables are secret variables. Those that ProtectedVariables name, too, or alone,
+	// are for protected refs; every pipeline of the project gets the others.
 	ProtectedVariables []string `yaml:"protected-variables" doc:"names of secret variables for protected refs alone"`
-	Variables          []string `yaml:"variables" doc:"names of secret variables that every pipeline gets"`
+	Variables          []string `yaml:"variables" doc:"names of secret variables; every pipeline gets those that are not protected"`
 	// MergeRequestProtected gives protected variables to merge requests between
 	// protected branches.
 	MergeRequestProtected bool                           `yaml:"merge-request-protected" doc:"merge requests between protected branches get protected variables and runners"`
@@ -97,19 +98,47 @@ type GitLabSettings struct {
 	Environments          map[string]EnvironmentSettings `yaml:"environments" doc:"protection of environments, by name"`
 }
 
+// Switch is a setting that may be on, off, or not said: then the forge's default counts.
+type Switch uint8
+
+// The positions.
+const (
+	SwitchDefault Switch = iota
+	SwitchOn
+	SwitchOff
+)
+
+// UnmarshalText reads true or false.
+func (s *Switch) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "true":
+		*s = SwitchOn
+	case "false":
+		*s = SwitchOff
+	default:
+		return errors.New("it must be true or false")
+	}
+	return nil
+}
+
 // AzureSettings are those of a pipeline in Azure DevOps.
 type AzureSettings struct {
-	// Repository is where the code is: github or azure.
-	Repository     string `yaml:"repository" doc:"github or azure: where the code lies"`
-	ForkBuilds     bool   `yaml:"fork-builds" doc:"pull requests from forks are built"`
-	ForkSecrets    bool   `yaml:"fork-secrets" doc:"secrets are available to builds of forks"`
-	ForkFullAccess bool   `yaml:"fork-full-access" doc:"builds of forks have the same access token as others"`
-	// CommentRequired: who waits for a comment of a team member.
-	CommentRequired string                              `yaml:"comment-required" doc:"all, non-team or none: whose pull requests wait for a comment of a team member"`
-	Secrets         []string                            `yaml:"secret-variables" doc:"names of secret variables of the pipeline"`
-	Groups          map[string][]string                 `yaml:"variable-groups" doc:"names of secrets in variable groups"`
-	Pools           map[string]RunnerKind               `yaml:"pools" doc:"own agent pools: ephemeral or persistent"`
-	Environments    map[string]AzureEnvironmentSettings `yaml:"environments" doc:"checks of environments, by name"`
+	// Repository is where the code is.
+	Repository AzureHost `yaml:"repository" doc:"github, github-enterprise, bitbucket or azure: where the code lies"`
+	// ForkBuilds: pull requests from forks are built. Default: on.
+	ForkBuilds Switch `yaml:"fork-builds" doc:"pull requests from forks are built"`
+	// ForkSecrets: they get the secrets. Default: off, but on at Enterprise Server.
+	ForkSecrets Switch `yaml:"fork-secrets" doc:"secrets are available to builds of forks"`
+	// ForkFullAccess: their token is that of other builds. Default: off.
+	ForkFullAccess Switch `yaml:"fork-full-access" doc:"builds of forks have the same access token as others"`
+	// CommentRequired: who waits for a comment of a team member. Default: none.
+	CommentRequired string `yaml:"comment-required" doc:"all, non-team or none: whose pull requests wait for a comment of a team member"`
+	// ImpliedTrigger: without a trigger every push starts the pipeline. Default: on.
+	ImpliedTrigger Switch                              `yaml:"implied-trigger" doc:"a pipeline without a trigger runs on every push"`
+	Secrets        []string                            `yaml:"secret-variables" doc:"names of secret variables of the pipeline"`
+	Groups         map[string][]string                 `yaml:"variable-groups" doc:"names of secrets in variable groups"`
+	Pools          map[string]RunnerKind               `yaml:"pools" doc:"own agent pools: ephemeral or persistent"`
+	Environments   map[string]AzureEnvironmentSettings `yaml:"environments" doc:"checks of environments, by name"`
 }
 
 // AzureEnvironmentSettings are the checks of an environment.
@@ -117,11 +146,15 @@ type AzureEnvironmentSettings struct {
 	Approval bool `yaml:"approval" doc:"jobs wait for an approval"`
 }
 
-// JenkinsSettings are those of a multibranch project.
+// JenkinsSettings are those of a project of Jenkins.
 type JenkinsSettings struct {
-	Forks bool `yaml:"forks" doc:"pull requests from forks are discovered and built"`
-	// Trust is whose own version of the Jenkinsfile runs.
-	Trust       string                `yaml:"trust" doc:"nobody, contributors, permission or everyone: whose changes of the Jenkinsfile are run"`
+	// Forks: pull requests of forks are discovered. Default: on.
+	Forks Switch `yaml:"forks" doc:"pull requests from forks are discovered and built"`
+	// Trust is whose own version of the Jenkinsfile runs. Default: of those who may write.
+	Trust JenkinsTrust `yaml:"trust" doc:"nobody, contributors, permission, approval or everyone: whose changes of the Jenkinsfile are run"`
+	// Single: the pipeline is no multibranch project, so that only its own triggers
+	// start it.
+	Single      bool                  `yaml:"single" doc:"the project is no multibranch project"`
 	Agents      map[string]RunnerKind `yaml:"agents" doc:"labels of agents: ephemeral or persistent"`
 	Credentials map[string]string     `yaml:"credentials" doc:"scope of credentials by id: global or folder"`
 }
@@ -158,9 +191,9 @@ func (s *Settings) ParseSettings(name string, data []byte) error {
 		bad("github.fork-approval", file.GitHub.ForkApproval, "none", "first-time", "all"),
 		bad("gitlab.visibility", string(file.GitLab.Visibility), "public", "internal", "private"),
 		bad("gitlab.fork-pipelines", file.GitLab.ForkPipelines, "fork", "parent"),
-		bad("azure.repository", file.Azure.Repository, "github", "azure"),
+		bad("azure.repository", string(file.Azure.Repository), "github", "github-enterprise", "bitbucket", "azure"),
 		bad("azure.comment-required", file.Azure.CommentRequired, "all", "non-team", "none"),
-		bad("jenkins.trust", file.Jenkins.Trust, "nobody", "contributors", "permission", "everyone"),
+		bad("jenkins.trust", string(file.Jenkins.Trust), "nobody", "contributors", "permission", "approval", "everyone"),
 	}
 	for _, runners := range []struct {
 		key   string

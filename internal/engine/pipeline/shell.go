@@ -93,6 +93,12 @@ type ShellInput struct {
 	// Forge is what is known of texts of issues and pull requests that the script
 	// itself reads, with gh or curl. Zero means that strangers write them.
 	Forge ShellSource
+	// EnvFiles are files of the working directory whose lines become variables of what
+	// runs later.
+	EnvFiles map[string]bool
+	// Log is what is known of messages of commits that the script asks git for. Zero means
+	// that they are as the workspace.
+	Log ShellSource
 	// Steps bounds the work, in nodes visited; zero means 300,000.
 	Steps int
 }

@@ -76,7 +76,11 @@ func shLines(v shVal) []shVal {
 // writeFile is a redirection of v to a file.
 func (r *shRun) writeFile(to, v shVal, add bool, stmt, start, end int, command string) {
 	sym := shSymbol(to)
-	if ch := shChannelOf(sym); ch != "" {
+	ch := shChannelOf(sym)
+	if ch == "" && r.in.EnvFiles[strings.TrimPrefix(sym, "./")] {
+		ch = SinkEnv
+	}
+	if ch != "" {
 		r.channel(ch, v, command, stmt, end)
 		return
 	}
@@ -1188,13 +1192,20 @@ func (r *shRun) git(args []shArg, stdin shVal) shVal {
 			}
 		}
 	case "log", "show", "diff", "ls-files", "branch", "shortlog", "diff-tree", "name-rev", "cat-file":
-		if r.st.ws.Labels&ShellUntrusted != 0 && !r.outside(r.st.cwd) || ref != nil || head {
-			p := shPiece{opaque: true, start: start, end: end, name: "git " + sub, l: ShellUntrusted | r.st.ws.Labels&^shellNamed}
+		own := !(r.st.ws.Labels&ShellUntrusted != 0 && !r.outside(r.st.cwd) || ref != nil || head)
+		if !own || r.in.Log.Labels != 0 && (sub == "log" || sub == "show" || sub == "shortlog") {
+			p := shPiece{opaque: true, start: start, end: end, name: "git " + sub, l: ShellUntrusted}
+			if !own {
+				p.l |= r.st.ws.Labels &^ shellNamed
+			}
 			if ref != nil {
 				p.l |= ref.l &^ shellNamed
 			}
 			if sub != "branch" {
 				p.l |= ShellNewline
+			}
+			if own {
+				p.l = r.in.Log.Labels
 			}
 			t := r.st.wst
 			if ref != nil {
