@@ -576,6 +576,12 @@ func callEnvironment(env *Environment, t *Trigger, j *Job) *Environment {
 			given = in.Default
 		}
 		switch {
+		case len(given.Parts) > 0 && in.Type.Value == "string":
+			if v, known := ParseTemplate(given.Value).Evaluate(env).Text(); known {
+				out.Set(path, String(v))
+			} else {
+				out.forget(path)
+			}
 		case !given.IsSet() || len(given.Parts) > 0 && in.Type.Value != "boolean":
 			out.forget(path)
 		case len(given.Parts) > 0:

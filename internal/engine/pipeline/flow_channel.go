@@ -552,7 +552,10 @@ func namesVariable(text, name string) bool {
 }
 
 // agentCommand is a command line of an agent that answers without a person.
-var agentCommand = regexp.MustCompile(`(?m)(?:^|[\s;&|(])(?:claude\b[^\n]*\s(?:-p|--print)\b|codex\s+exec\b|gemini\b[^\n]*\s(?:-p|--prompt|--yolo|-y)\b|opencode\s+run\b|aider\b[^\n]*\s(?:-m|--message)\b|copilot\b[^\n]*\s-p\b|cursor-agent\b)(?:[^\n]|\\\n)*`)
+var agentCommand = regexp.MustCompile(`(?m)(?:^|[\s;&|(/])(?:claude\b[^\n]*\s(?:-p|--print)\b|codex\s+exec\b|gemini\b[^\n]*\s(?:-p|--prompt|--yolo|-y)\b|opencode\s+run\b|aider\b[^\n]*\s(?:-m|--message)\b|copilot\b[^\n]*\s-p\b|cursor-agent\b)(?:[^\n]|\\\n)*`)
+
+// readsFile is a file that a command line takes in.
+var readsFile = regexp.MustCompile(`(?:\bcat\s+|<\s*|\s@)["']?([A-Za-z0-9_$/][\w./-]*)`)
 
 var shellVariable = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
 
@@ -567,6 +570,10 @@ func (jr *jobRun) agentCommands(fr *frame, st *Step, c code) {
 		}
 		for _, e := range ShellExpressions(line, TemplateGitHub) {
 			v = v.with(fr.body(e.Body, at).injecting())
+		}
+		whole := c.text[strings.LastIndexByte(c.text[:m[0]], '\n')+1 : m[1]]
+		for _, name := range readsFile.FindAllStringSubmatch(whole, 10) {
+			v = v.with(jr.files[cleanDir(name[1])].injecting())
 		}
 		strong := toolsRun(line) || strings.Contains(line, "--full-auto") || strings.Contains(line, "allow-all")
 		if len(v) == 0 && strong && readsForge.MatchString(line) {
@@ -699,7 +706,7 @@ func (jr *jobRun) jobRules(fr *frame) {
 	t := taint{path: "the pull request", shape: ShapeText, actor: jr.e.Actor}
 	scope := "job " + jr.j.ID.Value
 	for _, p := range prizes {
-		if p.Kind == PrizeRunner && asks(jr.j.RunsOn, p.Name) {
+		if p.Kind == PrizeRunner && (p.Setting || asks(jr.j.RunsOn, p.Name)) {
 			at := p.Place
 			if at.Path == "" {
 				at = Place{jr.p.Path, jr.j.RunsOn.Span}

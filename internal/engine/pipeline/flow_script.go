@@ -273,6 +273,14 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 			note("dir "+k, in.Dirs[k].Labels, in.Dirs[k].Text)
 		}
 	}
+	for i, k := range sortedKeys(jr.files) {
+		if i == 0 {
+			in.Files = make(map[string]ShellSource)
+		}
+		l := g.tag(jr.files[k])
+		in.Files[k] = ShellSource{Labels: l, Text: "a text of an outsider"}
+		note("file "+k, l, "")
+	}
 	if v := fr.github("github.event"); len(v) > 0 && v[0].outsider() {
 		v[0].way = v[0].way.then(Hop{Place: c.place(penstock.Span{}), Text: "the file of the event holds texts that " + v[0].actor.String() + " writes"})
 		in.Event = ShellSource{Labels: g.tag(v), Text: "the event"}
@@ -298,6 +306,7 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 	for _, t := range state.put {
 		jr.put("", t)
 	}
+	jr.keepFiles(c, res, &g)
 	for _, k := range sortedKeys(state.dispatched) {
 		jr.dispatch(fr, st, state.dispatchAt, k, state.dispatched[k])
 	}
@@ -305,6 +314,25 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		return
 	}
 	jr.guessOutputs(c, out)
+}
+
+// flowTexts bounds the files of a job whose content is followed.
+const flowTexts = 40
+
+// keepFiles notes for later steps which files hold texts of outsiders.
+func (jr *jobRun) keepFiles(c code, res *ShellResult, g *tagged) {
+	var files map[string]value
+	for _, k := range sortedKeys(res.Files) {
+		v := g.of(res.Files[k]).injecting()
+		if len(v) == 0 || len(files) >= flowTexts {
+			continue
+		}
+		if files == nil {
+			files = make(map[string]value)
+		}
+		files[k] = v.through(c.place(penstock.Span{}), "the script writes it to the file "+clip(k))
+	}
+	jr.files = files
 }
 
 // scriptState is what a script has done up to one of its facts.
@@ -356,6 +384,11 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 	untrusted := f.Labels&ShellUntrusted != 0
 	if untrusted && f.Kind != FactExecute && f.Kind != FactCheckout {
 		v = v.injecting()
+		for i := range v {
+			if v[i].file == filesCheckout && v[i].code {
+				v[i].path = "a text of the code that is checked out"
+			}
+		}
 		if f.Labels&ShellWorkspace != 0 && f.Kind == FactCode {
 			v = c.trail(v, f)
 		}

@@ -19,6 +19,8 @@ type jobRun struct {
 	// ws is the workspace, dirs are folders in it and elsewhere that differ from it.
 	ws   tree
 	dirs map[string]tree
+	// files are those that scripts have written with texts of outsiders.
+	files map[string]value
 	// n is the step of the job that runs, also within the actions that it uses.
 	n       int
 	reached map[int]reached
@@ -608,6 +610,7 @@ func (jr *jobRun) treeAt(p string) tree {
 func (jr *jobRun) put(dir string, t tree) {
 	if dir == "" {
 		jr.ws = t
+		jr.files = nil
 		for _, k := range sortedKeys(jr.dirs) {
 			if !strings.HasPrefix(k, "/") && !strings.HasPrefix(k, "$") {
 				delete(jr.dirs, k)

@@ -412,7 +412,16 @@ func (x *Project) runnerPrize(p *Pipeline, e *Entry, j *Job, add func(Prize)) {
 	for _, l := range labels {
 		value := l.Value
 		if len(l.Parts) > 0 {
-			if v, known := ParseTemplate(value).Evaluate(e.Env).Text(); known {
+			given := ParseTemplate(value).Evaluate(e.Env)
+			if given.Kind() == KindArray {
+				// One expression may stand for all labels.
+				for _, item := range *given.array {
+					text, known := item.Text()
+					self = self || known && strings.EqualFold(text, "self-hosted")
+				}
+				continue
+			}
+			if v, known := given.Text(); known {
 				value = v
 			} else if strings.Contains(value, "self-hosted") {
 				self = true

@@ -86,6 +86,9 @@ type ShellInput struct {
 	// Dirs is the same for other folders, relative to the workspace or absolute.
 	// The longest that fits counts.
 	Dirs map[string]ShellSource
+	// Files is what is known of the content of files that earlier scripts have written,
+	// by path relative to the workspace.
+	Files map[string]ShellSource
 	// Dir is the folder that the script starts in, relative to the workspace.
 	Dir string
 	// Event is what is known of the event file (GITHUB_EVENT_PATH).
@@ -257,6 +260,8 @@ type ShellResult struct {
 	Exprs     []ShellExpr
 	Facts     []ShellFact
 	Reads     []ShellRead
+	// Files are those that hold untrusted texts when the script ends.
+	Files map[string]ShellLabels
 	// Untrusted is true where the script brought untrusted code into its
 	// workspace, for the steps after it.
 	Untrusted bool

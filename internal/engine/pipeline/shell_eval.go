@@ -523,6 +523,9 @@ func (r *shRun) script() {
 		r.st.ws.Labels |= ShellUntrusted | ShellWorkspace
 		r.st.wst = r.trail(nil, 0, 0, "the workspace holds "+shellName(r.st.ws, "untrusted code"))
 	}
+	for k, s := range r.in.Files {
+		shSet(r, &r.st.files, k, shVal{{opaque: true, name: k, l: s.Labels, t: r.trail(nil, 0, 0, "the file "+shPrint(k)+" holds "+shellName(s, "a text"))}})
+	}
 	r.log = true
 	file, err := r.parse(r.src)
 	if err == nil {
@@ -534,6 +537,14 @@ func (r *shRun) script() {
 	}
 	r.rest()
 	r.res.Untrusted = r.st.ws.Labels&ShellWorkspace != 0
+	for k, v := range r.st.files.m {
+		if l := shLabels(v); l&ShellUntrusted != 0 && len(k) < 200 && !strings.ContainsAny(k, ":\x00") && !strings.HasPrefix(k, "$GITHUB_") && !strings.HasPrefix(k, "/dev/") {
+			if r.res.Files == nil {
+				r.res.Files = make(map[string]ShellLabels)
+			}
+			r.res.Files[k] = l
+		}
+	}
 }
 
 // rest follows the functions that nothing called: a sourced file or a trap may.
