@@ -529,7 +529,7 @@ func (fr *frame) forgeText(at Place) value {
 	if !strings.HasPrefix(e.Event, "issue") && !strings.HasPrefix(e.Event, "pull_request") && !strings.HasPrefix(e.Event, "discussion") {
 		return nil
 	}
-	return value{{path: "texts of issues and pull requests", shape: ShapeText, actor: ActorAnyone,
+	return value{{path: "what issues and pull requests say", shape: ShapeText, actor: ActorAnyone,
 		way: (*way)(nil).then(Hop{Place: at, Text: "the agent is told to read what anyone with an account writes"})}}
 }
 
@@ -615,13 +615,24 @@ func (jr *jobRun) agentTools(fr *frame, st *Step, s *ActionSummary, e Effect) (s
 
 // toolsRun reports whether a list of tools has one that runs any command.
 func toolsRun(text string) bool {
-	for _, w := range []string{"dangerously", "--yolo", "run_shell_command", "danger-full-access", "Bash(*)", "Bash(:*)"} {
+	for _, w := range []string{"dangerously", "--yolo", "danger-full-access", "Bash(*)", "Bash(:*)"} {
 		if strings.Contains(text, w) && !strings.Contains(text, "isallow") {
+			return true
+		}
+	}
+	for _, m := range geminiTool.FindAllStringSubmatch(text, 100) {
+		if !strings.Contains(text, "isallow") && !geminiReads.MatchString(m[1]) {
 			return true
 		}
 	}
 	return bareBash.MatchString(text) && !strings.Contains(text, "disallowed")
 }
+
+var (
+	geminiTool = regexp.MustCompile(`\brun_shell_command\b(?:\(([^)\n]*)\))?`)
+	// geminiReads are commands with which an agent sends nothing anywhere.
+	geminiReads = regexp.MustCompile(`^\s*["']?(?:echo|cat|ls|head|tail|wc|sort|uniq|jq|grep|pwd|date|printf|gh (?:issue|pr|label|repo|release|run|search)(?: (?:view|list|diff|checks|status|issues|prs))?|git (?:log|show|diff|status|blame|ls-files|grep))["']?\s*$`)
+)
 
 var bareBash = regexp.MustCompile(`\bBash\b([^(]|$)`)
 

@@ -1379,16 +1379,28 @@ func (r *shRun) pip(name, sub string, args []shArg, start, end int) {
 			if i+1 < len(args) && strings.Contains(args[i+1].text(), "://") {
 				continue
 			}
-			r.execute(name+" "+sub, "", runsSetup, start, end)
+			if i+1 < len(args) {
+				r.executeAt(args[i+1], name+" "+sub, runsSetup, start, end)
+			}
 			return
 		case t == "-r" || t == "--requirement" || strings.HasPrefix(t, "-r") && len(t) > 2 && t[2] != 'e':
 			r.execute(name+" "+sub, "", "installs what a file of the workspace names, and runs its build", start, end)
 			return
 		case t == "." || strings.HasPrefix(t, "./") || strings.HasPrefix(t, ".["):
-			r.execute(name+" "+sub, "", runsSetup, start, end)
+			r.executeAt(args[i], name+" "+sub, runsSetup, start, end)
 			return
 		}
 	}
+}
+
+// executeAt is execute for the code of the folder that an operand names.
+func (r *shRun) executeAt(a shArg, command, what string, start, end int) {
+	cwd := r.st.cwd
+	sym, _, _ := strings.Cut(shSymbol(a.v), "[") // the extras of a package
+	if r.st.cwd = r.resolve(sym); !r.outside(r.st.cwd) {
+		r.execute(command, "", what, start, end)
+	}
+	r.st.cwd = cwd
 }
 
 // installs reports tools that are installed in any version.

@@ -1207,6 +1207,9 @@ func (r *shRun) git(args []shArg, stdin shVal) shVal {
 			if own {
 				p.l = r.in.Log.Labels
 			}
+			if (sub == "log" || sub == "show") && shOneLine(sub, rest) {
+				p.l &^= ShellNewline
+			}
 			t := r.st.wst
 			if ref != nil {
 				t = ref.t
@@ -1221,6 +1224,30 @@ func (r *shRun) git(args []shArg, stdin shVal) shVal {
 		}
 	}
 	return shVal{{opaque: true, start: start, end: end}}
+}
+
+// shOneLine reports whether git writes one line: the subject, or names, of one commit.
+func shOneLine(sub string, rest []shArg) bool {
+	one, line := false, false
+	for i, a := range rest {
+		t := a.text()
+		next := ""
+		if i+1 < len(rest) {
+			next = rest[i+1].text()
+		}
+		switch {
+		case t == "-1" || t == "-n1" || t == "--max-count=1" || t == "-n" && next == "1", sub == "show" && (t == "-s" || t == "--no-patch"):
+			one = true
+		case strings.HasPrefix(t, "--format=") || strings.HasPrefix(t, "--pretty="):
+			_, format, _ := strings.Cut(t, "=")
+			line = strings.Contains(format, "%") && !hasAny(format, "%B", "%b", "%n", "%N", "%w", "%GG", "%(trailers")
+		case t == "--oneline":
+			line = true
+		case t == "-p" || t == "--patch" || t == "--stat" || strings.HasPrefix(t, "--name-"):
+			return false
+		}
+	}
+	return one && line
 }
 
 // shSafeFormat reports whether a format of git log holds numbers and dates only.
