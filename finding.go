@@ -38,6 +38,9 @@ type Finding struct {
 	// Blocks is the gate's decision on this finding, with its reason.
 	Blocks bool   `json:"blocks,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	// Head is where a block of text begins that the finding lies in and that can hold
+	// no comment of the file: a comment there counts as one on the finding's line.
+	Head Span `json:"-"`
 	// Group joins findings of one rule that are the same flaw. For a secret it
 	// is a keyed hash of the value; it never leaves the process that reads it.
 	Group string `json:"-"`
@@ -113,6 +116,15 @@ const (
 	// TierHygiene makes attacks easier or worse, and is none by itself.
 	TierHygiene Tier = "hygiene"
 )
+
+// Shown is the severity for a place that knows no tiers, such as the checks of a forge,
+// which fail on what is high: hygiene is at most low there.
+func (t Tier) Shown(s Severity) Severity {
+	if t == TierHygiene && s > Low {
+		return Low
+	}
+	return s
+}
 
 // Evidence carries the facts of a finding that only some engines have.
 type Evidence struct {

@@ -12,6 +12,10 @@ type Rule struct {
 	Title      string     `json:"title"`
 	Severity   Severity   `json:"severity"`
 	Confidence Confidence `json:"confidence"`
+	// Tier is the highest that a finding of the rule can have, empty where the engine
+	// knows no tiers; Forges are the forges whose definitions it is about.
+	Tier   Tier     `json:"tier,omitempty"`
+	Forges []string `json:"forges,omitempty"`
 	// Why says what an attacker gains, in a few sentences of plain text.
 	Why string `json:"why,omitempty"`
 	// Remedy says what to do about it.

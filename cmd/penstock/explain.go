@@ -132,6 +132,17 @@ func explanation(r *penstock.Rule) string {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("%s: %s", plain(r.ID), plain(r.Title))
 	line("severity %s, confidence %s", r.Severity, r.Confidence)
+	switch r.Tier {
+	case penstock.TierHygiene:
+		line("tier: hygiene, which does not block unless gate.hygiene says so")
+	case penstock.TierExploitable:
+		line("tier: up to exploitable")
+	case penstock.TierProvenPath:
+		line("tier: up to proven path, where each step to something of value is shown")
+	}
+	if len(r.Forges) > 0 {
+		line("forges: %s", plain(strings.Join(r.Forges, ", ")))
+	}
 	if len(r.Aliases) > 0 {
 		line("also known as %s", plain(strings.Join(r.Aliases, ", ")))
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"penstock"
+	"penstock/internal/gate"
 	"penstock/internal/syntax"
 )
 
@@ -552,6 +554,14 @@ func (v *flagValue) Type() string {
 	switch {
 	case v.option.isBool():
 		return "bool"
+	case v.option.flag == "as-of":
+		return "date"
+	case v.option.flag == "forge":
+		return "server"
+	case v.option.flag == "since", v.option.flag == "base", v.option.flag == "range":
+		return "ref"
+	case v.option.typ == reflect.TypeFor[gate.Threshold]():
+		return "severity"
 	case v.option.choices != nil, v.option.flag == "fail-on", v.option.flag == "format":
 		return "name"
 	case v.option.isList():

@@ -121,6 +121,7 @@ type decider struct {
 	blocking   map[string]*tally // by key of the policy
 	weakest    Threshold         // lowest threshold that an open finding stayed below
 	open       int
+	hygiene    int // open findings that pass for being hygiene
 	suppressed map[string]int
 	compare    *Comparison // decides on the status; nil for none
 	owner      owner
@@ -201,6 +202,9 @@ func (d *decider) finding(f *penstock.Finding) {
 	at, key := d.threshold(f)
 	if !at.blocks(f.Severity) {
 		f.Reason = fmt.Sprintf("%s is below %s (%s)", f.Severity, at, key)
+		if at == Never && key == hygieneKey {
+			d.hygiene++
+		}
 		if at == Never {
 			f.Reason = fmt.Sprintf("the policy lets it pass (%s: never)", key)
 		}
@@ -442,7 +446,7 @@ func (d *decider) threshold(f *penstock.Finding) (Threshold, string) {
 		}
 	}
 	if f.Evidence.Tier == penstock.TierHygiene && d.in.Policy.Hygiene > at {
-		return d.in.Policy.Hygiene, "hygiene"
+		return d.in.Policy.Hygiene, hygieneKey
 	}
 	return at, key
 }
@@ -456,6 +460,9 @@ func inCommit(f *penstock.Finding, path string) (commit, file string) {
 	commit, file, _ = strings.Cut(path, ":")
 	return commit, file
 }
+
+// hygieneKey is the key of the policy for what is no danger by itself.
+const hygieneKey = "hygiene"
 
 func (d *decider) placeThreshold(engine, path string) (Threshold, string) {
 	p, at := &d.in.Policy, d.fromRoot(path)
@@ -596,6 +603,8 @@ func (d *decider) passReason() string {
 		return "no open findings"
 	case d.old > 0:
 		return fmt.Sprintf("%s, %d of which would block if %s new", count(d.open, "open finding", "open findings"), d.old, plural(d.old, "it were", "they were"))
+	case d.hygiene == d.open:
+		return fmt.Sprintf("%s, all of it hygiene, which does not block", count(d.open, "open finding", "open findings"))
 	case d.weakest == Never:
 		return fmt.Sprintf("%s %s the policy lets pass", count(d.open, "open finding", "open findings"), plural(d.open, "is one that", "are ones that"))
 	default:

@@ -275,16 +275,19 @@ func descriptor(r *penstock.Rule) sarifDescriptor {
 		Short:         &sarifMessage{Text: title},
 		Full:          &sarifMessage{Text: full},
 		Help:          &sarifMessage{Text: helpText(r), Markdown: helpMarkdown(r)},
-		Configuration: &sarifConfig{r.Severity.SARIFLevel()},
+		Configuration: &sarifConfig{r.Tier.Shown(r.Severity).SARIFLevel()},
 		Properties: map[string]any{
 			"tags":              sarifTagList(r),
 			"precision":         precision(r.Confidence),
-			"security-severity": r.Severity.SecuritySeverity(),
+			"security-severity": r.Tier.Shown(r.Severity).SecuritySeverity(),
 			"penstock/severity": r.Severity,
 		},
 	}
 	if len(r.Aliases) > 0 {
 		d.Properties["penstock/aliases"] = r.Aliases
+	}
+	if r.Tier != "" {
+		d.Properties["penstock/tier"] = r.Tier
 	}
 	for _, ref := range r.References {
 		if address, ok := webAddress(ref); ok {
@@ -375,7 +378,7 @@ func (s *sarif) result(f *penstock.Finding, rule int) sarifResult {
 		text += " " + inCommit(f.Commit)
 	}
 	r := sarifResult{
-		RuleID: f.Rule, RuleIndex: rule, Level: f.Severity.SARIFLevel(),
+		RuleID: f.Rule, RuleIndex: rule, Level: f.Evidence.Tier.Shown(f.Severity).SARIFLevel(),
 		Message:    *plainMessage(text),
 		Properties: resultFacts(f),
 	}
@@ -444,7 +447,7 @@ func suppression(p *penstock.Suppression) sarifSuppression {
 
 func resultFacts(f *penstock.Finding) map[string]any {
 	m := map[string]any{
-		"security-severity": f.Severity.SecuritySeverity(),
+		"security-severity": f.Evidence.Tier.Shown(f.Severity).SecuritySeverity(),
 		"penstock/severity": f.Severity,
 		"penstock/blocks":   f.Blocks,
 	}

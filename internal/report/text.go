@@ -123,7 +123,7 @@ func level(s penstock.Severity) (string, style) {
 
 // finding prints one finding.
 func (t *text) finding(f *penstock.Finding) {
-	word, st := level(f.Severity)
+	word, st := level(f.Evidence.Tier.Shown(f.Severity))
 	title := ": " + oneLine(t.title(f))
 	if s := t.status(f); s != "" {
 		title += " (" + s + ")"

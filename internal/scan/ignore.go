@@ -82,9 +82,13 @@ func (ig *ignores) apply(f *penstock.Finding, p *piece) {
 	if ig.off || f.Location.Line == 0 || f.Location.Path != ig.path {
 		return
 	}
+	head := 0
+	if f.Head.End > f.Head.Start {
+		head, _ = p.position(f.Head.Start)
+	}
 	for _, m := range ig.marks {
-		on := m.line >= f.Location.Line && m.line <= f.Location.EndLine
-		above := m.alone && m.line == f.Location.Line-1
+		on := m.line >= f.Location.Line && m.line <= f.Location.EndLine || m.line == head
+		above := m.alone && (m.line == f.Location.Line-1 || m.line == head-1)
 		if !on && !above || !m.names(f.Rule) {
 			continue
 		}

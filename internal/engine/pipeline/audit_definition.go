@@ -226,7 +226,7 @@ func misfeatures(x *Project, s stepAt, report func(Flaw)) {
 		if u.Kind != UseLocal {
 			full, _, _ = strings.Cut(strings.TrimSpace(u.Value), "@")
 		}
-		if clean := path.Clean(full); full != "" && clean != strings.TrimSuffix(full, "/") && full != "." {
+		if clean := path.Clean(full); full != "" && full != "." && (clean != strings.TrimSuffix(full, "/") || u.Kind != UseLocal && strings.HasSuffix(full, "/")) {
 			report(Flaw{
 				Rule: "obfuscation", Place: p.place(u.Span), Scope: s.Scope(),
 				Message: "the path takes a detour, so that who searches for it does not find it.",

@@ -47,7 +47,7 @@ func (x *Project) forgeUses(p *Pipeline, report func(Flaw)) {
 		if strings.Contains(t.Value, "$") {
 			privileged(p, c, scope, report)
 		} else {
-			image(p, c, scope, report)
+			image(p, nil, c, scope, report)
 		}
 	}
 	service := func(c *Container, scope string) {

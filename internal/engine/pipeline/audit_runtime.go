@@ -84,10 +84,18 @@ func matrixAxis(l Text) (string, bool) {
 	return axis, !strings.Contains(axis, ".")
 }
 
+// matrixValues calls do with every value that an axis of a job's matrix can have.
+func matrixValues(j *Job, axis string, do func(Text)) {
+	j.Strategy.Matrix.Get(axis).Texts(do)
+	for _, item := range j.Strategy.Matrix.Get("include").Items {
+		item.Get(axis).Texts(do)
+	}
+}
+
 // matrixLabels looks at the labels that a matrix gives.
 func matrixLabels(x *Project, p *Pipeline, j *Job, l Text, axis string, report func(Flaw)) {
 	own := false
-	j.Strategy.Matrix.Get(axis).Texts(func(t Text) {
+	matrixValues(j, axis, func(t Text) {
 		own = own || strings.EqualFold(t.Value, "self-hosted")
 		retiredLabel(x, p, j, t, report)
 	})

@@ -67,18 +67,11 @@ func wideSecrets(p *Pipeline, t textAt, n *ExprNode, at func(penstock.Span) pens
 			Rule: "overprovisioned-secrets", Place: p.place(at(n.Span)), Scope: t.Scope, Severity: penstock.Low,
 			Message: "which secret this is, is known only when it runs, so the runner is given all of them.",
 		})
-	case n.Kind == ExprMember || n.Kind == ExprIndex:
-		call := n.Args[0]
-		for call.Kind == ExprMember || call.Kind == ExprIndex {
-			call = call.Args[0]
-		}
-		if call.Kind != ExprCall || call.Name != "fromjson" || len(call.Args) != 1 {
-			return true
-		}
-		if path, ok := pathOf(call.Args[0]); ok && strings.HasPrefix(path, "secrets.") {
+	case n.Kind == ExprCall && n.Name == "fromjson" && len(n.Args) == 1:
+		if path, ok := pathOf(n.Args[0]); ok && strings.HasPrefix(path, "secrets.") {
 			report(Flaw{
 				Rule: "unredacted-secret", Place: p.place(at(n.Span)), Scope: t.Scope,
-				Message: "a part of a secret is taken out, and logs hide only the whole: what is taken out is shown as it is.",
+				Message: "a secret is taken apart, and logs hide only the whole: what is taken out is shown as it is.",
 			})
 			return false
 		}

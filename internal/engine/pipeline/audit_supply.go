@@ -23,9 +23,9 @@ func auditUses(x *Project, p *Pipeline, report func(Flaw)) {
 		if j.Uses.IsSet() {
 			x.use(useAt{p, j.Uses, jobScope(j), holdsSecrets(j), true, Data{}}, report)
 		}
-		image(p, &j.Container, jobScope(j), report)
+		image(p, j, &j.Container, jobScope(j), report)
 		for k := range j.Services {
-			image(p, &j.Services[k].Container, jobScope(j), report)
+			image(p, j, &j.Services[k].Container, jobScope(j), report)
 		}
 	}
 	for s := range p.steps() {
@@ -293,12 +293,18 @@ func mismatched(u useAt, seen map[string]Use, report func(Flaw)) {
 }
 
 // image looks at a container's image.
-func image(p *Pipeline, c *Container, scope string, report func(Flaw)) {
+func image(p *Pipeline, j *Job, c *Container, scope string, report func(Flaw)) {
 	if !c.Image.IsSet() || c.Image.Value == "" {
 		return
 	}
 	_, ref, kind := SplitImage(c.Image.Value)
 	unpinnedImage(p, c.Image, kind, ref, scope, report)
+	if axis, ok := matrixAxis(c.Image); ok && j != nil {
+		matrixValues(j, axis, func(t Text) {
+			_, ref, kind := SplitImage(t.Value)
+			unpinnedImage(p, t, kind, ref, scope, report)
+		})
+	}
 	privileged(p, c, scope, report)
 }
 
@@ -433,7 +439,7 @@ func auditScripts(x *Project, p *Pipeline, report func(Flaw)) {
 			continue
 		}
 		publishScript(x, s, report)
-		seen := make(map[string]bool)
+		seen, lines := make(map[string]bool), make(map[int]bool)
 		for _, f := range x.plain(s).Facts {
 			at := p.place(run.At(int(f.Start), int(f.End)))
 			switch f.Kind {
@@ -444,6 +450,7 @@ func auditScripts(x *Project, p *Pipeline, report func(Flaw)) {
 				if f.Kind == FactExecute && !addsPackage(f.Command) {
 					continue
 				}
+				lines[strings.Count(run.Value[:f.Start], "\n")] = true
 				if key := f.Command + " " + f.Name; !seen[key] {
 					seen[key] = true
 					report(Flaw{
@@ -468,7 +475,7 @@ func auditScripts(x *Project, p *Pipeline, report func(Flaw)) {
 				report(flaw)
 			}
 		}
-		plainInstalls(p, s, report)
+		plainInstalls(p, s, lines, report)
 		plainAddress(p, run.Text, s.Scope(), report)
 		logins(p, run.Text, s.Scope(), report)
 		if strings.Contains(run.Value, "docker run") {
@@ -510,41 +517,61 @@ func auditHooks(_ *Project, p *Pipeline, report func(Flaw)) {
 	}
 }
 
-// plainInstalls finds installs that the analysis of scripts does not see: in shells
-// that it does not read, and of a command that only adds to a manifest.
-func plainInstalls(p *Pipeline, s stepAt, report func(Flaw)) {
+// plainInstalls finds installs that the analysis of scripts does not take for such: in
+// shells that it does not read, and of packages that no lock has, whatever their version.
+// known are the lines of the script on which something was found.
+func plainInstalls(p *Pipeline, s stepAt, known map[int]bool, report func(Flaw)) {
 	run := s.Step.Run
-	dialect := DialectOf(cmp.Or(run.Shell.Value, jobShell(s)))
-	foreign := dialect == DialectPowerShell || dialect == DialectCmd
-	at := 0
+	at, n := 0, -1
 	for line := range strings.Lines(run.Value) {
+		n++
 		start := at + len(line) - len(strings.TrimLeft(line, " \t"))
 		at += len(line)
 		line = strings.TrimSpace(line)
-		for _, c := range []struct {
-			command string
-			always  bool
-		}{{"bundle add ", true}, {"npm install ", false}, {"npm i ", false}, {"pip install ", false}, {"gem install ", false}, {"choco install ", false}} {
-			rest, ok := strings.CutPrefix(line, c.command)
-			if !ok || !c.always && !foreign {
-				continue
+		if known[n] || len(line) > 500 {
+			continue
+		}
+		for _, command := range []string{"bundle add ", "npm install ", "npm i ", "npm add ", "pip install ", "gem install ", "gem i ", "choco install "} {
+			rest, ok := strings.CutPrefix(line, command)
+			if !ok || command == "pip install " && p.Forge == GitHub && DialectOf(cmp.Or(run.Shell.Value, jobShell(s))) == DialectBash {
+				continue // of those the analysis knows more
 			}
-			name := ""
-			for word := range strings.FieldsSeq(rest) {
-				if !strings.HasPrefix(word, "-") {
-					name = word
-					break
-				}
+			if named := installed(rest); named {
+				report(Flaw{
+					Rule: "adhoc-package", Place: p.place(run.At(start, start+len(strings.TrimSpace(command)))), Scope: s.Scope(),
+					Message: strings.TrimSpace(command) + " takes a package that no lock file has, with all that it depends on in whatever version there is.",
+				})
 			}
-			if name == "" || strings.ContainsAny(name, "@=./\\$%") || strings.Contains(rest, "-r ") || strings.Contains(rest, "--version") {
-				continue
-			}
-			report(Flaw{
-				Rule: "adhoc-package", Place: p.place(run.At(start, start+len(strings.TrimSpace(c.command)))), Scope: s.Scope(),
-				Message: strings.TrimSpace(c.command) + " takes whatever version there is, with no lock that says what was meant.",
-			})
 		}
 	}
+}
+
+// installed reports whether the arguments of an install name a package of a registry.
+func installed(rest string) bool {
+	rest, _, _ = strings.Cut(rest, "&&")
+	rest, _, _ = strings.Cut(rest, ";")
+	rest, _, _ = strings.Cut(rest, "|")
+	value := false
+	for word := range strings.FieldsSeq(rest) {
+		word = strings.Trim(word, `"'`)
+		switch {
+		case value:
+			value = false
+		case word == "--prefix" || word == "-C" || word == "--registry" || word == "-r" || word == "--workspace" || word == "-w" || word == "--loglevel" || word == "--source" || word == "-s":
+			value = true
+			if word == "-r" {
+				return false
+			}
+		case strings.HasPrefix(word, "-") || strings.HasPrefix(word, "#"):
+			if word == "--help" || word == "--local" || strings.HasPrefix(word, "#") {
+				return false
+			}
+		case strings.HasPrefix(word, ".") || strings.HasPrefix(word, "/") || strings.ContainsAny(word, "$%:\\*") && !strings.HasPrefix(word, "@") && !strings.Contains(word, ":1") || strings.HasSuffix(word, ".tgz") || strings.HasSuffix(word, ".gem"):
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // jobShell is the shell of a step that names none.

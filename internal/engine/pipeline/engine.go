@@ -32,6 +32,10 @@ func engineRules([]penstock.RuleFile) ([]penstock.Rule, error) {
 	for i := range all {
 		r := all[i].Rule
 		r.Aliases = slices.Clone(r.Aliases)
+		r.Tier = penstock.Tier(all[i].Tier)
+		for _, f := range all[i].Forges {
+			r.Forges = append(r.Forges, string(f))
+		}
 		for _, p := range all[i].Peers {
 			if tool, _, _ := strings.Cut(p, "/"); tool == "zizmor" || tool == "poutine" || tool == "codeql" {
 				r.Aliases = append(r.Aliases, p)
@@ -262,6 +266,9 @@ func (p *pass) project(run penstock.Run, root string, files []definition, r pens
 	x.ask(run, r)
 	x.Audit(func(f Flaw) {
 		out := f.finding()
+		if q := x.held(f.Path); q != nil {
+			out.Head = q.head(f.Span)
+		}
 		x.foreignIgnore(&f, out)
 		r.Report(out)
 		if p.settings.Graph {

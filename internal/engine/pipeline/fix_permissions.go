@@ -471,7 +471,7 @@ func (e *editor) moveScopes(perms Permissions) *penstock.Fix {
 		v := entry.Value.Span
 		edits = []penstock.Edit{e.edit(penstock.Span{Start: entry.Key.Span.End + 1, End: v.End}, " {}")}
 	}
-	spared := false
+	spared, known := false, true
 	for k := range e.p.Jobs {
 		j := &e.p.Jobs[k]
 		if j.Permissions.IsSet() {
@@ -490,6 +490,8 @@ func (e *editor) moveScopes(perms Permissions) *penstock.Fix {
 				own = append(own, "contents: read")
 				continue
 			}
+			// A job that is not known to need it may be the one that should lose it.
+			known = known && (level != LevelWrite || need.scopes[s] == LevelWrite)
 			writes = writes || level == LevelWrite
 			own = append(own, lines[s])
 		}
@@ -505,5 +507,5 @@ func (e *editor) moveScopes(perms Permissions) *penstock.Fix {
 	if !spared {
 		return nil
 	}
-	return fix(true, "Leave the rights to write to the jobs that may need them.", edits)
+	return fix(known, "Leave the rights to write to the jobs that may need them.", edits)
 }

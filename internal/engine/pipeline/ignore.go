@@ -16,18 +16,19 @@ const zizmorMark = "zizmor: ignore["
 
 // foreignIgnore suppresses a finding that a comment for zizmor is about.
 func (x *Project) foreignIgnore(f *Flaw, out *penstock.Finding) {
-	p := x.byPath[f.Path]
-	if p == nil {
-		p = x.loaded[f.Path]
-	}
+	p := x.held(f.Path)
 	if p == nil || !bytes.Contains(p.Source, []byte(zizmorMark)) {
 		return
 	}
 	start, _ := p.line(f.Start)
 	_, end := p.line(max(f.Start, f.End-1))
+	from, to := int64(-1), int64(-1)
+	if out.Head.End > out.Head.Start {
+		from, to = p.line(out.Head.Start)
+	}
 	for i := range p.Comments {
 		c := &p.Comments[i]
-		if c.Start < start || c.Start >= end {
+		if (c.Start < start || c.Start >= end) && (c.Start < from || c.Start >= to) {
 			continue
 		}
 		_, rest, ok := strings.Cut(c.Text, zizmorMark)
@@ -44,6 +45,58 @@ func (x *Project) foreignIgnore(f *Flaw, out *penstock.Finding) {
 		}
 		return
 	}
+}
+
+// held is the definition at a full path, if it was read.
+func (x *Project) held(path string) *Pipeline {
+	if p := x.byPath[path]; p != nil {
+		return p
+	}
+	return x.loaded[path]
+}
+
+// head is the line that opens the block scalar in which a span lies, empty for none.
+func (p *Pipeline) head(s penstock.Span) penstock.Span {
+	if p.Forge == Jenkins {
+		return penstock.Span{}
+	}
+	at, _ := p.line(s.Start)
+	indent := p.indent(at)
+	for n := 0; at > 0 && indent > 0 && n < maxHead; n++ {
+		at, _ = p.line(at - 1)
+		switch k := p.indent(at); {
+		case k < 0 || k >= indent:
+			continue
+		default:
+			indent = k
+		}
+		_, end := p.line(at)
+		line, _, _ := strings.Cut(string(p.Source[at:end]), " #")
+		line = strings.TrimRight(strings.TrimSpace(line), "+-0123456789")
+		if strings.HasSuffix(line, ": |") || strings.HasSuffix(line, ": >") || strings.HasSuffix(line, "- |") || strings.HasSuffix(line, "- >") {
+			return penstock.Span{Start: at, End: end}
+		}
+	}
+	return penstock.Span{}
+}
+
+// maxHead bounds the lines that are searched for the beginning of a block.
+const maxHead = 2000
+
+// indent is the number of blanks that a line begins with, -1 for an empty one.
+func (p *Pipeline) indent(at int64) int {
+	n := 0
+	for i := at; i < int64(len(p.Source)); i++ {
+		switch p.Source[i] {
+		case ' ':
+			n++
+		case '\n', '\r':
+			return -1
+		default:
+			return n
+		}
+	}
+	return -1
 }
 
 // ignores reports whether one of zizmor's rules in a list is answered by ours.

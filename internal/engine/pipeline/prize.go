@@ -320,7 +320,7 @@ var publishActions = map[string]string{
 var publishCommands = []struct{ command, what string }{
 	{"npm publish", "a package"}, {"pnpm publish", "a package"}, {"yarn npm publish", "a package"}, {"yarn publish", "a package"}, {"lerna publish", "packages"}, {"twine upload", "a package"},
 	{"poetry publish", "a package"}, {"uv publish", "a package"}, {"flit publish", "a package"}, {"hatch publish", "a package"}, {"cargo publish", "a package"}, {"gem push", "a package"},
-	{"dotnet nuget push", "a package"}, {"nuget push", "a package"}, {"mvn deploy", "a package"}, {"mvn -B deploy", "a package"}, {"publishToSonatype", "a package"}, {"./gradlew publish", "a package"},
+	{"dotnet nuget push", "a package"}, {"bun publish", "a package"}, {"maturin publish", "a package"}, {"./gradlew publish", "a package"}, {"nuget push", "a package"}, {"mvn deploy", "a package"}, {"mvn -B deploy", "a package"}, {"publishToSonatype", "a package"}, {"./gradlew publish", "a package"},
 	{"vsce publish", "an extension"}, {"ovsx publish", "an extension"}, {"docker push", "an image"}, {"podman push", "an image"}, {"crane push", "an image"}, {"skopeo copy", "an image"}, {"helm push", "a chart"},
 	{"gh release create", "a release"}, {"gh release upload", "a release"}, {"goreleaser release", "a release"}, {"semantic-release", "a release"}, {"aws s3 sync", "files"}, {"aws s3 cp", "files"},
 	{"terraform apply", "a deployment"}, {"pulumi up", "a deployment"}, {"kubectl apply", "a deployment"}, {"helm upgrade", "a deployment"}, {"cdk deploy", "a deployment"}, {"serverless deploy", "a deployment"},
