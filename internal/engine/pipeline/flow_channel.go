@@ -573,7 +573,7 @@ func (jr *jobRun) agentCommands(fr *frame, st *Step, c code) {
 		}
 		whole := c.text[strings.LastIndexByte(c.text[:m[0]], '\n')+1 : m[1]]
 		for _, name := range readsFile.FindAllStringSubmatch(whole, 10) {
-			v = v.with(jr.files[cleanDir(name[1])].injecting())
+			v = v.with(jr.files[cleanDir(name[1])].value.injecting())
 		}
 		strong := toolsRun(line) || strings.Contains(line, "--full-auto") || strings.Contains(line, "allow-all")
 		if len(v) == 0 && strong && readsForge.MatchString(line) {

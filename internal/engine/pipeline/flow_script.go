@@ -277,9 +277,9 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		if i == 0 {
 			in.Files = make(map[string]ShellSource)
 		}
-		l := g.tag(jr.files[k])
-		in.Files[k] = ShellSource{Labels: l, Text: "a text of an outsider"}
-		note("file "+k, l, "")
+		l := g.tag(jr.files[k].value)
+		in.Files[k] = ShellSource{Labels: l, Text: jr.files[k].from}
+		note("file "+k, l, jr.files[k].from)
 	}
 	if v := fr.github("github.event"); len(v) > 0 && v[0].outsider() {
 		v[0].way = v[0].way.then(Hop{Place: c.place(penstock.Span{}), Text: "the file of the event holds texts that " + v[0].actor.String() + " writes"})
@@ -321,16 +321,16 @@ const flowTexts = 40
 
 // keepFiles notes for later steps which files hold texts of outsiders.
 func (jr *jobRun) keepFiles(c code, res *ShellResult, g *tagged) {
-	var files map[string]value
+	var files map[string]keptFile
 	for _, k := range sortedKeys(res.Files) {
-		v := g.of(res.Files[k]).injecting()
+		v := g.of(res.Files[k].Labels).injecting()
 		if len(v) == 0 || len(files) >= flowTexts {
 			continue
 		}
 		if files == nil {
-			files = make(map[string]value)
+			files = make(map[string]keptFile)
 		}
-		files[k] = v.through(c.place(penstock.Span{}), "the script writes it to the file "+clip(k))
+		files[k] = keptFile{from: res.Files[k].Text, value: v.through(c.place(penstock.Span{}), "the script writes it to the file "+clip(k))}
 	}
 	jr.files = files
 }

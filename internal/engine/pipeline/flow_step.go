@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +21,7 @@ type jobRun struct {
 	ws   tree
 	dirs map[string]tree
 	// files are those that scripts have written with texts of outsiders.
-	files map[string]value
+	files map[string]keptFile
 	// n is the step of the job that runs, also within the actions that it uses.
 	n       int
 	reached map[int]reached
@@ -29,6 +30,12 @@ type jobRun struct {
 	any     value // of every output, named or not
 	// ran is set when a stranger's code has run in the job.
 	ran *way
+}
+
+// keptFile is a file with a text of outsiders, and what wrote the text there.
+type keptFile struct {
+	value value
+	from  string
 }
 
 type envVar struct {
@@ -505,9 +512,38 @@ func (jr *jobRun) use(fr *frame, st *Step, out *stepOut) {
 	case UseRemote:
 		if s := jr.summary(u); s != nil {
 			jr.known(fr, st, s, out)
+		} else {
+			jr.unknown(fr, st, out)
 		}
 	}
 }
+
+// unknown runs an action that nothing is known of: what it is told to read of a
+// stranger's files may be what it gives to later steps.
+func (jr *jobRun) unknown(fr *frame, st *Step, out *stepOut) {
+	if !st.ID.IsSet() || !jr.attacked() {
+		return
+	}
+	for _, f := range st.With.Fields {
+		name := f.Value.Text.Value
+		if f.Value.Kind != DataScalar || !dataFile.MatchString(name) {
+			continue
+		}
+		tr := jr.treeAt(name)
+		if !tr.foreign() {
+			continue
+		}
+		t := tr.taint
+		t.code, t.shape = false, ShapeText
+		t.doubt = cmpText(t.doubt, "what the action "+clip(st.Uses.Value)+" does is not known")
+		t.way = t.way.then(Hop{Place: Place{fr.file.Path, f.Value.Text.Span}, Text: "the action is told to read " + clip(name)})
+		out.any = out.any.with(value{t})
+		return
+	}
+}
+
+// dataFile is the name of a file of data.
+var dataFile = regexp.MustCompile(`^[\w./${} -]*\.(?:json|txt|ya?ml|env|csv|toml|md|properties|ini)$`)
 
 // inline runs the steps of an action of the repository.
 func (jr *jobRun) inline(fr *frame, st *Step, a *Pipeline, out *stepOut) {
@@ -632,6 +668,14 @@ func cleanDir(p string) string {
 	for _, prefix := range []string{"${{ runner.temp }}", "${{runner.temp}}", "${RUNNER_TEMP}"} {
 		if rest, ok := strings.CutPrefix(p, prefix); ok {
 			p = "$RUNNER_TEMP" + rest
+		}
+	}
+	if rest, ok := strings.CutPrefix(p, "${{"); ok {
+		// A folder that the definition chooses lies in the workspace, and is not known.
+		body, after, closed := strings.Cut(rest, "}}")
+		root, _, _ := strings.Cut(strings.TrimSpace(body), ".")
+		if closed && (root == "matrix" || root == "inputs") {
+			p = "?" + after
 		}
 	}
 	if p == "" {

@@ -260,8 +260,9 @@ type ShellResult struct {
 	Exprs     []ShellExpr
 	Facts     []ShellFact
 	Reads     []ShellRead
-	// Files are those that hold untrusted texts when the script ends.
-	Files map[string]ShellLabels
+	// Files are those that hold untrusted texts when the script ends, with what wrote the
+	// text: as ShellInput has them.
+	Files map[string]ShellSource
 	// Untrusted is true where the script brought untrusted code into its
 	// workspace, for the steps after it.
 	Untrusted bool

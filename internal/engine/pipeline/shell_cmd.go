@@ -182,6 +182,9 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 				if i := strings.LastIndexByte(t, '@'); i > 0 {
 					t = t[:i]
 				}
+				if name == "npx" && !r.outside(r.st.cwd) && r.dirSource(r.st.cwd).Labels&ShellWorkspace != 0 {
+					r.execute("npx "+shPrint(t), "", "takes the program from node_modules of the workspace, if it is there", start, end)
+				}
 				named := append([]shArg{{shLit(t, rest[0].start, rest[0].end), nil, rest[0].start, rest[0].end}}, rest[1:]...)
 				r.runners(t, named)
 			}
@@ -1158,6 +1161,9 @@ func shClean(p string) string {
 
 func (r *shRun) fileKey(v shVal) string {
 	sym := shSymbol(v)
+	if strings.IndexByte(sym, 0) >= 0 && shChosen(v) {
+		sym = strings.ReplaceAll(sym, "\x00", "?") // a name that the definition chooses
+	}
 	if len(sym) > 300 {
 		sym = sym[:300]
 	}
@@ -1180,6 +1186,17 @@ func (r *shRun) cd(args []shArg) {
 		return
 	}
 	r.st.cwd = "~"
+}
+
+// shChosen reports whether all that is not known of a text are members of the matrix or
+// inputs of the job, which are seldom names of folders outside of the workspace.
+func shChosen(v shVal) bool {
+	for _, p := range v {
+		if p.opaque && p.text == "" && (p.l != 0 || !strings.HasPrefix(p.name, "matrix.") && !strings.HasPrefix(p.name, "inputs.")) {
+			return false
+		}
+	}
+	return true
 }
 
 // readFile is the content of a file.
@@ -1241,7 +1258,7 @@ func (r *shRun) runFile(a shArg, via string, start, end int) {
 		r.code("script path", p, start, end, ContextBare, "the value names the file that is run")
 		return
 	}
-	if sym == "" || sym[0] == 0 || len(a.v) > 0 && a.v[0].opaque && a.v[0].text == "" {
+	if !shChosen(a.v) && (sym == "" || sym[0] == 0 || len(a.v) > 0 && a.v[0].opaque && a.v[0].text == "") {
 		return // not known
 	}
 	if strings.HasPrefix(sym, "$GITHUB_ENV") || sym == "/dev/stdin" || r.outside(key) && r.in.Dirs[path.Dir(key)].Labels == 0 {

@@ -524,7 +524,7 @@ func (r *shRun) script() {
 		r.st.wst = r.trail(nil, 0, 0, "the workspace holds "+shellName(r.st.ws, "untrusted code"))
 	}
 	for k, s := range r.in.Files {
-		shSet(r, &r.st.files, k, shVal{{opaque: true, name: k, l: s.Labels, t: r.trail(nil, 0, 0, "the file "+shPrint(k)+" holds "+shellName(s, "a text"))}})
+		shSet(r, &r.st.files, k, shVal{{opaque: true, name: s.Text, l: s.Labels, t: r.trail(nil, 0, 0, "the file "+shPrint(k)+" holds a text of an outsider")}})
 	}
 	r.log = true
 	file, err := r.parse(r.src)
@@ -540,9 +540,9 @@ func (r *shRun) script() {
 	for k, v := range r.st.files.m {
 		if l := shLabels(v); l&ShellUntrusted != 0 && len(k) < 200 && !strings.ContainsAny(k, ":\x00") && !strings.HasPrefix(k, "$GITHUB_") && !strings.HasPrefix(k, "/dev/") {
 			if r.res.Files == nil {
-				r.res.Files = make(map[string]ShellLabels)
+				r.res.Files = make(map[string]ShellSource)
 			}
-			r.res.Files[k] = l
+			r.res.Files[k] = ShellSource{Labels: l, Text: shWith(v, ShellUntrusted).name}
 		}
 	}
 }
