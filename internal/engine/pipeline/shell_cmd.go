@@ -1046,7 +1046,7 @@ func (r *shRun) names(start, end int) shVal {
 	if s.Labels&ShellUntrusted == 0 || r.outside(r.st.cwd) {
 		return shVal{{opaque: true, start: start, end: end}}
 	}
-	return shVal{{opaque: true, start: start, end: end, name: "file names", l: ShellUntrusted | ShellWorkspace,
+	return shVal{{opaque: true, start: start, end: end, name: "file names", l: ShellUntrusted | ShellWorkspace | s.Labels&^shellNamed,
 		t: r.trail(r.st.wst, start, end, "file names of the workspace are listed")}}
 }
 

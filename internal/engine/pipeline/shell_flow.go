@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"path"
+	"regexp"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -1358,7 +1359,8 @@ func (r *shRun) filter(name string, args []shArg, stdin shVal) shVal {
 		}
 		key := r.fileKey(a.v)
 		_, known := r.st.files.m[key]
-		if known || strings.HasSuffix(name, "grep") && shPathLike(sym) || sym == "$GITHUB_EVENT_PATH" || name == "cat" || i > 0 && name != "tr" && name != "expr" && name != "date" && shPathLike(sym) {
+		plain := shIn(shReaders, name) && shFileName.MatchString(sym) && r.dirSource(key).Labels&ShellWorkspace != 0
+		if known || plain || strings.HasSuffix(name, "grep") && shPathLike(sym) || sym == "$GITHUB_EVENT_PATH" || name == "cat" || i > 0 && name != "tr" && name != "expr" && name != "date" && shPathLike(sym) {
 			v = shCat(v, r.readFile(a.v, a.start, a.end))
 		}
 	}
@@ -1391,6 +1393,12 @@ func (r *shRun) filter(name string, args []shArg, stdin shVal) shVal {
 	}
 	return shCat(head, r.transform(name, args, v, start, end))
 }
+
+// shReaders are filters whose operands are files, and shFileName is what one looks like
+// where nothing else is known of it.
+const shReaders = "head tail sed gsed awk gawk tac nl uniq grep egrep fgrep rg jq yq strings rev"
+
+var shFileName = regexp.MustCompile(`^[A-Za-z_.][A-Za-z0-9_./-]*$`)
 
 // shPathLike reports whether a word looks like the name of a file.
 func shPathLike(s string) bool {
