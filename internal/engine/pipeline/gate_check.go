@@ -141,6 +141,13 @@ func (x *Project) checkOf(s *Step, depth int) check {
 		if p == nil || p.Action == nil {
 			return check{}
 		}
+		// A program of the repository that is told which permission to ask for.
+		for _, f := range s.With.Fields {
+			level := strings.ToLower(strings.TrimSpace(f.Value.Text.Value))
+			if len(p.Action.Steps) == 0 && strings.Contains(strings.ToLower(f.Name.Value), "permission") && slices.Contains([]string{"write", "maintain", "admin", "triage"}, level) {
+				return check{kind: GuardPermission, stops: true, ends: true, text: "the actor's permission is asked for"}
+			}
+		}
 		for i := range p.Action.Steps {
 			if c := x.checkOf(&p.Action.Steps[i], depth+1); c.kind != "" && !c.always {
 				return c
