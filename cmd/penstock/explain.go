@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"penstock"
+	"penstock/internal/engine/pipeline"
 	"penstock/internal/engine/secrets"
 )
 
@@ -120,14 +122,30 @@ func (a *app) explain(cmd *cobra.Command, name string) error {
 		}
 		r.Bad, r.Good = strings.Join(bad, "\n"), strings.Join(good, "\n")
 	}
-	_, err = fmt.Fprint(a.out, explanation(r))
+	var needs []string
+	var settings string
+	if info := pipeline.FindRule(r.ID); info != nil {
+		if info.Online {
+			needs = append(needs, "with --online, since no file tells it")
+		}
+		for _, e := range info.Examples[:min(len(info.Examples), 1)] {
+			if s := e.SettingsFile(); s != nil {
+				settings = string(s)
+				needs = append(needs, "with --forge-settings and the file below")
+			}
+			for _, k := range slices.Sorted(maps.Keys(e.Config)) {
+				needs = append(needs, "with pipeline."+k+": "+e.Config[k])
+			}
+		}
+	}
+	_, err = fmt.Fprint(a.out, explanation(r, needs, settings))
 	return err
 }
 
 // explanation is the text of a rule for a terminal, at most 80 columns wide but
 // for examples and addresses. A user's rule file is text from elsewhere: all of
 // it is made plain.
-func explanation(r *penstock.Rule) string {
+func explanation(r *penstock.Rule, needs []string, settings string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("%s: %s", plain(r.ID), plain(r.Title))
@@ -161,6 +179,10 @@ func explanation(r *penstock.Rule) string {
 			line("  %s", plain(strings.TrimRight(l, "\r\n")))
 		}
 	}
+	if len(needs) > 0 {
+		section("When", "The example below is found "+strings.Join(needs, ", and ")+".")
+	}
+	example("Settings of the forge", settings)
 	example("Found", r.Bad)
 	example("Not found", r.Good)
 	section("What to do", r.Remedy)

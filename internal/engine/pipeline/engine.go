@@ -324,7 +324,13 @@ func (f *Flaw) finding() *penstock.Finding {
 	rows := make(map[string]bool)
 	labels := func(hops []Hop) []penstock.Label {
 		var all []penstock.Label
+		told := make(map[Hop]bool)
 		for _, h := range hops {
+			if plain := (Hop{Place: h.Place, Text: h.Text}); told[plain] {
+				continue
+			} else {
+				told[plain] = true
+			}
 			text := h.Text
 			if h.Row != nil && h.Row.ID != "" {
 				rows[h.Row.ID] = true

@@ -208,7 +208,7 @@ func gains(prizes []Prize) []Hop {
 	return out
 }
 
-const gainText = "what runs there gets "
+const gainText = "this wins "
 
 // trace is the way from the outsider to the sink.
 func (jr *jobRun) trace(s sink, t taint, pass passage) []Hop {

@@ -159,6 +159,8 @@ func (fr *frame) read(path string, at Place) value {
 func sourceText(t taint) string {
 	s := describe(t.path)
 	switch {
+	case t.outsider() && (t.shape == ShapeSHA || t.shape == ShapeNumber || t.shape == ShapeSlug):
+		return s + " is read, which names code that " + t.actor.String() + " wrote"
 	case t.after != "":
 		return s + " is read: " + t.shape.String() + " that " + t.actor.String() + " chooses before " + t.after
 	case t.outsider():
