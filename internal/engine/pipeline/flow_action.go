@@ -539,7 +539,7 @@ var javascriptParts = regexp.MustCompile(`(?:\.(?:trim|trimStart|trimEnd|toStrin
 var javascriptLet = regexp.MustCompile(`(?m)^\s*(?:const|let|var)\s+([A-Za-z_$][\w$]*)\s*=\s*([^\n]*)$`)
 
 // javascriptShell is a call that gives a text to a shell.
-var javascriptShell = regexp.MustCompile("(?:^|[^.\\w])(?:exec|execSync)\\(([^\\n]*)|\\b(?:child_process|cp|childProcess)\\.(?:exec|execSync)\\(([^\\n]*)")
+var javascriptShell = regexp.MustCompile(`(?:^|[^.\w])(?:exec|execSync)\(([^\n]*)|\b(?:child_process|cp|childProcess)\.(?:exec|execSync)\(([^\n]*)`)
 
 // javascriptText is what a text of JavaScript takes in: an expression in a template, or
 // one that is added.
