@@ -261,9 +261,15 @@ func (x *Project) environmentGate(p *Pipeline, e *Entry, j *Job) (Gate, bool) {
 	}
 	set, known := x.Settings.GitHub.Environment(value)
 	if !known {
-		// A workflow that names an environment makes it, without any protection.
-		g.Text = "the environment " + clip(value)
-		g.Weakness = "no settings say that it is protected, and by default it is not"
+		g.Text, g.setting = "the environment "+clip(value), "github.environments."+clip(value)+".reviewers"
+		switch purpose := environmentPurpose(value, j); {
+		case x.Settings.GitHub.known() || purpose == purposeDeploy:
+			// A workflow that names an environment makes it, without any protection.
+			g.Weakness = "no settings say that it is protected, and by default it is not"
+		case purpose == purposeApproval:
+			g.Stops = true
+			g.Text += ", which by its name is there for somebody's approval (no settings say so)"
+		}
 		return g, true
 	}
 	ref, row := x.View(GitHub).EnvironmentRef(e.Event)
@@ -295,6 +301,64 @@ func (x *Project) environmentGate(p *Pipeline, e *Entry, j *Job) (Gate, bool) {
 		g.Weakness = "the name of the branch is its author's choice"
 	}
 	return g, true
+}
+
+// purpose is what an environment is for, by its name.
+type purpose uint8
+
+const (
+	purposeUnknown  purpose = iota
+	purposeApproval         // someone approves what a stranger sends
+	purposeDeploy           // something is deployed or published there
+)
+
+// Beginnings of words in the names of environments and jobs, by what they are for.
+var (
+	approvalWords = []string{"approv", "review", "gate", "external", "trust", "untrust", "authoriz", "authoris", "permission", "manual", "protected", "fork", "contributor"}
+	deployWords   = []string{"deploy", "prod", "prd", "stag", "stg", "page", "pypi", "npm", "releas", "preview", "cloud", "publish", "docker", "registry", "azure", "aws", "gcp", "heroku", "vercel",
+		"netlify", "maven", "crates", "nuget", "rubygems", "ghcr", "marketplace", "store", "live", "demo", "dev", "uat", "qa", "nightly", "site", "website", "docs"}
+)
+
+// environmentPurpose says what an environment of which no settings are known is for.
+// A name is all that there is: whoever makes an environment for approvals calls it so,
+// and one that names a target is as often without protection as with it.
+func environmentPurpose(name string, j *Job) purpose {
+	switch {
+	case beginsWith(name, approvalWords):
+		return purposeApproval
+	case beginsWith(name, deployWords):
+		return purposeDeploy
+	case beginsWith(j.ID.Value, approvalWords) || beginsWith(j.Name.Value, approvalWords):
+		return purposeApproval
+	}
+	return purposeUnknown
+}
+
+// beginsWith reports whether a word of a name begins with one of some texts.
+func beginsWith(name string, begins []string) bool {
+	for _, word := range nameWords(name) {
+		if word != "gateway" && slices.ContainsFunc(begins, func(b string) bool { return strings.HasPrefix(word, b) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// nameWords are the words of a name, in lower case: "pr-externalReview" has three.
+func nameWords(name string) []string {
+	if len(name) > 256 {
+		name = name[:256]
+	}
+	var b strings.Builder
+	small := false
+	for _, r := range name {
+		if small && r >= 'A' && r <= 'Z' {
+			b.WriteByte(' ')
+		}
+		small = r >= 'a' && r <= 'z'
+		b.WriteRune(r)
+	}
+	return strings.FieldsFunc(strings.ToLower(b.String()), func(r rune) bool { return r < 'a' || r > 'z' })
 }
 
 // githubStepReach is StepReach for GitHub.

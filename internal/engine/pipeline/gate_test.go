@@ -388,6 +388,36 @@ func TestEnvironmentGate(t *testing.T) {
 	}
 }
 
+// An environment of which no settings are known is judged by its name.
+func TestEnvironmentOfUnknownProtection(t *testing.T) {
+	for _, c := range []struct{ name, job, want string }{
+		{"production", "job", "environment weak once"},
+		{"github-pages", "job", "environment weak once"},
+		{"preview", "job", "environment weak once"}, // no review
+		{"Production", "review", "environment weak once"},
+		{"release-approval", "job", "environment stops once"},
+		{"eval-gate", "job", "environment stops once"},
+		{"externalContributors", "job", "environment stops once"},
+		{"ci", "authorize", "environment stops once"},
+		{"gateway", "job", "environment unknown once"},
+		{"databases", "job", "environment unknown once"},
+	} {
+		text := "on: pull_request_target\njobs:\n  " + c.job + ":\n    environment: " + c.name + "\n    runs-on: ubuntu-latest\n    steps:\n      - run: make\n"
+		x := testProject(Settings{}, map[string]string{flowFile: text})
+		p := x.Pipeline(flowFile, KindWorkflow)
+		_, gates := x.Reach(p, entryOf(t, x, p, "pull_request_target"), &p.Jobs[0])
+		if got := strings.Join(gateWords(gates), "; "); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+		x = testProject(Settings{GitHub: GitHubSettings{DefaultBranch: "main"}}, map[string]string{flowFile: text})
+		p = x.Pipeline(flowFile, KindWorkflow)
+		_, gates = x.Reach(p, entryOf(t, x, p, "pull_request_target"), &p.Jobs[0])
+		if got := strings.Join(gateWords(gates), "; "); got != "environment weak once" {
+			t.Errorf("%s, where settings are known: got %q", c.name, got)
+		}
+	}
+}
+
 func TestLabelerGivesLabel(t *testing.T) {
 	x := testProject(Settings{}, map[string]string{
 		flowFile:              "on:\n  pull_request_target:\n    types: [labeled]\njobs:\n  job:\n    if: contains(github.event.pull_request.labels.*.name, 'ci')\n    runs-on: x\n    steps:\n      - run: make\n",
