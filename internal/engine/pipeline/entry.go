@@ -637,6 +637,11 @@ type Gate struct {
 
 	// neutral: a value of the repository or its settings, which is no guard by itself.
 	neutral bool
+	// setting is the key of the settings that would say whether it holds.
+	setting string
+	// ownCode: the code of forks does not pass it, although strangers do, who comment on
+	// the pull requests of others.
+	ownCode bool
 }
 
 // PrizeKind classes what is worth attacking for.

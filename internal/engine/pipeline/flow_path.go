@@ -44,7 +44,11 @@ type passage struct {
 	once bool // a gate looked at something that can change afterwards
 	// person: who causes the event has rights, so that its own texts are nobody else's.
 	person bool
-	gates  []Hop
+	// own: code of forks does not get there.
+	own bool
+	// settings are keys of settings, not given, that would change the answer.
+	settings []string
+	gates    []Hop
 }
 
 // passage asks whether the step that runs can be reached, or the whole job.
@@ -58,7 +62,12 @@ func (jr *jobRun) passage(whole bool) passage {
 	}
 	for _, g := range gates {
 		text := "the way passes a check: " + g.Text
+		if g.setting != "" && !slices.Contains(p.settings, g.setting) {
+			p.settings = append(p.settings, g.setting)
+		}
 		switch {
+		case g.ownCode:
+			p.own = true
 		case g.Kind == GuardEnvironment && !g.Stops && g.Row == nil && jr.x.Settings.GitHub.known():
 			continue // settings that do not name it say that nobody protects it
 		case g.Stops && g.Once:
@@ -113,6 +122,9 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 		return false
 	}
 	if pass.person && t.file == filesNone && !jr.others(t) {
+		return false
+	}
+	if pass.own && (t.code || t.file == filesCheckout) {
 		return false
 	}
 	flaw.Events = []string{cmp.Or(jr.cause, jr.e.Event)}
@@ -176,6 +188,12 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 				flaw.Trace = append(append(flaw.Trace, v.hop()), gains(v.prizes)...)
 				flaw.Reaches = append(flaw.Reaches, v.prizes[0].Text+", by a cache")
 			}
+		}
+	}
+	if flaw.Tier != penstock.TierHygiene && len(pass.settings) > 0 {
+		flaw.Notes = append(flaw.Notes, "No settings of the forge say whether the environment is protected: --forge-settings with "+strings.Join(pass.settings, ", ")+" would change this.")
+		if flaw.Tier == penstock.TierProvenPath {
+			flaw.Confidence = penstock.ConfidenceMedium
 		}
 	}
 	var cuts pathCut

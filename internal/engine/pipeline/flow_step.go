@@ -30,6 +30,9 @@ type jobRun struct {
 	any     value // of every output, named or not
 	// ran is set when a stranger's code has run in the job.
 	ran *way
+	// ended is set when a step has failed for the code of every fork: only steps that
+	// ask for it run after that.
+	ended bool
 }
 
 // keptFile is a file with a text of outsiders, and what wrote the text there.
@@ -460,6 +463,11 @@ func (jr *jobRun) step(fr *frame, st *Step) {
 		return
 	}
 	jr.flows.steps++
+	if jr.ended && len(fr.stack) == 1 {
+		if c := jr.x.condition(st.If.Value); !st.If.IsSet() || c != nil && (c.Implied || requiresSuccess(c)) {
+			return
+		}
+	}
 	if st.If.IsSet() && jr.e.Outsider() {
 		if len(fr.stack) == 1 {
 			if jr.stepReach().shut() {

@@ -261,9 +261,15 @@ func (x *Project) environmentGate(p *Pipeline, e *Entry, j *Job) (Gate, bool) {
 	}
 	set, known := x.Settings.GitHub.Environment(value)
 	if !known {
-		// A workflow that names an environment makes it, without any protection.
-		g.Text = "the environment " + clip(value)
-		g.Weakness = "no settings say that it is protected, and by default it is not"
+		g.Text, g.setting = "the environment "+clip(value), "github.environments."+clip(value)+".reviewers"
+		switch purpose := environmentPurpose(value, j); {
+		case x.Settings.GitHub.known() || purpose == purposeDeploy:
+			// A workflow that names an environment makes it, without any protection.
+			g.Weakness = "no settings say that it is protected, and by default it is not"
+		case purpose == purposeApproval:
+			g.Stops = true
+			g.Text += ", which by its name is there for somebody's approval (no settings say so)"
+		}
 		return g, true
 	}
 	ref, row := x.View(GitHub).EnvironmentRef(e.Event)
@@ -295,6 +301,64 @@ func (x *Project) environmentGate(p *Pipeline, e *Entry, j *Job) (Gate, bool) {
 		g.Weakness = "the name of the branch is its author's choice"
 	}
 	return g, true
+}
+
+// purpose is what an environment is for, by its name.
+type purpose uint8
+
+const (
+	purposeUnknown  purpose = iota
+	purposeApproval         // someone approves what a stranger sends
+	purposeDeploy           // something is deployed or published there
+)
+
+// Beginnings of words in the names of environments and jobs, by what they are for.
+var (
+	approvalWords = []string{"approv", "review", "gate", "external", "trust", "untrust", "authoriz", "authoris", "permission", "manual", "protected", "fork", "contributor"}
+	deployWords   = []string{"deploy", "prod", "prd", "stag", "stg", "page", "pypi", "npm", "releas", "preview", "cloud", "publish", "docker", "registry", "azure", "aws", "gcp", "heroku", "vercel",
+		"netlify", "maven", "crates", "nuget", "rubygems", "ghcr", "marketplace", "store", "live", "demo", "dev", "uat", "qa", "nightly", "site", "website", "docs"}
+)
+
+// environmentPurpose says what an environment of which no settings are known is for.
+// A name is all that there is: whoever makes an environment for approvals calls it so,
+// and one that names a target is as often without protection as with it.
+func environmentPurpose(name string, j *Job) purpose {
+	switch {
+	case beginsWith(name, approvalWords):
+		return purposeApproval
+	case beginsWith(name, deployWords):
+		return purposeDeploy
+	case beginsWith(j.ID.Value, approvalWords) || beginsWith(j.Name.Value, approvalWords):
+		return purposeApproval
+	}
+	return purposeUnknown
+}
+
+// beginsWith reports whether a word of a name begins with one of some texts.
+func beginsWith(name string, begins []string) bool {
+	for _, word := range nameWords(name) {
+		if word != "gateway" && slices.ContainsFunc(begins, func(b string) bool { return strings.HasPrefix(word, b) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// nameWords are the words of a name, in lower case: "pr-externalReview" has three.
+func nameWords(name string) []string {
+	if len(name) > 256 {
+		name = name[:256]
+	}
+	var b strings.Builder
+	small := false
+	for _, r := range name {
+		if small && r >= 'A' && r <= 'Z' {
+			b.WriteByte(' ')
+		}
+		small = r >= 'a' && r <= 'z'
+		b.WriteRune(r)
+	}
+	return strings.FieldsFunc(strings.ToLower(b.String()), func(r rune) bool { return r < 'a' || r > 'z' })
 }
 
 // githubStepReach is StepReach for GitHub.
@@ -346,16 +410,26 @@ func (x *Project) enders(p *Pipeline, e *Entry, j *Job) []ender {
 	}
 	x.ways.enders[key] = nil // while it is made
 	var all []ender
+	if j.Uses.Kind == UseRemote && namesCheck(j.Uses) {
+		g := Gate{Place: placed(p, j.Uses.Span), Kind: GuardOther, Text: "a workflow that is not in the tree, and by its name checks who is there"}
+		all = append(all, ender{step: -1, truth: Undecided, gates: []Gate{g}})
+	}
 	for i := range j.Steps {
 		s := &j.Steps[i]
 		if len(all) >= maxEnders {
 			break
 		}
 		c := x.check(s)
-		if !c.ends || strings.TrimSpace(s.ContinueOnError.Value) == "true" {
+		if strings.TrimSpace(s.ContinueOnError.Value) == "true" {
 			continue
 		}
 		a := &asker{x: x, p: p, e: e, j: j, step: i}
+		if out, ok := a.scriptEnder(s, i); ok {
+			all = append(all, out)
+		}
+		if !c.ends {
+			continue
+		}
 		out := ender{step: i, truth: True}
 		runs := True
 		var passed []Gate // what someone passes who does not get to the step
@@ -394,6 +468,51 @@ func (x *Project) enders(p *Pipeline, e *Entry, j *Job) []ender {
 	}
 	x.ways.enders[key] = all
 	return all
+}
+
+// namesCheck reports whether something of another repository is by its name a check of
+// people, and not one of code.
+func namesCheck(u Use) bool {
+	name := u.Path
+	if name == "" {
+		name = u.Repo
+	}
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	if beginsWith(name, []string{"permission", "authoriz", "authoris", "approv", "membership", "collaborator"}) {
+		return true
+	}
+	words := strings.Join(nameWords(name), " ")
+	switch strings.TrimSuffix(strings.TrimSuffix(words, " yml"), " yaml") {
+	case "check", "check run", "check team", "check user", "check actor", "check access", "team check", "check member", "check fork", "pr check", "run check":
+		return true
+	}
+	return strings.HasPrefix(words, "check team") || strings.HasPrefix(words, "team member")
+}
+
+// scriptEnder is what a script asks for that compares and ends. For a step that does
+// not run for some it is none.
+func (a *asker) scriptEnder(s *Step, i int) (ender, bool) {
+	out := ender{step: i, truth: True}
+	switch {
+	case s.Run.IsSet():
+		out.truth, out.gates = a.scriptGates(s)
+	case strings.EqualFold(s.Uses.Owner+"/"+s.Uses.Repo, "actions/github-script") && endsForForks(s.With.Get("script").Text.Value):
+		g := Gate{Place: stepPlace(a.p, s), Kind: GuardRepository, Text: "the code of forks is refused"}
+		if a.e.Origin == OriginFork {
+			out.truth, g.Stops = False, true
+		}
+		g.ownCode = !g.Stops
+		out.gates = []Gate{g}
+	}
+	if len(out.gates) == 0 {
+		return out, false
+	}
+	if s.If.IsSet() {
+		if runs, _ := a.condition(s.If, true); runs == False || runs == Undecided && a.choosable(s.If) {
+			return out, false
+		}
+	}
+	return out, true
 }
 
 // rank orders ways by how hard they are for an outsider.
@@ -958,6 +1077,13 @@ func (a *asker) label(n *ExprNode, path string, asks bool, g Gate) (Gate, bool) 
 	if !closed && !asks {
 		return Gate{}, true
 	}
+	for _, p := range (Expression{Root: n}).Paths() {
+		if name, ok := strings.CutPrefix(p.Name, "env."); ok {
+			if t := a.variable(name); t.IsSet() && len(t.Parts) == 0 {
+				list = append(list, t.Value)
+			}
+		}
+	}
 	g = a.named(g, GuardLabel, "only with a label ("+clip(strings.Join(list, ", "))+")")
 	g.Once = true
 	set := strings.HasPrefix(path, "github.event.label")
@@ -977,7 +1103,7 @@ func (a *asker) label(n *ExprNode, path string, asks bool, g Gate) (Gate, bool) 
 	case slices.Equal(actions, []string{"opened"}):
 		g.Stops, g.Once = true, false // an outsider cannot open one with labels
 	case e.Event == "pull_request_target" || e.Event == "pull_request":
-		if slices.Contains(actions, "synchronize") {
+		if slices.Contains(actions, "synchronize") && !a.endsOnChange() {
 			g.Weakness = "the label stays on while the code changes"
 		} else {
 			g.Stops = true
@@ -986,6 +1112,36 @@ func (a *asker) label(n *ExprNode, path string, asks bool, g Gate) (Gate, bool) 
 		g.Weakness = "the label stays on while the code changes"
 	}
 	return g, true
+}
+
+// endsOnChange reports whether a step of the job, before the one that asks for a label,
+// ends the job when the code of the pull request has changed.
+func (a *asker) endsOnChange() bool {
+	for i := range a.j.Steps {
+		s := &a.j.Steps[i]
+		if i == a.step {
+			return false
+		}
+		if !strings.Contains(s.If.Value, "synchronize") || strings.TrimSpace(s.ContinueOnError.Value) == "true" {
+			continue
+		}
+		if c := a.x.check(s); !c.ends || !c.always {
+			continue
+		}
+		c := a.x.condition(s.If.Value)
+		if c == nil {
+			continue
+		}
+		for action, want := range map[string]bool{"synchronize": true, "labeled": false} {
+			env := a.e.Env.over()
+			env.Set("github.event.action", String(action))
+			if (c.Template.Evaluate(env).Truth() != False) != want {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // labeler reports whether a workflow gives the label by the files that a pull request
@@ -1009,11 +1165,18 @@ func (x *Project) labeler(label string) bool {
 	return s != "" && (strings.Contains(s, "\n"+label+":") || strings.Contains(s, "\n'"+label+"':") || strings.Contains(s, "\n\""+label+"\":"))
 }
 
+// outsiderWords begin words of outputs that say of a person that it is a stranger.
+var outsiderWords = []string{"external", "outsider", "untrusted", "stranger"}
+
 // result judges a condition about what a step or a needed job found out.
 func (a *asker) result(n *ExprNode, path string, want, asks bool) (Truth, []Gate) {
 	segments := splitPath(path)
 	if len(segments) < 3 {
 		return Undecided, nil
+	}
+	told := asks // the answer is wanted to be a yes
+	if beginsWith(segments[len(segments)-1], outsiderWords) {
+		told = !asks
 	}
 	if segments[2] == "outputs" && strings.Contains(segments[len(segments)-1], "association") && want {
 		// An action has looked up the association.
@@ -1032,16 +1195,16 @@ func (a *asker) result(n *ExprNode, path string, want, asks bool) (Truth, []Gate
 		if j == nil || j == a.j {
 			return Undecided, nil
 		}
-		return a.jobResult(n, j, segments, want, asks)
+		return a.jobResult(n, j, segments, want, asks, told)
 	}
 	if i := a.x.stepOf(a.j, segments[1]); i >= 0 && (a.step < 0 || i < a.step) {
-		return a.stepResult(n, a.j, i, segments[2:], asks)
+		return a.stepResult(n, a.j, i, segments[2:], asks, told)
 	}
 	return Undecided, nil
 }
 
 // jobResult is result for a needed job.
-func (a *asker) jobResult(n *ExprNode, j *Job, segments []string, want, asks bool) (Truth, []Gate) {
+func (a *asker) jobResult(n *ExprNode, j *Job, segments []string, want, asks, told bool) (Truth, []Gate) {
 	ran, ended := asks && segments[2] == "outputs", asks && segments[2] == "outputs"
 	if segments[2] == "result" {
 		ran, ended = asksResult(n, want)
@@ -1073,7 +1236,7 @@ func (a *asker) jobResult(n *ExprNode, j *Job, segments []string, want, asks boo
 			continue
 		}
 		if i := a.x.stepOf(j, s[1]); i >= 0 {
-			t, g := a.stepResult(n, j, i, s[2:], asks)
+			t, g := a.stepResult(n, j, i, s[2:], asks, told)
 			if t == False {
 				return False, g
 			}
@@ -1110,11 +1273,11 @@ func asksResult(n *ExprNode, want bool) (ran, ended bool) {
 }
 
 // stepResult is result for a step.
-func (a *asker) stepResult(n *ExprNode, j *Job, i int, member []string, asks bool) (Truth, []Gate) {
+func (a *asker) stepResult(n *ExprNode, j *Job, i int, member []string, asks, told bool) (Truth, []Gate) {
 	s := &j.Steps[i]
 	c := a.x.check(s)
 	var gates []Gate
-	if c.kind != "" && asks && (member[0] != "outputs" || len(member) < 2 || c.tells(s, member[1])) {
+	if c.kind != "" && told && (asks || !s.If.IsSet()) && (member[0] != "outputs" || len(member) < 2 || c.tells(s, member[1])) {
 		g := c.gate(a.p, a.e, s)
 		g.Place = a.where(n)
 		gates = append(gates, g)

@@ -238,6 +238,11 @@ func checkScript(script string, s *Step, javascript bool) check {
 		c.kind, c.text = GuardActor, "only for some accounts"
 		return c
 	}
+	if !fails && javascript && hasAny(script, ".comment.user.login", "context.actor", ".sender.login", ".pull_request.user.login") &&
+		hasAny(script, "readFileSync(", "getContent(") && strings.Contains(script, "setOutput(") && compares(lower, true) {
+		// Whom the file names, and what is made of the answer, cannot be seen.
+		return check{kind: GuardActor, text: "only for accounts that a file lists"}
+	}
 	return plainExit(script, javascript)
 }
 

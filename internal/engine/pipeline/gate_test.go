@@ -225,6 +225,47 @@ func TestGatesOfSteps(t *testing.T) {
 		{"an unrelated failure", "pull_request_target", "      - run: |\n          make || exit 1\n", True, ""},
 		{"exit for the wrong title", "pull_request_target", "      - if: github.event.pull_request.title == ''\n        run: exit 1\n", True, ""},
 		{"association that an action looks up", "issue_comment", "      - id: who\n        uses: octo/get-association@v1\n      - if: contains(fromJSON('[\"MEMBER\"]'), steps.who.outputs.author_association) != true\n        run: exit 1\n", Undecided, "association stops once"},
+		{"a repository that is compared", "pull_request_target", `      - run: |
+          if [ "${{ github.event.pull_request.head.repo.full_name }}" != "${{ github.repository }}" ]; then exit 1; fi
+`, False, "repository stops"},
+		{"a repository by variables", "pull_request_target", `      - env:
+          HEAD: ${{ github.event.pull_request.head.repo.full_name }}
+        run: |
+          [[ "$HEAD" == "$GITHUB_REPOSITORY" ]] || { echo no; exit 1; }
+`, False, "repository stops"},
+		{"a repository, with an end that is none", "pull_request_target", `      - env:
+          HEAD: ${{ github.event.pull_request.head.repo.full_name }}
+        run: |
+          if [ "$HEAD" != "$GITHUB_REPOSITORY" ]; then echo fork; exit 0; fi
+`, True, ""},
+		{"a repository, and something else", "pull_request_target", `      - env:
+          HEAD: ${{ github.event.pull_request.head.repo.full_name }}
+        run: |
+          if [ "$HEAD" != "$GITHUB_REPOSITORY" ] && [ "$X" = y ]; then exit 1; fi
+`, True, ""},
+		{"own pull requests are refused", "pull_request_target", `      - env:
+          HEAD: ${{ github.event.pull_request.head.repo.full_name }}
+        run: |
+          if [ "$HEAD" = "$GITHUB_REPOSITORY" ]; then exit 1; fi
+`, True, ""},
+		{"a repository in JavaScript", "pull_request_target", `      - uses: actions/github-script@v7
+        with:
+          script: |
+            const pull = context.payload.pull_request;
+            if (pull.head.repo.full_name !== "octo/app") {
+              core.setFailed('no');
+              return;
+            }
+`, False, "repository stops"},
+		{"a repository in JavaScript that is said", "pull_request_target", `      - uses: actions/github-script@v7
+        with:
+          script: |
+            const pull = context.payload.pull_request;
+            if (pull.head.repo.full_name !== "octo/app") {
+              core.info('a fork');
+            }
+            if (!pull) throw new Error('none');
+`, True, ""},
 		{"association in a script", "issue_comment", `      - env:
           WHO: ${{ github.event.comment.author_association }}
         run: |
@@ -282,6 +323,42 @@ func TestGatesOfNeeds(t *testing.T) {
     runs-on: ubuntu-latest
     steps:
       - run: echo approved
+  compared:
+    needs: reviewed
+    if: always()
+    runs-on: ubuntu-latest
+    steps:
+      - env:
+          RESULT: ${{ needs.reviewed.result }}
+        run: |
+          if [ "${RESULT}" != "success" ] && [ "${RESULT}" != "skipped" ]; then
+            exit 1
+          fi
+  lenient:
+    needs: members
+    if: always()
+    runs-on: ubuntu-latest
+    steps:
+      - env:
+          RESULT: ${{ needs.members.result }}
+        run: test "$RESULT" = success || exit 1
+  elsewhere:
+    uses: octo/shared/.github/workflows/check-run.yml@main
+  lint:
+    uses: octo/shared/.github/workflows/check-format.yml@main
+  listed:
+    runs-on: ubuntu-latest
+    outputs:
+      next: ${{ steps.who.outputs.next }}
+    steps:
+      - id: who
+        uses: actions/github-script@v7
+        with:
+          script: |
+            const list = require('fs').readFileSync('people', 'utf8').split('\\n');
+            let next = '';
+            if (list.includes(context.payload.comment.user.login)) next = 'go';
+            core.setOutput('next', next);
 `
 	for _, c := range []struct {
 		name, job string
@@ -306,6 +383,11 @@ func TestGatesOfNeeds(t *testing.T) {
 		{"a job that fails for others", "needs: strict", True, "permission stops once"},
 		{"a job that fails, in a list", "needs: [check, strict]", True, "permission stops once"},
 		{"an environment of a needed job", "needs: reviewed", True, "environment stops once"},
+		{"an environment, by its result in a script", "needs: compared", True, "environment stops once"},
+		{"a job for members, by its result in a script", "needs: lenient", False, "association stops once"},
+		{"a workflow elsewhere that checks", "needs: elsewhere", Undecided, "other unknown"},
+		{"a workflow elsewhere that lints", "needs: lint", True, ""},
+		{"a list in a file", "needs: listed\n    if: needs.listed.outputs.next == 'go'", Undecided, "actor unknown once"},
 		{"a job that is not there", "needs: nothing", True, ""},
 		{"itself", "needs: job", True, ""},
 	} {
@@ -384,6 +466,55 @@ func TestEnvironmentGate(t *testing.T) {
 		_, gates := x.Reach(p, entryOf(t, x, p, c.on), &p.Jobs[0])
 		if got := strings.Join(gateWords(gates), "; "); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// A label holds where a step before ends the job when the code changes.
+func TestLabelThatEndsOnChange(t *testing.T) {
+	const head = "on:\n  pull_request_target:\n    types: [opened, synchronize, labeled]\nenv:\n  LABEL: safe\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n"
+	const asks = "      - if: ${{ !contains(github.event.pull_request.labels.*.name, env.LABEL) }}\n        run: exit 1\n"
+	for _, c := range []struct{ steps, want string }{
+		{asks, "label weak once"},
+		{"      - if: github.event.action == 'synchronize' && contains(github.event.pull_request.labels.*.name, env.LABEL)\n        run: |\n          gh pr edit $N --remove-label safe\n          exit 1\n" + asks, "label stops once"},
+		{"      - if: github.event.action != 'synchronize'\n        run: exit 1\n" + asks, "label weak once"},
+		{"      - if: github.event.action == 'synchronize'\n        run: gh pr edit $N --remove-label safe\n" + asks, "label weak once"},
+	} {
+		x := testProject(Settings{}, map[string]string{flowFile: head + c.steps + "      - run: make\n"})
+		p := x.Pipeline(flowFile, KindWorkflow)
+		_, gates := x.StepReach(p, entryOf(t, x, p, "pull_request_target"), &p.Jobs[0], len(p.Jobs[0].Steps)-1)
+		if got := gateWords(gates); len(got) == 0 || got[len(got)-1] != c.want || !strings.Contains(gates[len(gates)-1].Text, "safe") {
+			t.Errorf("%s: got %q", c.steps, got)
+		}
+	}
+}
+
+// An environment of which no settings are known is judged by its name.
+func TestEnvironmentOfUnknownProtection(t *testing.T) {
+	for _, c := range []struct{ name, job, want string }{
+		{"production", "job", "environment weak once"},
+		{"github-pages", "job", "environment weak once"},
+		{"preview", "job", "environment weak once"}, // no review
+		{"Production", "review", "environment weak once"},
+		{"release-approval", "job", "environment stops once"},
+		{"eval-gate", "job", "environment stops once"},
+		{"externalContributors", "job", "environment stops once"},
+		{"ci", "authorize", "environment stops once"},
+		{"gateway", "job", "environment unknown once"},
+		{"databases", "job", "environment unknown once"},
+	} {
+		text := "on: pull_request_target\njobs:\n  " + c.job + ":\n    environment: " + c.name + "\n    runs-on: ubuntu-latest\n    steps:\n      - run: make\n"
+		x := testProject(Settings{}, map[string]string{flowFile: text})
+		p := x.Pipeline(flowFile, KindWorkflow)
+		_, gates := x.Reach(p, entryOf(t, x, p, "pull_request_target"), &p.Jobs[0])
+		if got := strings.Join(gateWords(gates), "; "); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+		x = testProject(Settings{GitHub: GitHubSettings{DefaultBranch: "main"}}, map[string]string{flowFile: text})
+		p = x.Pipeline(flowFile, KindWorkflow)
+		_, gates = x.Reach(p, entryOf(t, x, p, "pull_request_target"), &p.Jobs[0])
+		if got := strings.Join(gateWords(gates), "; "); got != "environment weak once" {
+			t.Errorf("%s, where settings are known: got %q", c.name, got)
 		}
 	}
 }
