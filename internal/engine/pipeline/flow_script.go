@@ -70,6 +70,9 @@ func labelsOf(v value) ShellLabels {
 			if t.shape == ShapeText || t.shape == ShapeObject || t.shape == ShapeUnset || t.shape == ShapePath {
 				l |= ShellNewline
 			}
+			if t.shape.Allows(' ') {
+				l |= ShellBlank
+			}
 		}
 		if t.code && t.outsider() && (t.shape == ShapeSHA || t.shape == ShapeUnset || t.file != filesNone) {
 			l |= ShellRef
@@ -396,7 +399,7 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 			return
 		}
 		most := penstock.TierExploitable
-		if len(v.allowing(' ')) == 0 {
+		if len(v.allowing(' ')) == 0 || f.Labels&ShellBlank == 0 || f.Command == "gh" || f.Command == "glab" {
 			most = penstock.TierHygiene // one word, which has to be a branch that begins with a dash
 		}
 		jr.sink(fr, sink{rule: "argument-injection", place: at, scope: jr.scope(st), step: st, most: most, text: cmpText(f.Detail, "it can become an option of "+f.Command),
@@ -468,6 +471,24 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 	}
 }
 
+// narrowed are the taints with what a script left of them: one line, or one word.
+func (v value) narrowed(l ShellLabels) value {
+	if l&ShellUntrusted == 0 || l&(ShellNewline|ShellBlank) == ShellNewline|ShellBlank {
+		return v
+	}
+	out := slices.Clone(v)
+	for i := range out {
+		switch t := &out[i]; {
+		case !t.injects() || t.shape == ShapeObject:
+		case l&ShellBlank == 0 && l&ShellNewline == 0 && t.shape.Allows(' '):
+			t.shape = ShapeURL
+		case l&ShellNewline == 0 && t.shape.Allows('\n'):
+			t.shape = ShapeLine
+		}
+	}
+	return out
+}
+
 func cmpText(a, b string) string {
 	if a != "" {
 		return a
@@ -527,6 +548,7 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 		}
 	}
 	name := strings.ToLower(f.Name)
+	v = v.narrowed(f.Labels)
 	passed := c.trail(v, f)
 	rule := ""
 	switch f.Sink {

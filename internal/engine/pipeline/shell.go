@@ -33,6 +33,9 @@ const (
 	ShellEncoded
 	// ShellDownload: bytes that came over the network.
 	ShellDownload
+	// ShellBlank: an untrusted text that may hold blanks, and so be several words where
+	// nothing quotes it. A branch name is one word.
+	ShellBlank
 
 	shellPlain // downloaded without transport security
 

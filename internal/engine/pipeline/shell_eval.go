@@ -368,7 +368,7 @@ func (r *shRun) shDrop(v shVal, drop, add ShellLabels, start, end int, why strin
 	return out
 }
 
-const shHarm = ShellUntrusted | ShellNewline
+const shHarm = ShellUntrusted | ShellNewline | ShellBlank
 
 func (r *shRun) checked(v shVal, start, end int, why string) shVal {
 	return r.shDrop(v, shHarm, ShellChecked, start, end, why)

@@ -14,10 +14,10 @@ import (
 func shellTestInput() ShellInput {
 	return ShellInput{
 		Vars: map[string]ShellSource{
-			"TITLE":  {Labels: ShellUntrusted, Text: "the title of the pull request"},
+			"TITLE":  {Labels: ShellUntrusted | ShellBlank, Text: "the title of the pull request"},
 			"HEAD":   {Labels: ShellUntrusted | ShellRef, Text: "the head branch"},
 			"SHA":    {Labels: ShellRef, Text: "the head commit"},
-			"BODY":   {Labels: ShellUntrusted | ShellNewline, Text: "the body of the pull request"},
+			"BODY":   {Labels: ShellUntrusted | ShellNewline | ShellBlank, Text: "the body of the pull request"},
 			"SECRET": {Labels: ShellSecret, Text: "the secret TOKEN"},
 		},
 		Event: ShellSource{Labels: ShellUntrusted, Text: "the event"},
@@ -137,6 +137,12 @@ var shellPairs = []struct {
 
 	// Arguments.
 	{"unquoted git", `git log $HEAD`, "argument | git | HEAD +untrusted", `git log -- "$HEAD"`},
+	{"prefix and one word", `git checkout -B x "origin/$TITLE" $HEAD`, "argument | git | HEAD +untrusted", `git checkout -B x origin/$HEAD`},
+	{"prefix and several words", `git log origin/$TITLE`, "argument | git | TITLE +untrusted", `git push origin cherry-$HEAD; gh pr list --base $HEAD --head "$TITLE"`},
+	{"variable of jq", `x=$(echo '[]' | jq -r --arg t "$TITLE" '.[] | "\(.id) " + $t'); git log $x`, "argument | git | TITLE +untrusted",
+		`x=$(echo '[]' | jq -r --arg t "$TITLE" '[.[] | select(.branch == $t) | .databaseId] | .[]'); git log $x`},
+	{"head of a pull request", `h=$(gh api repos/o/r/pulls/1 --jq .title); git log a/$h`, "argument | git | gh api +untrusted", `h=$(gh api repos/o/r/pulls/1 --jq .head.ref); git log a/$h`},
+	{"one field", `x=$(echo "$TITLE" | awk '{print $1 $2}'); git log a/$x`, "argument | git | TITLE +untrusted", `x=$(echo "$TITLE" | awk '{print $2}'); git log a/$x`},
 	{"leading dash", `gh pr view "$HEAD"`, "argument | gh | HEAD +untrusted", `gh pr create --title "$TITLE"`},
 	{"curl", `curl $TITLE`, "argument | curl | TITLE +untrusted", `curl "https://example.com/$TITLE"`},
 	{"jq", `jq -n $TITLE`, "argument | jq | TITLE +untrusted", `jq -n --arg t "$TITLE" '$t'`},
