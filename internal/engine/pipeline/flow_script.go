@@ -127,7 +127,10 @@ func (fr *frame) told(c code) bool {
 
 // windows reports whether a runner's default shell is PowerShell.
 func windows(r RunsOn) bool {
-	return len(r.Labels) > 0 && strings.HasPrefix(strings.ToLower(r.Labels[0].Value), "windows")
+	return slices.ContainsFunc(r.Labels, func(l Text) bool {
+		low := strings.ToLower(l.Value)
+		return strings.HasPrefix(low, "windows") || strings.Contains(low, "-windows-") || strings.HasSuffix(low, "-windows")
+	})
 }
 
 // body is what is known of an expression without its braces, that stands in a script.

@@ -569,6 +569,9 @@ func (r *shRun) foreign() {
 		}
 		start = end + 1
 	}
+	if d := r.res.Dialect; (d == DialectPowerShell || d == DialectCmd) && len(r.src) <= shellMaxScript {
+		r.windows(d == DialectCmd)
+	}
 }
 
 // foreignLogging looks for logging commands of Azure in a line of another shell. Of

@@ -516,14 +516,19 @@ func (r *shRun) parse(src string) (file *syntax.File, err error) {
 	return file, err
 }
 
-// script analyses the whole.
-func (r *shRun) script() {
+// begin makes the state that a script starts with.
+func (r *shRun) begin() {
 	r.st = &shState{vars: &shCow[shVar]{}, files: &shCow[shVal]{}, cwd: r.in.Dir, ws: r.in.Workspace, trace: -1}
 	if r.st.ws.Labels&(ShellUntrusted|ShellWorkspace) != 0 {
 		r.st.ws.Labels |= ShellUntrusted | ShellWorkspace
 		r.st.wst = r.trail(nil, 0, 0, "the workspace holds "+shellName(r.st.ws, "untrusted code"))
 	}
 	r.log = true
+}
+
+// script analyses the whole.
+func (r *shRun) script() {
+	r.begin()
 	file, err := r.parse(r.src)
 	if err == nil {
 		r.res.Parsed = true

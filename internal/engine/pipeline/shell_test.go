@@ -624,3 +624,64 @@ func FuzzShell(f *testing.F) {
 		}
 	})
 }
+
+// shellLinePairs are scripts of shells that are read command by command, in the form of
+// shellPairs. The workspace is a stranger's.
+var shellLinePairs = []struct {
+	shell, name, bad, want, good string
+}{
+	{"pwsh", "npm", "npm ci", "execute | workspace +untrusted", "npm --version"},
+	{"pwsh", "dotnet", "Write-Host hi\r\ndotnet.exe build -c Release", "execute | workspace +untrusted", "dotnet --info"},
+	{"powershell", "script", `.\build.ps1 -Clean`, "execute | workspace | build.ps1 +untrusted", `C:\tools\build.ps1`},
+	{"pwsh", "call", `& "./tools/x.ps1"; exit 0`, "execute | workspace | tools/x.ps1 +untrusted", `Get-Content "./tools/x.ps1"`},
+	{"pwsh", "dot", `. .\tools\x.ps1`, "execute | workspace | tools/x.ps1 +untrusted", `# .\tools\x.ps1`},
+	{"pwsh", "in a block", "if ($env:A -eq 'b') {\n  msbuild x.sln\n}", "execute | workspace +untrusted", "if ($env:A -eq 'msbuild x.sln') {\n  exit 1\n}"},
+	{"pwsh", "python", "python x.py | Out-Null", "execute | workspace | x.py +untrusted", "python --version"},
+	{"pwsh", "assigned", "$out = npm run build", "execute | workspace +untrusted", "$out = 'npm run build'"},
+	{"pwsh", "continued", "npm `\n  ci", "execute | workspace +untrusted", "<#\nnpm ci\n#>"},
+	{"pwsh", "elsewhere", "Set-Location tools; make", "execute | workspace +untrusted", "cd $env:TEMP; make"},
+	{"pwsh", "start", "Start-Process -FilePath npm -ArgumentList 'ci' -Wait", "execute | workspace +untrusted", "Start-Process notepad"},
+	{"pwsh", "iex", `iex "echo $env:TITLE"`, "code | Invoke-Expression | TITLE +untrusted", `iex "echo $env:OTHER"`},
+	{"pwsh", "iex of a variable", "$c = $env:TITLE\nInvoke-Expression -Command $c", "code | Invoke-Expression | TITLE +untrusted", "$c = $env:TITLE\n$c = 'x'\nInvoke-Expression -Command $c"},
+	{"pwsh", "iex at the end", `$env:TITLE | iex`, "code | Invoke-Expression | TITLE +untrusted", `$env:TITLE | Out-Host`},
+	{"pwsh", "called", `& $env:TITLE`, "code | command name | TITLE +untrusted", `Write-Output $env:TITLE`},
+	{"pwsh", "bash", `bash -c "echo $env:TITLE"`, "code | bash -c | TITLE +untrusted", `bash -c 'echo "$TITLE"'`},
+	{"pwsh", "env", `echo "X=$env:BODY" >> $env:GITHUB_ENV`, "channel | GITHUB_ENV | X +smuggle +untrusted", `echo "X=$env:BODY" >> other.txt`},
+	{"pwsh", "env by Out-File", `"X=$($env:BODY)" | Out-File -FilePath $env:GITHUB_ENV -Encoding utf8 -Append`, "channel | GITHUB_ENV | X +smuggle +untrusted", `'X=$env:BODY' | Out-File $env:OTHER`},
+	{"pwsh", "env by Add-Content", `Add-Content -Path $env:GITHUB_ENV -Value "X=$env:BODY"`, "channel | GITHUB_ENV | X +smuggle +untrusted", `Add-Content -Path $env:OTHER -Value "X=$env:BODY"`},
+	{"pwsh", "path", `Add-Content $env:GITHUB_PATH "$env:TITLE"`, "channel | GITHUB_PATH +smuggle +untrusted", `Set-Content x "$env:TITLE"`},
+	{"pwsh", "output", "\"head=$env:HEAD\" >> \"$env:GITHUB_OUTPUT\"", "channel | GITHUB_OUTPUT | head +untrusted", "Write-Host \"head=$env:HEAD\""},
+	{"pwsh", "checkout", "gh pr checkout $env:N\n", "checkout | workspace", "gh pr view 1 --json number"},
+	{"pwsh", "fetch", "git fetch origin pull/1/head; git checkout FETCH_HEAD", "checkout | workspace", "git fetch origin main; git checkout main"},
+	{"cmd", "npm", "@echo off\ncall npm.cmd ci && echo ok", "execute | workspace +untrusted", "rem npm ci\n:: npm ci\nnpm --version"},
+	{"cmd", "batch", "cd /d sub\nbuild.bat x", "execute | workspace | sub/build.bat +untrusted", "where build.bat"},
+	{"cmd", "value", "echo %TITLE%", "code | cmd | TITLE +untrusted", "echo %OTHER%"},
+	{"cmd", "env", "echo X=%BODY%>> %GITHUB_ENV%", "channel | GITHUB_ENV | X +smuggle +untrusted", "echo X=%BODY%>> x.txt"},
+	{"cmd", "if", "if not exist x msbuild x.sln", "execute | workspace +untrusted", "if exist make.txt exit 1"},
+}
+
+func TestShellLines(t *testing.T) {
+	for _, p := range shellLinePairs {
+		for i, script := range []string{p.bad, p.good} {
+			in := shellTestInput()
+			if strings.HasPrefix(p.want, "execute") {
+				in.Workspace = ShellSource{Labels: ShellUntrusted | ShellWorkspace, Text: "a fork"}
+			}
+			res := AnalyseScript(script, p.shell, in)
+			var got []string
+			kind, _, _ := strings.Cut(p.want, " ")
+			found := false
+			for _, f := range res.Facts {
+				s := shellFactText(f)
+				got = append(got, s)
+				if int(f.End) > len(script) || f.End < f.Start || f.Start < 0 {
+					t.Errorf("%s %s: span %v of %d bytes", p.shell, p.name, f.Span, len(script))
+				}
+				found = found || i == 0 && s == p.want || i == 1 && strings.HasPrefix(s, kind+" ") && f.Sink != SinkOutput
+			}
+			if found != (i == 0) {
+				t.Errorf("%s %s (%d): found %t: %q", p.shell, p.name, i, found, got)
+			}
+		}
+	}
+}
