@@ -284,9 +284,9 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		in.Event = ShellSource{Labels: g.tag(v), Text: "the event"}
 		note("event", in.Event.Labels, "")
 	}
-	forge := value{{path: "texts of issues and pull requests", shape: ShapeText, actor: ActorAnyone,
+	forge := value{{path: forgeTexts, shape: ShapeText, actor: ActorAnyone,
 		way: (*way)(nil).then(Hop{Place: c.place(penstock.Span{}), Text: "the script asks the forge for texts that anyone with an account writes"})}}
-	in.Forge = ShellSource{Labels: g.tag(forge), Text: "texts of issues and pull requests"}
+	in.Forge = ShellSource{Labels: g.tag(forge), Text: forgeTexts}
 	note("forge", in.Forge.Labels, "")
 	sig.WriteString(c.text)
 	res := jr.scripts[sig.String()]
@@ -402,7 +402,7 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 			return
 		}
 		most := penstock.TierExploitable
-		if len(v.allowing(' ')) == 0 || f.Labels&ShellBlank == 0 || f.Command == "gh" || f.Command == "glab" {
+		if v.branches(f.Labels) || f.Command == "gh" || f.Command == "glab" {
 			most = penstock.TierHygiene // one word, which has to be a branch that begins with a dash
 		}
 		jr.sink(fr, sink{rule: "argument-injection", place: at, scope: jr.scope(st), step: st, most: most, text: cmpText(f.Detail, "it can become an option of "+f.Command),
@@ -473,6 +473,17 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 		}
 	}
 }
+
+// branches reports whether all that can be in a text are names of branches or the like: one
+// word that the forge or git has checked.
+func (v value) branches(l ShellLabels) bool {
+	return !slices.ContainsFunc(v, func(t taint) bool {
+		return t.shape.Allows(' ') && (l&ShellBlank != 0 || t.path != forgeTexts) || t.shape == ShapeURL
+	})
+}
+
+// forgeTexts are what a script asks the forge for.
+const forgeTexts = "texts of issues and pull requests"
 
 // narrowed are the taints with what a script left of them: one line, or one word.
 func (v value) narrowed(l ShellLabels) value {
