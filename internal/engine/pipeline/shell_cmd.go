@@ -138,6 +138,13 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	r.commandLine(name, args)
 	r.options(name, args)
 	r.codeOptions(name, args)
+	if shIn("awk gawk mawk sed gsed", name) {
+		for i := 1; i+1 < len(args); i++ {
+			if t := args[i].text(); t == "-f" || t == "--file" {
+				r.runFile(args[i+1], name, start, end) // system() of awk, e of sed
+			}
+		}
+	}
 	switch {
 	case shIsShell(name):
 		return r.shell(name, args, stdin)
@@ -183,7 +190,11 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 					t = t[:i]
 				}
 				named := append([]shArg{{shLit(t, rest[0].start, rest[0].end), nil, rest[0].start, rest[0].end}}, rest[1:]...)
+				before := len(r.res.Facts)
 				r.runners(t, named)
+				if (name == "npx" || name == "bunx") && len(r.res.Facts) == before && shIsTool(t) && r.dirSource(r.st.cwd).Labels&(ShellUntrusted|ShellWorkspace) != 0 {
+					r.execute(name+" "+shPrint(t), "", runsLocal, start, end)
+				}
 			}
 		}
 		return nil
@@ -191,6 +202,12 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	r.runners(name, args)
 	r.installs(name, args)
 	return r.filter(name, args, stdin)
+}
+
+// shIsTool reports whether a word names a package, and no folder or address.
+func shIsTool(t string) bool {
+	t = strings.TrimPrefix(t, "@")
+	return t != "" && t[0] != '.' && t[0] != '/' && t[0] != '~' && strings.Count(t, "/") < 2 && !strings.Contains(t, ":")
 }
 
 // wrapper takes a program off that runs the rest of its arguments.

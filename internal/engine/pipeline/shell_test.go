@@ -657,6 +657,15 @@ var shellLinePairs = []struct {
 	{"cmd", "batch", "cd /d sub\nbuild.bat x", "execute | workspace | sub/build.bat +untrusted", "where build.bat"},
 	{"cmd", "value", "echo %TITLE%", "code | cmd | TITLE +untrusted", "echo %OTHER%"},
 	{"cmd", "env", "echo X=%BODY%>> %GITHUB_ENV%", "channel | GITHUB_ENV | X +smuggle +untrusted", "echo X=%BODY%>> x.txt"},
+	{"bash", "npx", "npx surge x", "execute | workspace +untrusted", "cd /tmp; npx surge x"},
+	{"bash", "bunx", "bunx --bun surge@1.0.0 x", "execute | workspace +untrusted", "uvx ruff@0.1.0 check"},
+	{"bash", "npm x", "npm x -- surge", "execute | workspace +untrusted", "npm view surge"},
+	{"bash", "yarn tool", "yarn surge", "execute | workspace +untrusted", "yarn why surge"},
+	{"bash", "awk -f", "awk -f a/x.awk y", "execute | workspace | a/x.awk +untrusted", "awk '{print $1}' y"},
+	{"bash", "sed -f", "sed -f x.sed y", "execute | workspace | x.sed +untrusted", "sed -n p y"},
+	{"bash", "find -exec", `find . -name '*.sh' -exec bash {} \;`, "code | script path | file names +untrusted", `find . -name '*.sh' -exec cat {} \;`},
+	{"bash", "phpstan", "phpstan analyse", "execute | workspace +untrusted", "phpstan --version"},
+	{"bash", "conda", "conda env create -f environment.yml", "execute | workspace +untrusted", "conda env list"},
 	{"cmd", "if", "if not exist x msbuild x.sln", "execute | workspace +untrusted", "if exist make.txt exit 1"},
 }
 
@@ -664,7 +673,7 @@ func TestShellLines(t *testing.T) {
 	for _, p := range shellLinePairs {
 		for i, script := range []string{p.bad, p.good} {
 			in := shellTestInput()
-			if strings.HasPrefix(p.want, "execute") {
+			if strings.HasPrefix(p.want, "execute") || p.shell == "bash" {
 				in.Workspace = ShellSource{Labels: ShellUntrusted | ShellWorkspace, Text: "a fork"}
 			}
 			res := AnalyseScript(script, p.shell, in)
