@@ -541,6 +541,9 @@ func (r *shRun) foreign() {
 		for i := range r.res.Exprs {
 			r.res.Exprs[i].Context = ContextCode
 		}
+		if len(r.src) <= shellMaxScript {
+			r.python()
+		}
 		return
 	}
 	for start := 0; start < len(r.src); {
