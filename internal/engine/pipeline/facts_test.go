@@ -18,7 +18,7 @@ permissions: {contents: write}
 jobs:
   greet:
     runs-on: ubuntu-latest
-    environment: web
+    environment: production
     steps:
       - uses: some/action@v1
       - run: echo "${{ github.event.pull_request.title }}"
@@ -40,7 +40,7 @@ jobs:
 		"runs workflow:" + flowFile + " -> job:" + flowFile + "#greet ",
 		"gets job:" + flowFile + "#greet -> prize:write contents ",
 		"uses job:" + flowFile + "#greet -> action:some/action@v1 ",
-		"deploys-to job:" + flowFile + "#greet -> environment:web ",
+		"deploys-to job:" + flowFile + "#greet -> environment:production ",
 		"exploits actor:anyone with an account -> prize:write contents proven-path",
 	} {
 		if !slices.Contains(got, want) {

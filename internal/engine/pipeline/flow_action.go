@@ -104,6 +104,9 @@ func (jr *jobRun) inputSinks(fr *frame, st *Step, s *ActionSummary) {
 			case RoleCommand:
 				k.rule, k.message = "command-injection", describe(bad[0].path)+" becomes a part of a command that "+s.Name+" runs"
 			case RoleArguments:
+				if begun := strings.TrimRight(t.Value[:i.From], `"'`); begun != "" && !strings.ContainsRune(" \t\n", rune(begun[len(begun)-1])) && len(v.allowing(' ')) == 0 {
+					return // one word that the input itself begins
+				}
 				k.rule, k.message, k.most, k.runs = "argument-injection", describe(bad[0].path)+" becomes arguments of what "+s.Name+" runs", penstock.TierExploitable, false
 			case RoleURL:
 				if i.From > 0 && strings.Contains(t.Value[:i.From], "//") {

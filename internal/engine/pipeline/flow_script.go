@@ -70,6 +70,9 @@ func labelsOf(v value) ShellLabels {
 			if t.shape == ShapeText || t.shape == ShapeObject || t.shape == ShapeUnset || t.shape == ShapePath {
 				l |= ShellNewline
 			}
+			if t.shape.Allows(' ') {
+				l |= ShellBlank
+			}
 		}
 		if t.code && t.outsider() && (t.shape == ShapeSHA || t.shape == ShapeUnset || t.shape == ShapeSlug || t.file != filesNone) {
 			l |= ShellRef
@@ -124,7 +127,10 @@ func (fr *frame) told(c code) bool {
 
 // windows reports whether a runner's default shell is PowerShell.
 func windows(r RunsOn) bool {
-	return len(r.Labels) > 0 && strings.HasPrefix(strings.ToLower(r.Labels[0].Value), "windows")
+	return slices.ContainsFunc(r.Labels, func(l Text) bool {
+		low := strings.ToLower(l.Value)
+		return strings.HasPrefix(low, "windows") || strings.Contains(low, "-windows-") || strings.HasSuffix(low, "-windows")
+	})
 }
 
 // body is what is known of an expression without its braces, that stands in a script.
@@ -286,9 +292,9 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		in.Event = ShellSource{Labels: g.tag(v), Text: "the event"}
 		note("event", in.Event.Labels, "")
 	}
-	forge := value{{path: "texts of issues and pull requests", shape: ShapeText, actor: ActorAnyone,
+	forge := value{{path: forgeTexts, shape: ShapeText, actor: ActorAnyone,
 		way: (*way)(nil).then(Hop{Place: c.place(penstock.Span{}), Text: "the script asks the forge for texts that anyone with an account writes"})}}
-	in.Forge = ShellSource{Labels: g.tag(forge), Text: "texts of issues and pull requests"}
+	in.Forge = ShellSource{Labels: g.tag(forge), Text: forgeTexts}
 	note("forge", in.Forge.Labels, "")
 	sig.WriteString(c.text)
 	res := jr.scripts[sig.String()]
@@ -431,7 +437,7 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 			return
 		}
 		most := penstock.TierExploitable
-		if len(v.allowing(' ')) == 0 {
+		if v.branches(f.Labels) || f.Command == "gh" || f.Command == "glab" {
 			most = penstock.TierHygiene // one word, which has to be a branch that begins with a dash
 		}
 		jr.sink(fr, sink{rule: "argument-injection", place: at, scope: jr.scope(st), step: st, most: most, text: cmpText(f.Detail, "it can become an option of "+f.Command),
@@ -522,6 +528,35 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 	}
 }
 
+// branches reports whether all that can be in a text are names of branches or the like: one
+// word that the forge or git has checked.
+func (v value) branches(l ShellLabels) bool {
+	return !slices.ContainsFunc(v, func(t taint) bool {
+		return t.shape.Allows(' ') && (l&ShellBlank != 0 || t.path != forgeTexts) || t.shape == ShapeURL
+	})
+}
+
+// forgeTexts are what a script asks the forge for.
+const forgeTexts = "texts of issues and pull requests"
+
+// narrowed are the taints with what a script left of them: one line, or one word.
+func (v value) narrowed(l ShellLabels) value {
+	if l&ShellUntrusted == 0 || l&(ShellNewline|ShellBlank) == ShellNewline|ShellBlank {
+		return v
+	}
+	out := slices.Clone(v)
+	for i := range out {
+		switch t := &out[i]; {
+		case !t.injects() || t.shape == ShapeObject:
+		case l&ShellBlank == 0 && l&ShellNewline == 0 && t.shape.Allows(' '):
+			t.shape = ShapeURL
+		case l&ShellNewline == 0 && t.shape.Allows('\n'):
+			t.shape = ShapeLine
+		}
+	}
+	return out
+}
+
 func cmpText(a, b string) string {
 	if a != "" {
 		return a
@@ -584,6 +619,7 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 		}
 	}
 	name := strings.ToLower(f.Name)
+	v = v.narrowed(f.Labels)
 	passed := c.trail(v, f)
 	rule := ""
 	switch f.Sink {

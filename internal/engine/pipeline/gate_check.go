@@ -168,9 +168,6 @@ func checkScript(script string, s *Step, javascript bool) check {
 	if len(script) > 1<<16 {
 		script = script[:1<<16]
 	}
-	if !javascript && refusesForks(script, s) {
-		return check{kind: GuardRepository, stops: true, ends: true, text: "not for pull requests from forks"}
-	}
 	// Most scripts check nobody.
 	asks := len(s.Env.Fields) > 0 || hasAny(script, "ollaborator", "ember", "ssociation", "SSOCIATION", "actor", "ACTOR", "login", "permission")
 	if !asks {
@@ -244,62 +241,6 @@ func checkScript(script string, s *Step, javascript bool) check {
 		return check{kind: GuardActor, text: "only for accounts that a file lists"}
 	}
 	return plainExit(script, javascript)
-}
-
-var (
-	// unlessSame is a test that two texts differ, with what is done if they do; orSame one
-	// that they are the same, with what is done otherwise.
-	unlessSame = regexp.MustCompile(`(?m)^\s*(?:if\s+)?\[\[?\s+([^\n]*?)\s+!=\s+([^\n]*?)\s+\]\]?\s*(?:;\s*then|&&|\n\s*then)([^\n]*(?:\n[^\n]*){0,4})`)
-	orSame     = regexp.MustCompile(`(?m)^\s*(?:\[\[?|test)\s+([^\n]*?)\s+==?\s+([^\n]*?)(?:\s+\]\]?)?\s*\|\|([^\n]*)`)
-	exits      = regexp.MustCompile(`\bexit\s+[1-9]`)
-)
-
-// refusesForks reports whether a script ends in failure where the head of the pull
-// request is of another repository than the one that the workflow runs in.
-func refusesForks(script string, s *Step) bool {
-	if !strings.Contains(script, "exit ") {
-		return false
-	}
-	side := func(text string) string {
-		text = strings.Trim(strings.TrimSpace(text), `"'`)
-		if name := strings.Trim(strings.TrimPrefix(text, "$"), "{}"); strings.HasPrefix(text, "$") && shIsName(name) {
-			if d := s.Env.Get(name); d.Kind == DataScalar {
-				text = d.Text.Value
-			} else if name == "GITHUB_REPOSITORY" {
-				return "own"
-			}
-		}
-		body, ok := strings.CutPrefix(text, "${{")
-		body, closed := strings.CutSuffix(body, "}}")
-		if !ok || !closed {
-			return ""
-		}
-		switch strings.ToLower(strings.TrimSpace(body)) {
-		case "github.repository", "github.event.repository.full_name", "github.event.pull_request.base.repo.full_name":
-			return "own"
-		case "github.event.pull_request.head.repo.full_name", "github.event.workflow_run.head_repository.full_name":
-			return "head"
-		}
-		return ""
-	}
-	for _, re := range []*regexp.Regexp{unlessSame, orSame} {
-		for _, m := range re.FindAllStringSubmatch(script, 20) {
-			a, b := side(m[1]), side(m[2])
-			if a == "" || b == "" || a == b {
-				continue
-			}
-			then := m[3]
-			for _, end := range []string{"else", "elif", "\nfi", " fi"} {
-				if i := strings.Index(then, end); i >= 0 {
-					then = then[:i]
-				}
-			}
-			if exits.MatchString(then) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // endsInTest reports whether the last line of a script is a test, whose answer the step

@@ -467,9 +467,9 @@ func headRepository(path string) bool {
 	return path == "github.event.pull_request.head.repo.full_name" || path == "github.event.workflow_run.head_repository.full_name"
 }
 
-// refusesForks finds a script of actions/github-script that asks whether the head of a
+// forksAsked finds a script of actions/github-script that asks whether the head of a
 // pull request is in another repository; what it does then follows.
-var refusesForks = regexp.MustCompile(`if\s*\(\s*(?:\w+\.)*head\.repo\??\.(?:full_name\s*!==?|fork\s*(?:===?\s*true\s*)?\))`)
+var forksAsked = regexp.MustCompile(`if\s*\(\s*(?:\w+\.)*head\.repo\??\.(?:full_name\s*!==?|fork\s*(?:===?\s*true\s*)?\))`)
 
 // endsForForks reports whether a script of actions/github-script fails for pull requests
 // from forks: the step, and with it the job, ends.
@@ -477,7 +477,7 @@ func endsForForks(script string) bool {
 	if len(script) > 1<<16 {
 		return false
 	}
-	at := refusesForks.FindStringIndex(script)
+	at := forksAsked.FindStringIndex(script)
 	if at == nil {
 		return false
 	}

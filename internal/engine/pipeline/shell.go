@@ -33,6 +33,9 @@ const (
 	ShellEncoded
 	// ShellDownload: bytes that came over the network.
 	ShellDownload
+	// ShellBlank: an untrusted text that may hold blanks, and so be several words where
+	// nothing quotes it. A branch name is one word.
+	ShellBlank
 
 	shellPlain // downloaded without transport security
 
@@ -548,6 +551,9 @@ func (r *shRun) foreign() {
 		for i := range r.res.Exprs {
 			r.res.Exprs[i].Context = ContextCode
 		}
+		if len(r.src) <= shellMaxScript {
+			r.python()
+		}
 		return
 	}
 	for start := 0; start < len(r.src); {
@@ -575,6 +581,9 @@ func (r *shRun) foreign() {
 			}
 		}
 		start = end + 1
+	}
+	if d := r.res.Dialect; (d == DialectPowerShell || d == DialectCmd) && len(r.src) <= shellMaxScript {
+		r.windows(d == DialectCmd)
 	}
 }
 

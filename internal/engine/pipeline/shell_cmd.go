@@ -138,6 +138,13 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	r.commandLine(name, args)
 	r.options(name, args)
 	r.codeOptions(name, args)
+	if shIn("awk gawk mawk sed gsed", name) {
+		for i := 1; i+1 < len(args); i++ {
+			if t := args[i].text(); t == "-f" || t == "--file" {
+				r.runFile(args[i+1], name, start, end) // system() of awk, e of sed
+			}
+		}
+	}
 	switch {
 	case shIsShell(name):
 		return r.shell(name, args, stdin)
@@ -182,11 +189,12 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 				if i := strings.LastIndexByte(t, '@'); i > 0 {
 					t = t[:i]
 				}
-				if name == "npx" && !r.outside(r.st.cwd) && r.dirSource(r.st.cwd).Labels&ShellWorkspace != 0 {
-					r.execute("npx "+shPrint(t), "", "takes the program from node_modules of the workspace, if it is there", start, end)
-				}
 				named := append([]shArg{{shLit(t, rest[0].start, rest[0].end), nil, rest[0].start, rest[0].end}}, rest[1:]...)
+				before := len(r.res.Facts)
 				r.runners(t, named)
+				if (name == "npx" || name == "bunx") && len(r.res.Facts) == before && shIsTool(t) && r.dirSource(r.st.cwd).Labels&(ShellUntrusted|ShellWorkspace) != 0 {
+					r.execute(name+" "+shPrint(t), "", runsLocal, start, end)
+				}
 			}
 		}
 		return nil
@@ -198,6 +206,12 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	r.runners(name, args)
 	r.installs(name, args)
 	return r.filter(name, args, stdin)
+}
+
+// shIsTool reports whether a word names a package, and no folder or address.
+func shIsTool(t string) bool {
+	t = strings.TrimPrefix(t, "@")
+	return t != "" && t[0] != '.' && t[0] != '/' && t[0] != '~' && strings.Count(t, "/") < 2 && !strings.Contains(t, ":")
 }
 
 // wrapper takes a program off that runs the rest of its arguments.
@@ -896,11 +910,14 @@ func (r *shRun) codeOptions(name string, args []shArg) {
 		if name == "yq" && len(args) > 1 && (args[1].text() == "e" || args[1].text() == "eval" || args[1].text() == "ea" || args[1].text() == "eval-all") {
 			rest = args[1:]
 		}
-		if a, ok := shOperand(rest, "--arg/2 --argjson/2 --slurpfile/2 --rawfile/2 --indent -L -o -p --output-format --input-format", "-f --from-file"); ok {
+		if a, ok := shOperand(rest, shJQValued, "-f --from-file"); ok {
 			report(name, a, "the value is part of the filter, which can read the environment")
 		}
 	}
 }
+
+// shJQValued are the options of jq with a value, as shOperand reads them.
+const shJQValued = "--arg/2 --argjson/2 --slurpfile/2 --rawfile/2 --indent -L -o -p --output-format --input-format"
 
 // shOperand is the first word that is no option; valued are options with a value
 // (/2 for two), and unless are options with which there is none.
@@ -946,8 +963,11 @@ func (r *shRun) options(name string, args []shArg) {
 		if (shellInterpreters[name] || name == "ssh") && operands > 1 || (name == "npx" || name == "docker" || name == "npm" || name == "yarn" || name == "pnpm") && operands > 2 {
 			return
 		}
-		p := shWith(a.v, ShellUntrusted)
-		if p == nil || r.isExpr(p) {
+		p := r.splits(a.v)
+		if p == nil && len(a.v) > 0 && a.v[0].l&ShellUntrusted != 0 && !r.isExpr(&a.v[0]) {
+			p = &a.v[0]
+		}
+		if p == nil {
 			continue
 		}
 		prev := args[i-1].text()
@@ -956,16 +976,22 @@ func (r *shRun) options(name string, args []shArg) {
 		}
 		option := strings.HasPrefix(prev, "-") && len(prev) > 1 && !strings.Contains(prev, "=")
 		f := ShellFact{Kind: FactArgument, Span: shSpan(a.start, a.end), Sink: name, Command: name, Name: p.name, Labels: p.l}
+		if name == "gh" || name == "glab" {
+			f.Command = shSends(name, args, r.splits(a.v) != nil)
+		}
 		switch {
-		case p.bare:
+		case r.splits(a.v) != nil:
 			f.Context = ContextBare
 			f.Detail = "without quotes the value is split into words: " + what
 			if ended {
 				f.Maybe = true
 			}
-		case !ended && !option && p == &a.v[0] && name != "sed" && name != "awk" && name != "jq" && name != "yq":
+		case !ended && !option && name != "sed" && name != "awk" && name != "jq" && name != "yq":
 			// The operand of the last four is a program, which is reported as such.
 			f.Context = ContextDouble
+			if p.bare {
+				f.Context = ContextBare
+			}
 			f.Detail = "a value that begins with a dash is an option: " + what
 			f.Maybe = true
 		default:
@@ -974,6 +1000,44 @@ func (r *shRun) options(name string, args []shArg) {
 		f.Trace = shTrace(r.trail(p.t, a.start, a.end, "is an argument of "+name))
 		r.fact(f)
 	}
+}
+
+// splits is the untrusted part of a word that the shell splits into words, of which any
+// may be an option.
+func (r *shRun) splits(v shVal) *shPiece {
+	for i := range v {
+		p := &v[i]
+		if p.bare && p.l&ShellUntrusted != 0 && p.l&ShellBlank != 0 && !r.isExpr(p) {
+			return p
+		}
+	}
+	return nil
+}
+
+// shSends is the command of gh with its sub-commands where an option can send a file or a
+// request elsewhere or run something, and gh alone where none can. A single word is no
+// such option of commands that need a number beside it.
+func shSends(name string, args []shArg, several bool) string {
+	var words []string
+	for _, a := range args[1:] {
+		if t := a.text(); t != "" && t[0] != '-' && len(words) < 2 {
+			words = append(words, t)
+		} else if len(words) > 0 {
+			break
+		}
+	}
+	if len(words) == 0 {
+		return name
+	}
+	switch words[0] {
+	case "api", "extension", "alias", "gist", "secret":
+		return name + " " + words[0]
+	case "pr", "mr", "issue", "release", "repo":
+		if len(words) > 1 && (words[1] == "create" || words[1] == "clone" || several && shIn("comment edit review merge upload close", words[1])) {
+			return name + " " + words[0] + " " + words[1]
+		}
+	}
+	return name
 }
 
 // xargs makes arguments of its input.
@@ -1046,7 +1110,7 @@ func (r *shRun) names(start, end int) shVal {
 	if s.Labels&ShellUntrusted == 0 || r.outside(r.st.cwd) {
 		return shVal{{opaque: true, start: start, end: end}}
 	}
-	return shVal{{opaque: true, start: start, end: end, name: "file names", l: ShellUntrusted | ShellWorkspace | s.Labels&^shellNamed,
+	return shVal{{opaque: true, start: start, end: end, name: "file names", l: ShellUntrusted | ShellBlank | ShellWorkspace | s.Labels&^shellNamed,
 		t: r.trail(r.st.wst, start, end, "file names of the workspace are listed")}}
 }
 
@@ -1209,7 +1273,7 @@ func (r *shRun) readFile(v shVal, start, end int) shVal {
 		if s.Labels != 0 {
 			p.t = r.trail(nil, start, end, shellName(s, "the event")+" is read from the event file")
 			if s.Labels&ShellUntrusted != 0 {
-				p.l |= ShellNewline
+				p.l |= ShellNewline | ShellBlank
 			}
 		}
 		return shVal{p}
@@ -1222,7 +1286,7 @@ func (r *shRun) readFile(v shVal, start, end int) shVal {
 		if t == nil {
 			t = r.trail(nil, start, start, shellName(s, "an untrusted folder"))
 		}
-		return shVal{{opaque: true, start: start, end: end, name: shPrint(sym), l: ShellUntrusted | ShellNewline | ShellWorkspace | s.Labels&^shellNamed,
+		return shVal{{opaque: true, start: start, end: end, name: shPrint(sym), l: ShellUntrusted | ShellNewline | ShellBlank | ShellWorkspace | s.Labels&^shellNamed,
 			t: r.trail(t, start, end, shPrint(sym)+" is read")}}
 	}
 	return shVal{{opaque: true, start: start, end: end}}

@@ -368,7 +368,7 @@ func (r *shRun) shDrop(v shVal, drop, add ShellLabels, start, end int, why strin
 	return out
 }
 
-const shHarm = ShellUntrusted | ShellNewline
+const shHarm = ShellUntrusted | ShellNewline | ShellBlank
 
 func (r *shRun) checked(v shVal, start, end int, why string) shVal {
 	return r.shDrop(v, shHarm, ShellChecked, start, end, why)
@@ -516,8 +516,8 @@ func (r *shRun) parse(src string) (file *syntax.File, err error) {
 	return file, err
 }
 
-// script analyses the whole.
-func (r *shRun) script() {
+// begin makes the state that a script starts with.
+func (r *shRun) begin() {
 	r.st = &shState{vars: &shCow[shVar]{}, files: &shCow[shVal]{}, cwd: r.in.Dir, ws: r.in.Workspace, trace: -1}
 	if r.st.ws.Labels&(ShellUntrusted|ShellWorkspace) != 0 {
 		r.st.ws.Labels |= ShellUntrusted | ShellWorkspace
@@ -527,6 +527,11 @@ func (r *shRun) script() {
 		shSet(r, &r.st.files, k, shVal{{opaque: true, name: s.Text, l: s.Labels, t: r.trail(nil, 0, 0, "the file "+shPrint(k)+" holds a text of an outsider")}})
 	}
 	r.log = true
+}
+
+// script analyses the whole.
+func (r *shRun) script() {
+	r.begin()
 	file, err := r.parse(r.src)
 	if err == nil {
 		r.res.Parsed = true

@@ -595,10 +595,10 @@ func (r *shRun) download(name string, args []shArg) shVal {
 		p.l |= shellForeign | shellArtifact
 		p.t = r.trail(nil, start, end, "files of another run are fetched")
 	case taint != nil:
-		p.l |= ShellUntrusted | ShellNewline
+		p.l |= ShellUntrusted | ShellNewline | ShellBlank
 		p.t = r.trail(taint.t, start, end, name+" fetches what the value names")
 	case api && (strings.Contains(low, "api") || strings.Contains(url, "\x00") || strings.Contains(url, "$")):
-		p.l |= r.forge() | ShellNewline
+		p.l |= r.forge() | ShellNewline | ShellBlank
 		p.t = r.trail(nil, start, end, "texts of issues or pull requests are read")
 	}
 	v := shVal{p}
@@ -639,15 +639,15 @@ func shCodeURL(v shVal) bool {
 // forge is what is known of texts that are read from the forge.
 func (r *shRun) forge() ShellLabels {
 	if l := r.in.Forge.Labels; l != 0 {
-		return l
+		return l &^ (ShellNewline | ShellBlank) // what is read says what it can hold
 	}
 	return ShellUntrusted
 }
 
 // shFields says what a filter of jq takes out of an event or an answer of the
-// forge: texts of strangers, and whether they may have several lines. Unknown
-// fields count as harmless if the filter names only such.
-func shFields(filter string) (untrusted, newline bool) {
+// forge: texts of strangers, and whether they may have blanks and several lines.
+// Unknown fields count as harmless if the filter names only such.
+func shFields(filter string) (out ShellLabels) {
 	any := false
 	for i := 0; i < len(filter); {
 		c := filter[i]
@@ -656,8 +656,8 @@ func shFields(filter string) (untrusted, newline bool) {
 			for i < len(filter) && filter[i] != '"' {
 				if filter[i] == '\\' && i+1 < len(filter) && filter[i+1] == '(' {
 					end := shClosing(filter, i+1)
-					u, n := shFields(filter[i+2 : end])
-					untrusted, newline, any = untrusted || u, newline || n, true
+					out |= shFields(filter[i+2 : end])
+					any = true
 					i = end
 				}
 				i++
@@ -674,7 +674,7 @@ func shFields(filter string) (untrusted, newline bool) {
 			j++
 		}
 		word := filter[i:j]
-		if j < len(filter) && filter[j] == '(' && shIn("select test any all contains startswith endswith inside sort_by group_by unique_by index match has", word) {
+		if j < len(filter) && filter[j] == '(' && shIn(shCondition, word) {
 			i = shClosing(filter, j) // a condition lets values through or not
 			continue
 		}
@@ -685,26 +685,59 @@ func shFields(filter string) (untrusted, newline bool) {
 		any = true
 		if i > 0 && strings.IndexByte(".{, ", filter[i-1]) >= 0 || len(filter) == j-i {
 			switch strings.ToLower(word) {
-			case "title", "headrefname", "head_ref", "messageheadline", "filename", "path", "display_title", "page_name", "default_branch", "email", "head_branch", "files":
-				untrusted = true
+			case "headrefname", "head_ref", "default_branch", "head_branch":
+				out |= ShellUntrusted
+			case "title", "messageheadline", "filename", "path", "display_title", "page_name", "email", "files":
+				out |= ShellUntrusted | ShellBlank
 			case "ref", "label":
-				untrusted = untrusted || strings.Contains(filter, "head")
+				if strings.Contains(filter, "head") {
+					out |= ShellUntrusted
+				}
 			case "body", "message", "messagebody", "comments", "description", "text", "commits", "patch", "bodytext":
-				untrusted, newline = true, true
+				out |= shHarm
 			}
 		}
 		i = j
 	}
 	if !any {
-		return true, !strings.Contains(filter, "tojson") // the whole
+		if strings.Contains(filter, "tojson") {
+			return ShellUntrusted | ShellBlank
+		}
+		return shHarm // the whole
 	}
 	// "length" and tests leave a number or a truth value.
 	for _, end := range []string{"length", "any", "all", "contains", "test", "index", "startswith", "endswith"} {
 		if tail := filter[strings.LastIndexByte(filter, '|')+1:]; strings.HasPrefix(strings.TrimSpace(tail), end) {
-			return false, false
+			return 0
 		}
 	}
-	return untrusted, newline
+	return out
+}
+
+// shCondition are the functions of jq whose argument lets values through or not, and is
+// no part of what comes out.
+const shCondition = "select test any all contains startswith endswith inside sort_by group_by unique_by index match has"
+
+// shGives reports whether a variable of jq stands in what a filter puts out, and not only
+// in its conditions.
+func shGives(filter, name string) bool {
+	for i := 0; i < len(filter); i++ {
+		switch c := filter[i]; {
+		case c == '(':
+			j := i
+			for j > 0 && (filter[j-1] == '_' || filter[j-1] >= 'a' && filter[j-1] <= 'z') {
+				j--
+			}
+			if shIn(shCondition, filter[j:i]) {
+				i = shClosing(filter, i)
+			}
+		case c == '$' && strings.HasPrefix(filter[i+1:], name):
+			if end := i + 1 + len(name); end == len(filter) || !shIsName(filter[end:end+1]) && (filter[end] < '0' || filter[end] > '9') {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // shClosing is the offset of the parenthesis that closes the one at i, or the last
@@ -824,22 +857,18 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 		return shVal{p}
 	}
 	if text {
-		untrusted, newline := true, true
+		l := shHarm
 		switch {
 		case hasFilter:
-			untrusted, newline = shFields(filter)
+			l = shFields(filter)
 		case json != "":
-			untrusted, _ = shFields("." + strings.ReplaceAll(json, ",", " ."))
-			newline = false // JSON on one line
-		}
-		if sub == "create" || sub == "comment" || sub == "edit" {
-			untrusted = false
-		}
-		if untrusted {
-			p.l = r.forge()
-			if newline {
-				p.l |= ShellNewline
+			l = shFields("." + strings.ReplaceAll(json, ",", " ."))
+			if l != 0 {
+				l = ShellUntrusted | ShellBlank // JSON on one line
 			}
+		}
+		if l&ShellUntrusted != 0 && sub != "create" && sub != "comment" && sub != "edit" {
+			p.l = r.forge() | l
 			p.name = name + " " + words[0]
 			p.t = r.trail(nil, start, end, "texts of issues or pull requests are read with "+name)
 			if sub == "diff" && !r.has(args, "--name-only") {
@@ -1203,7 +1232,7 @@ func (r *shRun) git(args []shArg, stdin shVal) shVal {
 				p.l |= ref.l &^ shellNamed
 			}
 			if sub != "branch" {
-				p.l |= ShellNewline
+				p.l |= ShellNewline | ShellBlank
 			}
 			if own {
 				p.l = r.in.Log.Labels
@@ -1365,7 +1394,16 @@ func (r *shRun) filter(name string, args []shArg, stdin shVal) shVal {
 		}
 	}
 	if name != "grep" && name != "egrep" && name != "fgrep" && name != "rg" && name != "cat" {
-		for _, a := range args[1:] {
+		filter := ""
+		if name == "jq" || name == "gojq" {
+			if a, ok := shOperand(args, shJQValued, "-f --from-file"); ok {
+				filter = shSymbol(a.v)
+			}
+		}
+		for i, a := range args[1:] {
+			if filter != "" && i > 1 && shIn("--arg --argjson", args[i-1].text()) && !shGives(filter, args[i].text()) {
+				continue // it only decides what is put out
+			}
 			if shLabels(a.v) != 0 {
 				v = shCat(v, r.argument(a.v, false))
 			}
@@ -1494,6 +1532,9 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 			if strings.Contains(t, "length(") || strings.Contains(t, "NR==1") && strings.Contains(t, "print $") {
 				return one()
 			}
+			if strings.HasSuffix(name, "awk") && len(args) == 2 && shOneField(t) {
+				v = r.shDrop(v, ShellBlank, 0, start, end, "")
+			}
 			if v[0].name == "git log" && (t == "-f1" || t == "{print $1}" || t == "{ print $1 }") {
 				return r.checked(v, start, end, "only the commit's number is kept")
 			}
@@ -1524,13 +1565,11 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 			break
 		}
 		if fromEvent && filter != "" {
-			untrusted, newline := shFields(filter)
-			if !untrusted {
+			l := shFields(filter)
+			if l&ShellUntrusted == 0 {
 				return r.shDrop(v, shHarm, 0, start, end, "")
 			}
-			if !newline {
-				v = one()
-			}
+			v = r.shDrop(v, shHarm&^l, 0, start, end, "")
 		}
 		if strings.HasSuffix(strings.TrimSpace(filter), "length") {
 			return r.shDrop(v, shHarm, 0, start, end, "")
@@ -1550,6 +1589,15 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 		return v
 	}
 	return v
+}
+
+// shOneField reports whether a program of awk prints one field of each line, which has no
+// blank where no other separator is set.
+func shOneField(t string) bool {
+	t = strings.ReplaceAll(t, " ", "")
+	rest, ok := strings.CutPrefix(t, "{print$")
+	rest, ok2 := strings.CutSuffix(rest, "}")
+	return ok && ok2 && (rest == "NF" || len(rest) == 1 && rest[0] >= '1' && rest[0] <= '9')
 }
 
 // shSafeSet reports whether a set of tr has harmless characters only.

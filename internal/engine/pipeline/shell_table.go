@@ -22,7 +22,10 @@ const (
 	runsDocker  = "runs the steps of a Dockerfile"
 	runsRuby    = "runs Ruby code of the workspace"
 	runsRust    = "runs build scripts and macros of the workspace"
-	runsPlan    = "runs what the configuration names: providers, external data, hooks"
+	runsLocal   = "runs the program of that name in node_modules of the workspace"
+	// runsCondaEnv: the file names packages of pip, and paths.
+	runsCondaEnv = "installs what environment.yml names, and runs its build"
+	runsPlan     = "runs what the configuration names: providers, external data, hooks"
 )
 
 // shellRunners is what runs a stranger's code after a checkout of it.
@@ -36,7 +39,7 @@ var shellRunners = []shellRunner{
 	{cmd: "dagger", sub: "run call", what: "runs modules of the workspace"},
 
 	{cmd: "npm", sub: "install i ci add update up rebuild link isntall install-ci-test cit install-test it clean-install", what: runsHooks, off: "--ignore-scripts"},
-	{cmd: "npm", sub: "run run-script rum test t tst start stop restart publish pack version exec", what: runsScripts},
+	{cmd: "npm", sub: "run run-script rum test t tst start stop restart publish pack version exec x", what: runsScripts},
 	{cmd: "yarn", sub: "- install add up upgrade", what: runsHooks, off: "--ignore-scripts --mode=skip-build --mode=update-lockfile"},
 	{cmd: "yarn", sub: "*", what: runsScripts},
 	{cmd: "pnpm", sub: "install i add update up rebuild ci", what: runsHooks, off: "--ignore-scripts --lockfile-only"},
@@ -68,6 +71,7 @@ var shellRunners = []shellRunner{
 	{cmd: "mypy", what: "loads plugins that the configuration names"}, {cmd: "pylint", what: "loads plugins that the configuration names"},
 	{cmd: "sphinx-build", what: "runs conf.py"}, {cmd: "mkdocs", sub: "build serve gh-deploy", what: "loads hooks and plugins that the configuration names"},
 	{cmd: "scons", what: "runs SConstruct"}, {cmd: "waf", what: "runs wscript"}, {cmd: "conan", sub: "create install build", what: "runs conanfile.py"},
+	{cmd: "conda", sub: "env", on: "create update", what: runsCondaEnv}, {cmd: "mamba", sub: "env", on: "create update", what: runsCondaEnv}, {cmd: "micromamba", sub: "env", on: "create update", what: runsCondaEnv},
 	{cmd: "snakemake", what: "runs the Snakefile"}, {cmd: "dvc", sub: "repro exp", what: "runs the stages of dvc.yaml"},
 
 	{cmd: "cargo", sub: "build b test t run r check c bench clippy doc rustc install publish package nextest fix miri llvm-cov xtask make hack tarpaulin component zigbuild ndk", what: runsRust},
@@ -94,7 +98,7 @@ var shellRunners = []shellRunner{
 	{cmd: "bundle", sub: "install exec - update", what: "evaluates the Gemfile"}, {cmd: "rake", what: runsRuby}, {cmd: "rspec", what: runsRuby},
 	{cmd: "rubocop", what: "loads what .rubocop.yml requires"}, {cmd: "jekyll", sub: "build serve", what: "loads plugins of the workspace"}, {cmd: "fastlane", what: runsRuby}, {cmd: "rails", what: runsRuby},
 	{cmd: "composer", sub: "install update require run-script run test exec", what: "runs scripts and plugins of composer.json", off: "--no-scripts"},
-	{cmd: "phpunit", what: runsTests}, {cmd: "artisan", what: "runs PHP code of the workspace"},
+	{cmd: "phpstan", what: "loads the bootstrap files that phpstan.neon names"}, {cmd: "phpunit", what: runsTests}, {cmd: "artisan", what: "runs PHP code of the workspace"},
 
 	{cmd: "docker", sub: "build buildx compose bake", what: runsDocker}, {cmd: "docker-compose", sub: "build up run", what: runsDocker},
 	{cmd: "podman", sub: "build", what: runsDocker}, {cmd: "buildah", sub: "build bud", what: runsDocker}, {cmd: "kaniko", what: runsDocker}, {cmd: "pack", sub: "build", what: runsDocker},

@@ -14,10 +14,10 @@ import (
 func shellTestInput() ShellInput {
 	return ShellInput{
 		Vars: map[string]ShellSource{
-			"TITLE":  {Labels: ShellUntrusted, Text: "the title of the pull request"},
+			"TITLE":  {Labels: ShellUntrusted | ShellBlank, Text: "the title of the pull request"},
 			"HEAD":   {Labels: ShellUntrusted | ShellRef, Text: "the head branch"},
 			"SHA":    {Labels: ShellRef, Text: "the head commit"},
-			"BODY":   {Labels: ShellUntrusted | ShellNewline, Text: "the body of the pull request"},
+			"BODY":   {Labels: ShellUntrusted | ShellNewline | ShellBlank, Text: "the body of the pull request"},
 			"SECRET": {Labels: ShellSecret, Text: "the secret TOKEN"},
 		},
 		Event: ShellSource{Labels: ShellUntrusted, Text: "the event"},
@@ -137,6 +137,12 @@ var shellPairs = []struct {
 
 	// Arguments.
 	{"unquoted git", `git log $HEAD`, "argument | git | HEAD +untrusted", `git log -- "$HEAD"`},
+	{"prefix and one word", `git checkout -B x "origin/$TITLE" $HEAD`, "argument | git | HEAD +untrusted", `git checkout -B x origin/$HEAD`},
+	{"prefix and several words", `git log origin/$TITLE`, "argument | git | TITLE +untrusted", `git push origin cherry-$HEAD; gh pr list --base $HEAD --head "$TITLE"`},
+	{"variable of jq", `x=$(echo '[]' | jq -r --arg t "$TITLE" '.[] | "\(.id) " + $t'); git log $x`, "argument | git | TITLE +untrusted",
+		`x=$(echo '[]' | jq -r --arg t "$TITLE" '[.[] | select(.branch == $t) | .databaseId] | .[]'); git log $x`},
+	{"head of a pull request", `h=$(gh api repos/o/r/pulls/1 --jq .title); git log a/$h`, "argument | git | gh api +untrusted", `h=$(gh api repos/o/r/pulls/1 --jq .head.ref); git log a/$h`},
+	{"one field", `x=$(echo "$TITLE" | awk '{print $1 $2}'); git log a/$x`, "argument | git | TITLE +untrusted", `x=$(echo "$TITLE" | awk '{print $2}'); git log a/$x`},
 	{"leading dash", `gh pr view "$HEAD"`, "argument | gh | HEAD +untrusted", `gh pr create --title "$TITLE"`},
 	{"curl", `curl $TITLE`, "argument | curl | TITLE +untrusted", `curl "https://example.com/$TITLE"`},
 	{"jq", `jq -n $TITLE`, "argument | jq | TITLE +untrusted", `jq -n --arg t "$TITLE" '$t'`},
@@ -617,4 +623,79 @@ func FuzzShell(f *testing.F) {
 			}
 		}
 	})
+}
+
+// shellLinePairs are scripts of shells that are read command by command, in the form of
+// shellPairs. The workspace is a stranger's.
+var shellLinePairs = []struct {
+	shell, name, bad, want, good string
+}{
+	{"pwsh", "npm", "npm ci", "execute | workspace +untrusted", "npm --version"},
+	{"pwsh", "dotnet", "Write-Host hi\r\ndotnet.exe build -c Release", "execute | workspace +untrusted", "dotnet --info"},
+	{"powershell", "script", `.\build.ps1 -Clean`, "execute | workspace | build.ps1 +untrusted", `C:\tools\build.ps1`},
+	{"pwsh", "call", `& "./tools/x.ps1"; exit 0`, "execute | workspace | tools/x.ps1 +untrusted", `Get-Content "./tools/x.ps1"`},
+	{"pwsh", "dot", `. .\tools\x.ps1`, "execute | workspace | tools/x.ps1 +untrusted", `# .\tools\x.ps1`},
+	{"pwsh", "in a block", "if ($env:A -eq 'b') {\n  msbuild x.sln\n}", "execute | workspace +untrusted", "if ($env:A -eq 'msbuild x.sln') {\n  exit 1\n}"},
+	{"pwsh", "python", "python x.py | Out-Null", "execute | workspace | x.py +untrusted", "python --version"},
+	{"pwsh", "assigned", "$out = npm run build", "execute | workspace +untrusted", "$out = 'npm run build'"},
+	{"pwsh", "continued", "npm `\n  ci", "execute | workspace +untrusted", "<#\nnpm ci\n#>"},
+	{"pwsh", "elsewhere", "Set-Location tools; make", "execute | workspace +untrusted", "cd $env:TEMP; make"},
+	{"pwsh", "start", "Start-Process -FilePath npm -ArgumentList 'ci' -Wait", "execute | workspace +untrusted", "Start-Process notepad"},
+	{"pwsh", "iex", `iex "echo $env:TITLE"`, "code | Invoke-Expression | TITLE +untrusted", `iex "echo $env:OTHER"`},
+	{"pwsh", "iex of a variable", "$c = $env:TITLE\nInvoke-Expression -Command $c", "code | Invoke-Expression | TITLE +untrusted", "$c = $env:TITLE\n$c = 'x'\nInvoke-Expression -Command $c"},
+	{"pwsh", "iex at the end", `$env:TITLE | iex`, "code | Invoke-Expression | TITLE +untrusted", `$env:TITLE | Out-Host`},
+	{"pwsh", "called", `& $env:TITLE`, "code | command name | TITLE +untrusted", `Write-Output $env:TITLE`},
+	{"pwsh", "bash", `bash -c "echo $env:TITLE"`, "code | bash -c | TITLE +untrusted", `bash -c 'echo "$TITLE"'`},
+	{"pwsh", "env", `echo "X=$env:BODY" >> $env:GITHUB_ENV`, "channel | GITHUB_ENV | X +smuggle +untrusted", `echo "X=$env:BODY" >> other.txt`},
+	{"pwsh", "env by Out-File", `"X=$($env:BODY)" | Out-File -FilePath $env:GITHUB_ENV -Encoding utf8 -Append`, "channel | GITHUB_ENV | X +smuggle +untrusted", `'X=$env:BODY' | Out-File $env:OTHER`},
+	{"pwsh", "env by Add-Content", `Add-Content -Path $env:GITHUB_ENV -Value "X=$env:BODY"`, "channel | GITHUB_ENV | X +smuggle +untrusted", `Add-Content -Path $env:OTHER -Value "X=$env:BODY"`},
+	{"pwsh", "path", `Add-Content $env:GITHUB_PATH "$env:TITLE"`, "channel | GITHUB_PATH +smuggle +untrusted", `Set-Content x "$env:TITLE"`},
+	{"pwsh", "output", "\"head=$env:HEAD\" >> \"$env:GITHUB_OUTPUT\"", "channel | GITHUB_OUTPUT | head +untrusted", "Write-Host \"head=$env:HEAD\""},
+	{"pwsh", "checkout", "gh pr checkout $env:N\n", "checkout | workspace", "gh pr view 1 --json number"},
+	{"pwsh", "fetch", "git fetch origin pull/1/head; git checkout FETCH_HEAD", "checkout | workspace", "git fetch origin main; git checkout main"},
+	{"cmd", "npm", "@echo off\ncall npm.cmd ci && echo ok", "execute | workspace +untrusted", "rem npm ci\n:: npm ci\nnpm --version"},
+	{"cmd", "batch", "cd /d sub\nbuild.bat x", "execute | workspace | sub/build.bat +untrusted", "where build.bat"},
+	{"cmd", "value", "echo %TITLE%", "code | cmd | TITLE +untrusted", "echo %OTHER%"},
+	{"cmd", "env", "echo X=%BODY%>> %GITHUB_ENV%", "channel | GITHUB_ENV | X +smuggle +untrusted", "echo X=%BODY%>> x.txt"},
+	{"python", "list", "import subprocess\nsubprocess.run(['make', 'all'], check=True)", "execute | workspace +untrusted", "print(['make', 'all'])"},
+	{"python", "system", `os.system("npm ci && echo")`, "execute | workspace +untrusted", `print("npm ci")`},
+	{"python", "shell", "t = os.environ['TITLE']\nos.system(f'echo {t}')", "code | python | TITLE +untrusted", "t = os.environ['OTHER']\nos.system(f'echo {t}')"},
+	{"python", "eval", "eval(os.environ['TITLE'])", "code | python eval | TITLE +untrusted", "re.eval(os.environ['TITLE'])"},
+	{"python", "env", "with open(os.environ['GITHUB_ENV'], 'a') as f:\n  f.write(f\"X={os.environ['BODY']}\\n\")", "channel | GITHUB_ENV | X +smuggle +untrusted", "with open(os.environ['OTHER'], 'a') as f:\n  f.write(os.environ['BODY'])"},
+	{"bash", "npx", "npx surge x", "execute | workspace +untrusted", "cd /tmp; npx surge x"},
+	{"bash", "bunx", "bunx --bun surge@1.0.0 x", "execute | workspace +untrusted", "uvx ruff@0.1.0 check"},
+	{"bash", "npm x", "npm x -- surge", "execute | workspace +untrusted", "npm view surge"},
+	{"bash", "yarn tool", "yarn surge", "execute | workspace +untrusted", "yarn why surge"},
+	{"bash", "awk -f", "awk -f a/x.awk y", "execute | workspace | a/x.awk +untrusted", "awk '{print $1}' y"},
+	{"bash", "sed -f", "sed -f x.sed y", "execute | workspace | x.sed +untrusted", "sed -n p y"},
+	{"bash", "find -exec", `find . -name '*.sh' -exec bash {} \;`, "code | script path | file names +untrusted", `find . -name '*.sh' -exec cat {} \;`},
+	{"bash", "phpstan", "phpstan analyse", "execute | workspace +untrusted", "phpstan --version"},
+	{"bash", "conda", "conda env create -f environment.yml", "execute | workspace +untrusted", "conda env list"},
+	{"cmd", "if", "if not exist x msbuild x.sln", "execute | workspace +untrusted", "if exist make.txt exit 1"},
+}
+
+func TestShellLines(t *testing.T) {
+	for _, p := range shellLinePairs {
+		for i, script := range []string{p.bad, p.good} {
+			in := shellTestInput()
+			if strings.HasPrefix(p.want, "execute") || p.shell == "bash" {
+				in.Workspace = ShellSource{Labels: ShellUntrusted | ShellWorkspace, Text: "a fork"}
+			}
+			res := AnalyseScript(script, p.shell, in)
+			var got []string
+			kind, _, _ := strings.Cut(p.want, " ")
+			found := false
+			for _, f := range res.Facts {
+				s := shellFactText(f)
+				got = append(got, s)
+				if int(f.End) > len(script) || f.End < f.Start || f.Start < 0 {
+					t.Errorf("%s %s: span %v of %d bytes", p.shell, p.name, f.Span, len(script))
+				}
+				found = found || i == 0 && s == p.want || i == 1 && strings.HasPrefix(s, kind+" ") && f.Sink != SinkOutput
+			}
+			if found != (i == 0) {
+				t.Errorf("%s %s (%d): found %t: %q", p.shell, p.name, i, found, got)
+			}
+		}
+	}
 }
