@@ -74,6 +74,7 @@ func (x *Project) Audit(report func(Flaw)) {
 		}
 	}
 	x.flow(add)
+	x.idleGates(flaws)
 	flaws = joined(flaws)
 	x.repair(flaws)
 	for i := range flaws {

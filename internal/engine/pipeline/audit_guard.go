@@ -224,6 +224,67 @@ func auditGates(x *Project, p *Pipeline, report func(Flaw)) {
 	found.report(report)
 }
 
+// idleGates makes hygiene of gates that do not hold where nothing behind them, in the job
+// or one that needs it, was found to do harm.
+func (x *Project) idleGates(flaws []Flaw) {
+	type jobKey struct{ path, job string }
+	harmful := make(map[Place]bool) // places that ways to harm lead through
+	scopes := make(map[jobKey]bool)
+	idle := func(f *Flaw) bool {
+		switch f.Rule {
+		case "spoofable-actor", "association-gate", "label-gate":
+			return f.Tier == penstock.TierExploitable
+		}
+		return false
+	}
+	gates := false
+	for i := range flaws {
+		f := &flaws[i]
+		if f.tier() == penstock.TierHygiene {
+			continue
+		}
+		if idle(f) {
+			gates = true
+			continue
+		}
+		job, _, _ := strings.Cut(f.Scope, ",")
+		scopes[jobKey{f.Path, job}] = true
+		for _, h := range f.Trace {
+			harmful[h.Place] = true
+		}
+	}
+	if !gates {
+		return
+	}
+	for i := range flaws {
+		f := &flaws[i]
+		if !idle(f) {
+			continue
+		}
+		name, _, _ := strings.Cut(f.Scope, ",")
+		p := x.byPath[f.Path]
+		if p == nil {
+			continue
+		}
+		behind, harm := map[string]bool{}, false
+		for more := true; more; {
+			more = false
+			for k := range p.Jobs {
+				j := &p.Jobs[k]
+				id := strings.ToLower(j.ID.Value)
+				if behind[id] || scopeOf(j, -1) != name && !slices.ContainsFunc(j.Needs, func(n Text) bool { return behind[strings.ToLower(n.Value)] }) {
+					continue
+				}
+				behind[id], more = true, true
+				harm = harm || scopes[jobKey{p.Path, scopeOf(j, -1)}] || harmful[placed(p, j.ID.Span)] || j.Uses.IsSet() && harmful[placed(p, j.Uses.Span)]
+			}
+		}
+		if !harm {
+			f.Tier, f.Actor, f.Events, f.Reaches = penstock.TierHygiene, ActorUnset, nil, nil
+		}
+	}
+}
+
 // stepIf is the condition of a step, empty for none.
 func stepIf(j *Job, n int) string {
 	if n < 0 {
