@@ -590,6 +590,9 @@ func FuzzShell(f *testing.F) {
 		f.Add(p.bad, "bash")
 		f.Add(p.good, "sh")
 	}
+	f.Add("if not exist x (call a.bat & echo %TITLE%>> %GITHUB_ENV%)", "cmd")
+	f.Add("with open(os.environ['GITHUB_ENV'], 'a') as f:\n  f.write(os.getenv('BODY'))\nos.system('make')", "python")
+	f.Add("if ($x) { & \"a\" @\"\nX=$($env:BODY)\n\"@ >> $env:GITHUB_ENV }", "pwsh")
 	f.Add("iwr x | iex ${{ github.head_ref }}", "pwsh")
 	f.Add("Write-Host \"##vso[task.setvariable variable=x;isOutput=true]$(a.b)\"", "pwsh")
 	f.Add("echo \"##vso[task.setvariable variable=x;issecret=true]$TITLE\" $(mine)", "bash")
