@@ -342,7 +342,6 @@ func AnalyseScript(script, shell string, in ShellInput) ShellResult {
 		r.script()
 	} else {
 		r.foreign()
-		r.plain()
 	}
 	r.templates()
 	slices.SortStableFunc(res.Facts, func(a, b ShellFact) int {
