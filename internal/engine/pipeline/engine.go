@@ -263,6 +263,12 @@ func (p *pass) project(run penstock.Run, root string, files []definition, r pens
 		x.foreignIgnore(&f, out)
 		r.Report(out)
 	})
+	for _, what := range x.limits {
+		r.Report(&penstock.Note{
+			Code: "pipeline-limit", Place: root, Incomplete: true,
+			Message: "the pipeline engine did not look at all of this repository: " + what,
+		})
+	}
 }
 
 // unchanged adds the definitions that a change does not touch: what they do may

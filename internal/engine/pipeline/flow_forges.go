@@ -108,7 +108,7 @@ func (r *forgeRun) report(rule string, at Place, scope, message, text string, c 
 func (r *forgeRun) run() {
 	for i := range r.p.Jobs {
 		j := &r.p.Jobs[i]
-		if r.runs(j, nil) == False || r.flows.steps >= flowSteps {
+		if r.runs(j, nil) == False || r.spent() {
 			continue
 		}
 		prizes := r.prizes(j)
@@ -167,6 +167,7 @@ func (r *forgeRun) script(i, k int, j *Job, st *Step, prizes []Prize, executed b
 	}
 	r.pasted(i, k, st, scope, prizes)
 	if r.flows.shell > flowShell {
+		r.x.limit("scripts: they take more work than is given to them")
 		return executed
 	}
 	r.flows.shell += len(st.Run.Value)

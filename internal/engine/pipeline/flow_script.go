@@ -205,6 +205,7 @@ func (jr *jobRun) expansions(fr *frame, st *Step, c code) {
 // analyse follows texts through a script.
 func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut) {
 	if jr.flows.shell > flowShell {
+		jr.x.limit("scripts: they take more work than is given to them")
 		return
 	}
 	var g tagged
