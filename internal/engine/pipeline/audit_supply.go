@@ -21,7 +21,7 @@ func auditUses(x *Project, p *Pipeline, report func(Flaw)) {
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
 		if j.Uses.IsSet() {
-			x.use(useAt{p, j.Uses, jobScope(j), holdsSecrets(j), true, Data{}}, report)
+			x.use(useAt{p, j.Uses, jobScope(j), x.holdsSecrets(j), true, Data{}}, report)
 		}
 		image(p, j, &j.Container, jobScope(j), report)
 		for k := range j.Services {
@@ -32,7 +32,7 @@ func auditUses(x *Project, p *Pipeline, report func(Flaw)) {
 		if !s.Step.Uses.IsSet() {
 			continue
 		}
-		u := useAt{p, s.Step.Uses, s.Scope(), s.Job != nil && holdsSecrets(s.Job), false, s.Step.With}
+		u := useAt{p, s.Step.Uses, s.Scope(), s.Job != nil && x.holdsSecrets(s.Job), false, s.Step.With}
 		x.use(u, report)
 		creator(u, creators, report)
 		mismatched(u, comments, report)
@@ -52,6 +52,15 @@ type useAt struct {
 }
 
 // holdsSecrets reports whether code in a job can get at secrets or rights that matter.
+func (x *Project) holdsSecrets(j *Job) bool {
+	holds, known := x.secretive[j]
+	if !known {
+		holds = holdsSecrets(j)
+		x.secretive[j] = holds
+	}
+	return holds
+}
+
 func holdsSecrets(j *Job) bool {
 	for _, s := range j.Permissions.Scopes {
 		if s.Level == LevelWrite && grave(s.Name.Value) {

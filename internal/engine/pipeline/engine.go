@@ -278,6 +278,12 @@ func (p *pass) project(run penstock.Run, root string, files []definition, r pens
 	if p.settings.Graph {
 		x.Facts(flaws, r.Report)
 	}
+	for _, what := range x.limits {
+		r.Report(&penstock.Note{
+			Code: "pipeline-limit", Place: root, Incomplete: true,
+			Message: "the pipeline engine did not look at all of this repository: " + what,
+		})
+	}
 }
 
 // unchanged adds the definitions that a change does not touch: what they do may

@@ -10,7 +10,8 @@ import (
 
 // Bounds of the analysis of one project. What lies beyond is left out, never guessed.
 const (
-	flowSteps    = 150_000 // steps of jobs and actions looked at, over all entries
+	flowSteps    = 50_000 // steps of jobs and actions looked at, over all entries, and flowTimes those of the files
+	flowTimes    = 5
 	flowShell    = 20_000_000
 	flowFiles    = 200 // scripts of the repository that are read
 	flowFileSize = 256 << 10
@@ -166,6 +167,7 @@ type flows struct {
 	hand                *Prize // the best that a workflow started by hand has
 	steps, shell, files int
 	forge               forgeMemo
+	most                int // of steps
 	poison              []poisoning
 	victims             []victim // nil before they are looked for
 }
@@ -194,9 +196,22 @@ func newFlows(x *Project) *flows {
 	}
 }
 
+// spent reports whether no more steps are looked at.
+func (f *flows) spent() bool {
+	if f.steps < f.most {
+		return false
+	}
+	f.x.limit("ways through the pipelines: there are more than are followed")
+	return true
+}
+
 // run goes through all definitions, and then through what leads from one to another.
 func (f *flows) run(report func(Flaw)) {
 	x := f.x
+	f.most = flowSteps
+	for _, p := range x.Pipelines {
+		f.most += flowTimes * p.size()
+	}
 	for _, p := range x.Pipelines {
 		if p.Kind == KindWorkflow {
 			f.workflow(p)
@@ -322,9 +337,10 @@ type flowRun struct {
 // run goes through the jobs, each after those that it needs.
 func (r *flowRun) run() {
 	for _, j := range byNeeds(r.p.Jobs) {
-		if r.steps >= flowSteps {
+		if r.spent() {
 			return
 		}
+		r.flows.steps++
 		jr := &jobRun{flowRun: r, j: j, dirs: make(map[string]tree), env: make(map[string]envVar), reached: make(map[int]reached)}
 		r.jobs[strings.ToLower(j.ID.Value)] = jr
 		jr.run()

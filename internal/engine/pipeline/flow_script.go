@@ -215,6 +215,7 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		return
 	}
 	if jr.flows.shell > flowShell {
+		jr.x.limit("scripts: they take more work than is given to them")
 		return
 	}
 	var g tagged

@@ -459,7 +459,7 @@ func (jr *jobRun) stepReach() reached {
 
 // step runs one step of the job, or of an action that a step uses.
 func (jr *jobRun) step(fr *frame, st *Step) {
-	if jr.flows.steps >= flowSteps {
+	if jr.spent() {
 		return
 	}
 	jr.flows.steps++

@@ -152,7 +152,7 @@ func TestFlowEnds(t *testing.T) {
 	if n == 0 || n > flowFlaws {
 		t.Errorf("%d flaws", n)
 	}
-	if f.steps > flowSteps+10 {
+	if f.steps > f.most+10 {
 		t.Errorf("%d steps", f.steps)
 	}
 }

@@ -30,12 +30,19 @@ type Project struct {
 	reads     int
 	plains    map[*Step]ShellResult
 	ways      ways
+	drawn     int
+	secretive map[*Job]bool // what holdsSecrets said
+	limits    []string      // what was left out since it is too much
 }
 
 // Bounds of what a project draws in beside its own files.
 const (
 	maxReads     = 2000
 	maxReadBytes = 1 << 20 // of one file
+	// maxDrawn bounds what all definitions of a project draw in, together: in bytes of
+	// files, a step counted as drawnStep.
+	maxDrawn  = 64 << 20
+	drawnStep = 1 << 10
 )
 
 // newProject makes a project of definitions that were read each by itself; those that
@@ -45,7 +52,7 @@ func newProject(root string, pipelines []*Pipeline, settings Settings, tree pens
 	x := &Project{
 		Root: root, Pipelines: pipelines, Settings: settings, tree: tree,
 		semantics: NewSemantics(), views: make(map[Forge]View),
-		byPath: make(map[string]*Pipeline, len(pipelines)), loaded: make(map[string]*Pipeline), files: make(map[string][]byte),
+		byPath: make(map[string]*Pipeline, len(pipelines)), loaded: make(map[string]*Pipeline), files: make(map[string][]byte), secretive: make(map[*Job]bool),
 	}
 	slices.SortFunc(x.Pipelines, func(a, b *Pipeline) int { return strings.Compare(a.Path, b.Path) })
 	for i, p := range x.Pipelines {
@@ -58,18 +65,31 @@ func newProject(root string, pipelines []*Pipeline, settings Settings, tree pens
 
 // whole is a definition with what it includes.
 func (x *Project) whole(p *Pipeline) *Pipeline {
-	switch p.Kind {
-	case KindGitLab:
-		name := strings.TrimPrefix(p.Path, x.Root)
-		return x.rebase(MergeGitLab(name, p.Source, GitLabTree{Read: x.reader(p), List: x.below}), p)
-	case KindAzure:
+	if p.Kind != KindGitLab && p.Kind != KindAzure {
+		return p
+	}
+	if x.drawn > maxDrawn {
+		x.limit("includes and templates: they are used more often than is followed")
+		return p
+	}
+	read := func(name string) ([]byte, error) {
+		b, err := x.reader(p)(name)
+		x.drawn += len(b)
+		return b, err
+	}
+	var whole *Pipeline
+	if p.Kind == KindGitLab {
+		whole = MergeGitLab(strings.TrimPrefix(p.Path, x.Root), p.Source, GitLabTree{Read: read, List: x.below})
+	} else {
 		own := *p
 		own.Path = strings.TrimPrefix(p.Path, x.Root)
-		if whole, err := AzureResolve(&own, x.reader(p)); err == nil {
-			return x.rebase(whole, p)
+		var err error
+		if whole, err = AzureResolve(&own, read); err != nil {
+			return p
 		}
 	}
-	return p
+	x.drawn += drawnStep * whole.size()
+	return x.rebase(whole, p)
 }
 
 // rebase gives a definition that was put together the paths that the run knows.
@@ -120,6 +140,13 @@ func (x *Project) below(dir string) []string {
 	walk(strings.Trim(dir, "/"))
 	slices.Sort(files)
 	return files
+}
+
+// limit notes that something was left out since there is too much of it.
+func (x *Project) limit(what string) {
+	if !slices.Contains(x.limits, what) {
+		x.limits = append(x.limits, what)
+	}
 }
 
 // View is what holds at the forge, on the day and in the version that the run asks for.

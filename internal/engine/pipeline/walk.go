@@ -78,6 +78,15 @@ type textAt struct {
 	Condition bool
 }
 
+// size is the number of its jobs and steps.
+func (p *Pipeline) size() int {
+	n := len(p.Jobs)
+	for range p.steps() {
+		n++
+	}
+	return n
+}
+
 // texts yields every text of the definition in which the forge resolves expressions.
 func (p *Pipeline) texts() iter.Seq[textAt] {
 	return func(yield func(textAt) bool) {
