@@ -168,6 +168,21 @@ var gateRules = map[GuardKind]struct{ rule, message string }{
 // auditGates reports gates that do not hold.
 func auditGates(x *Project, p *Pipeline, report func(Flaw)) {
 	var found flaws
+	// Several gates in a row are about the same step.
+	var last struct {
+		e      *Entry
+		j      *Job
+		n      int
+		does   string
+		prizes []Prize
+		asked  bool // prizes are there
+	}
+	behind := func(e *Entry, j *Job, n int) string {
+		if last.e != e || last.j != j || last.n != n {
+			last.e, last.j, last.n, last.does, last.prizes, last.asked = e, j, n, x.touches(e, j, n), nil, false
+		}
+		return last.does
+	}
 	gate := func(e *Entry, j *Job, n int, g Gate, all []Gate) {
 		rule, ok := gateRules[g.Kind]
 		if !ok || g.Weakness == "" || g.Stops || g.Path != p.Path {
@@ -180,12 +195,15 @@ func auditGates(x *Project, p *Pipeline, report func(Flaw)) {
 		if g.Kind == GuardActor && g.Weakness == weakContains && strings.Contains(j.If.Value+stepIf(j, n), "contains('") {
 			return // unsound-contains reports it
 		}
-		if g.Kind == GuardLabel && x.touches(e, j, n) == "" {
+		if g.Kind == GuardLabel && behind(e, j, n) == "" {
 			return // labels sort issues more often than they approve
 		}
 		if Open(all) {
-			does := x.touches(e, j, n)
-			prizes := x.spoils(p, e, j, n)
+			does := behind(e, j, n)
+			if !last.asked {
+				last.prizes, last.asked = x.spoils(p, e, j, n), true
+			}
+			prizes := last.prizes
 			if len(prizes) == 0 && strings.HasPrefix(does, "merges") {
 				// What merges has a token that writes, whatever the setting is.
 				prizes = slices.DeleteFunc(x.Prizes(p, e, j), func(q Prize) bool { return q.Kind != PrizeMerge })

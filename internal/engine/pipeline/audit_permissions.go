@@ -2,10 +2,13 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"penstock"
+	"penstock/internal/syntax"
 )
 
 // grave are the scopes whose write access changes what others run or trust.
@@ -81,23 +84,47 @@ func allPermissions(p *Pipeline) []Permissions {
 func (x *Project) documented(p *Pipeline, s Scope) bool {
 	start, end := p.line(s.Name.Span.Start)
 	above, _ := p.line(start - 1)
-	for i := range p.Comments {
-		if c := &p.Comments[i]; c.Start >= start && c.Start < end || c.Start >= above && c.Start < start {
-			return true
-		}
+	return len(p.commentsIn(above, end)) > 0
+}
+
+// commentsIn are the comments that begin in a part of the file, which has them in
+// their order.
+func (p *Pipeline) commentsIn(start, end int64) []syntax.Comment {
+	from, _ := slices.BinarySearchFunc(p.Comments, start, func(c syntax.Comment, at int64) int { return cmp.Compare(c.Start, at) })
+	to, _ := slices.BinarySearchFunc(p.Comments, end, func(c syntax.Comment, at int64) int { return cmp.Compare(c.Start, at) })
+	return p.Comments[from:max(from, to)]
+}
+
+// lineOf is the number of the line that a byte of the file stands on, from 1.
+func (p *Pipeline) lineOf(off int64) int {
+	p.line(off) // which finds the lines
+	i, found := slices.BinarySearch(p.lines, off)
+	if found {
+		i++
 	}
-	return false
+	return i
 }
 
 // line is the line that a byte of the file stands on, with its end of line.
 func (p *Pipeline) line(off int64) (start, end int64) {
 	n := int64(len(p.Source))
 	off = max(0, min(off, n))
-	start = int64(bytes.LastIndexByte(p.Source[:off], '\n')) + 1
-	if i := bytes.IndexByte(p.Source[off:], '\n'); i >= 0 {
-		return start, off + int64(i) + 1
+	if p.lines == nil {
+		p.lines = append(make([]int64, 0, 1+bytes.Count(p.Source, []byte{'\n'})), 0)
+		for i, b := range p.Source {
+			if b == '\n' {
+				p.lines = append(p.lines, int64(i)+1)
+			}
+		}
 	}
-	return start, n
+	i, found := slices.BinarySearch(p.lines, off)
+	if !found {
+		i--
+	}
+	if i+1 < len(p.lines) {
+		return p.lines[i], p.lines[i+1]
+	}
+	return p.lines[i], n
 }
 
 // riskyEvents are those that strangers cause and that run with the repository's own

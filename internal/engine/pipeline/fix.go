@@ -72,6 +72,9 @@ type editor struct {
 	anchored Truth
 	steps    map[*Step]*stepNames
 	needs    map[*Job]*jobNeeds
+	byStart  []stepAt // the steps in the order of the file; nil before one is looked for
+	// inside are the children of large nodes that stand in their place.
+	inside map[*syntax.Node][]*syntax.Node
 }
 
 func newEditor(x *Project, p *Pipeline) *editor {
@@ -106,17 +109,49 @@ func (e *editor) enclosing(s penstock.Span) []*syntax.Node {
 			return nil
 		}
 		all = append(all, n)
-		var next *syntax.Node
-		for _, c := range children(n) {
-			if c.AliasSpan.End == 0 && c.Span.Contains(s) && (c.Span.End > c.Span.Start || c.Span == s) {
-				next = c
-			}
-		}
+		next := e.child(n, s)
 		if next == nil {
 			return all
 		}
 		n = next
 	}
+}
+
+// child is the last child of a node around a span, nil if there is none.
+func (e *editor) child(n *syntax.Node, s penstock.Span) *syntax.Node {
+	const large = 32
+	around := func(c *syntax.Node) bool {
+		return c.AliasSpan.End == 0 && c.Span.Contains(s) && (c.Span.End > c.Span.Start || c.Span == s)
+	}
+	if len(n.Items)+len(n.Entries) < large {
+		for _, c := range slices.Backward(children(n)) {
+			if around(c) {
+				return c
+			}
+		}
+		return nil
+	}
+	all, known := e.inside[n]
+	if !known {
+		all = slices.DeleteFunc(slices.Clone(children(n)), func(c *syntax.Node) bool { return c.AliasSpan.End > 0 })
+		if e.inside == nil {
+			e.inside = make(map[*syntax.Node][]*syntax.Node)
+		}
+		e.inside[n] = all
+	}
+	// They stand one behind the other; empty ones may share their place.
+	i, _ := slices.BinarySearchFunc(all, s.Start, func(c *syntax.Node, start int64) int {
+		if c.Span.Start <= start {
+			return -1
+		}
+		return 1
+	})
+	for k := i - 1; k >= max(0, i-4); k-- {
+		if around(all[k]) {
+			return all[k]
+		}
+	}
+	return nil
 }
 
 func children(n *syntax.Node) []*syntax.Node {
@@ -235,16 +270,28 @@ func (e *editor) dataNode(d Data) *syntax.Node {
 // step is the step around a span with its node; both nil if there is none that can be
 // edited.
 func (e *editor) step(s penstock.Span) (*stepAt, *syntax.Node) {
-	for at := range e.p.steps() {
-		if at.Step.Span.Contains(s) {
-			if n := e.stepNode(at.Step); n != nil {
-				return &at, n
-			}
-			if n := e.mapping(s, func(n *syntax.Node) bool { return n.Span == at.Step.Span }); n != nil {
-				return &at, n
-			}
-			return nil, nil
+	if e.byStart == nil {
+		e.byStart = slices.SortedStableFunc(e.p.steps(), func(a, b stepAt) int { return cmp.Compare(a.Step.Span.Start, b.Step.Span.Start) })
+	}
+	// Steps do not overlap, but the same one may be there by several aliases.
+	i, _ := slices.BinarySearchFunc(e.byStart, s.Start, func(at stepAt, start int64) int {
+		if at.Step.Span.Start <= start {
+			return -1
 		}
+		return 1
+	})
+	for i > 1 && e.byStart[i-2].Step.Span == e.byStart[i-1].Step.Span {
+		i--
+	}
+	if i == 0 || !e.byStart[i-1].Step.Span.Contains(s) {
+		return nil, nil
+	}
+	at := &e.byStart[i-1]
+	if n := e.stepNode(at.Step); n != nil {
+		return at, n
+	}
+	if n := e.mapping(s, func(n *syntax.Node) bool { return n.Span == at.Step.Span }); n != nil {
+		return at, n
 	}
 	return nil, nil
 }

@@ -19,6 +19,8 @@ type stepNames struct {
 	// does not have yet.
 	names map[string]string
 	added map[string]bool
+	// at finds an expression by its place in the file.
+	at map[penstock.Span]int
 }
 
 // fixTemplate moves an expression out of a script into a variable of the step, which a
@@ -33,8 +35,8 @@ func fixTemplate(e *editor, f *Flaw) *penstock.Fix {
 		return nil
 	}
 	names := e.names(at, t, language)
-	i := slices.IndexFunc(names.exprs, func(x ShellExpr) bool { return t.At(int(x.Start), int(x.End)) == f.Span })
-	if i < 0 {
+	i, ok := names.at[f.Span]
+	if !ok {
 		return nil
 	}
 	x := names.exprs[i]
@@ -180,13 +182,16 @@ func (e *editor) names(at *stepAt, t Text, language string) *stepNames {
 	if n := e.steps[at.Step]; n != nil && len(n.exprs) > 0 && n.names != nil {
 		return n
 	}
-	n := &stepNames{names: make(map[string]string), added: make(map[string]bool)}
+	n := &stepNames{names: make(map[string]string), added: make(map[string]bool), at: make(map[penstock.Span]int)}
 	e.steps[at.Step] = n
 	if language == "shell" {
 		n.exprs = AnalyseScript(t.Value, at.Step.Run.Shell.Value, ShellInput{}).Exprs
 	} else {
 		n.exprs = ShellExpressions(t.Value, TemplateGitHub)
 		n.literals = literalsOf(language, t.Value, n.exprs)
+	}
+	for i, x := range slices.Backward(n.exprs) {
+		n.at[t.At(int(x.Start), int(x.End))] = i
 	}
 	used := make(map[string]bool)
 	for _, d := range []*Data{&at.Step.Env, jobEnv(at.Job), &e.p.Env} {

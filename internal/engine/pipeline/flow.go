@@ -13,6 +13,7 @@ const (
 	flowSteps    = 50_000 // steps of jobs and actions looked at, over all entries, and flowTimes those of the files
 	flowTimes    = 5
 	flowShell    = 20_000_000
+	factWork     = 50  // of one fact about a script, in bytes of scripts
 	flowFiles    = 200 // scripts of the repository that are read
 	flowFileSize = 256 << 10
 	flowDepth    = 4 // actions and workflows that call one another

@@ -485,6 +485,9 @@ func (f *flows) minimalCut(ways []pathCut) []string {
 // line is a place as file:line, or the file alone if it cannot be read.
 func (f *flows) line(p Place) string {
 	p = f.x.located(Flaw{Place: p}).Place
+	if q := f.x.byPath[p.Path]; q != nil && len(q.Files) == 0 && p.Start <= int64(len(q.Source)) {
+		return fmt.Sprintf("%s:%d", p.Path, q.lineOf(p.Start))
+	}
 	b, ok := f.x.File(strings.TrimPrefix(p.Path, f.x.Root))
 	if !ok || p.Start > int64(len(b)) {
 		return p.Path

@@ -305,6 +305,7 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		jr.scripts[sig.String()] = res
 		jr.flows.shell += len(c.text)
 	}
+	jr.flows.shell += factWork * len(res.Facts)
 	state := &scriptState{downloaded: -1, dispatched: make(map[string]map[string]value)}
 	for i := range res.Facts {
 		fact := &res.Facts[i]

@@ -124,6 +124,8 @@ func dump(b []byte, v any) []string {
 			for i := range v.NumField() {
 				name := v.Type().Field(i).Name
 				switch {
+				case !v.Type().Field(i).IsExported():
+					continue
 				case name == "Inputs" || name == "Outputs" || name == "Secrets":
 					if v.Type() == reflect.TypeFor[Pipeline]() && v.FieldByName("Kind").Interface() == KindWorkflow {
 						continue // the same as the triggers'

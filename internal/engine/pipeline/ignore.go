@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"penstock"
+	"penstock/internal/syntax"
 )
 
 // zizmorMark opens a comment by which zizmor leaves out findings of single rules:
@@ -17,20 +18,25 @@ const zizmorMark = "zizmor: ignore["
 // foreignIgnore suppresses a finding that a comment for zizmor is about.
 func (x *Project) foreignIgnore(f *Flaw, out *penstock.Finding) {
 	p := x.held(f.Path)
-	if p == nil || !bytes.Contains(p.Source, []byte(zizmorMark)) {
+	if p == nil {
+		return
+	}
+	if p.ignores == Undecided {
+		p.ignores = False
+		if bytes.Contains(p.Source, []byte(zizmorMark)) {
+			p.ignores = True
+		}
+	}
+	if p.ignores == False {
 		return
 	}
 	start, _ := p.line(f.Start)
 	_, end := p.line(max(f.Start, f.End-1))
-	from, to := int64(-1), int64(-1)
+	var above []syntax.Comment
 	if out.Head.End > out.Head.Start {
-		from, to = p.line(out.Head.Start)
+		above = p.commentsIn(p.line(out.Head.Start))
 	}
-	for i := range p.Comments {
-		c := &p.Comments[i]
-		if (c.Start < start || c.Start >= end) && (c.Start < from || c.Start >= to) {
-			continue
-		}
+	for _, c := range slices.Concat(above, p.commentsIn(start, end)) {
 		_, rest, ok := strings.Cut(c.Text, zizmorMark)
 		if !ok {
 			continue
@@ -41,7 +47,7 @@ func (x *Project) foreignIgnore(f *Flaw, out *penstock.Finding) {
 		}
 		out.Suppressed = &penstock.Suppression{
 			Kind: "zizmor: ignore", Reason: strings.TrimSpace(reason),
-			Place: fmt.Sprintf("%s:%d", p.Path, 1+bytes.Count(p.Source[:c.Start], []byte("\n"))),
+			Place: fmt.Sprintf("%s:%d", p.Path, p.lineOf(c.Start)),
 		}
 		return
 	}

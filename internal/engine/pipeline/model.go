@@ -118,6 +118,9 @@ type Pipeline struct {
 	Comments []syntax.Comment
 	// Notes are what could not be read, or may be read in two ways.
 	Notes []Note
+
+	ignores Truth   // whether the file has marks of zizmor; Undecided before it is asked
+	lines   []int64 // where the lines of Source begin; nil before line is asked
 }
 
 // Trigger returns the first trigger of an event, nil without one.
