@@ -46,20 +46,12 @@ func factsOf(records []byte) []penstock.Fact {
 	return facts
 }
 
-// finishMemory is from where memory is dearer than time, in bytes.
-const finishMemory = 200 << 20
-
 // finish lets each engine do its cross-file work, in the order of After: for the
 // files below each root, and where two versions are compared for those of both.
 func (w *worker) finish(ctx context.Context, p *pass, all facts) error {
 	// Models of whole repositories come and go; they are small beside what the walk
 	// held, and collecting them often costs a third of the time.
 	debug.SetGCPercent(200)
-	// Of large models that slack would be too much.
-	if whole := debug.SetMemoryLimit(-1); whole > finishMemory {
-		debug.SetMemoryLimit(finishMemory)
-		defer debug.SetMemoryLimit(whole)
-	}
 	done := setOf(p.job.Done)
 	var prefixes []string
 	for _, root := range p.roots {
