@@ -155,6 +155,9 @@ func TestFlowEnds(t *testing.T) {
 	if f.steps > f.most+10 {
 		t.Errorf("%d steps", f.steps)
 	}
+	if len(x.limits) == 0 {
+		t.Errorf("after %d of %d steps nothing says that some are left out", f.steps, f.most)
+	}
 }
 
 func TestMakeRules(t *testing.T) {
