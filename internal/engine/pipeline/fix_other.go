@@ -224,6 +224,9 @@ func (e *editor) command(t Text, at int, sign, file string) []penstock.Edit {
 		return nil
 	}
 	to, put := at+len(sign), ""
+	if end < to {
+		return nil // a command without anything, whose last space is none of the line
+	}
 	value := t.Value[to:end]
 	if file != "GITHUB_PATH" {
 		name, rest, ok := strings.Cut(strings.TrimPrefix(value, "name="), "::")
