@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -278,11 +279,35 @@ func (p *pass) project(run penstock.Run, root string, files []definition, r pens
 	if p.settings.Graph {
 		x.Facts(flaws, r.Report)
 	}
+	x.unread(r)
 	for _, what := range x.limits {
 		r.Report(&penstock.Note{
 			Code: "pipeline-limit", Place: root, Incomplete: true,
 			Message: "the pipeline engine did not look at all of this repository: " + what,
 		})
+	}
+}
+
+// unread says of each file of which a part was not understood, or was more than is
+// read, that it is not checked: the finding about it is hygiene, and would let it pass.
+func (x *Project) unread(r penstock.Reporter) {
+	told := make(map[string]bool)
+	for _, p := range x.Pipelines {
+		for _, n := range p.Notes {
+			if n.Kind != NoteSyntax && n.Kind != NoteLimit {
+				continue
+			}
+			at := p.place(n.Span)
+			if told[at.Path] {
+				continue
+			}
+			told[at.Path] = true
+			message := "the pipeline engine did not look at all of this definition: " + n.Message
+			if q := x.held(at.Path); q != nil && len(q.Files) == 0 {
+				message += fmt.Sprintf(" (from line %d on)", q.lineOf(at.Start))
+			}
+			r.Report(&penstock.Note{Code: "definition-unread", Place: at.Path, Incomplete: true, Message: message})
+		}
 	}
 }
 
