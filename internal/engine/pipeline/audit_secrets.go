@@ -342,7 +342,11 @@ func wholePath(t Text, prefix string) bool {
 	if len(t.Parts) != 1 || t.Parts[0].From != 0 || t.Parts[0].To != len(t.Value) {
 		return false
 	}
-	e, err := ParseExpression(t.Source(t.Parts[0]))
+	source := t.Source(t.Parts[0])
+	if !holds(source, strings.TrimSuffix(prefix, ".")) {
+		return false
+	}
+	e, err := ParseExpression(source)
 	if err != nil {
 		return false
 	}
