@@ -82,8 +82,7 @@ func ParseExpression(text string) (Expression, error) {
 	if len(text) > maxExpressionLength && (len(text) > 4*maxExpressionLength || utf8.RuneCountInString(text) > maxExpressionLength) {
 		return e, &SyntaxError{Message: "expression is too long"}
 	}
-	var few [16]token // as many as most have, without a place on the heap
-	tokens, err := lexExpression(few[:0], text)
+	tokens, err := lexExpression(text)
 	if err != nil {
 		return e, err
 	}
@@ -118,8 +117,10 @@ type token struct {
 	kind       tokenKind
 	text       string
 	start, end int
-	value      Value
+	value      *Value // of a literal, and the name of a variable
 }
+
+func literalOf(v Value) *Value { return &v }
 
 func (t token) is(text string) bool {
 	return (t.kind == tokenPunct || t.kind == tokenOp) && t.text == text
@@ -145,8 +146,8 @@ func clip(s string) string {
 	return s[:n] + "…"
 }
 
-// lexExpression appends the tokens of an expression.
-func lexExpression(out []token, text string) ([]token, error) {
+func lexExpression(text string) ([]token, error) {
+	out := make([]token, 0, len(text)/4+2) // as many as such texts have
 	i := 0
 	before := byte(0) // the last token, if it is of one sign
 	for i < len(text) {
@@ -174,7 +175,7 @@ func lexExpression(out []token, text string) ([]token, error) {
 			if n != n {
 				return nil, &SyntaxError{Offset: start, Message: fmt.Sprintf("unexpected %q", clip(text[start:i]))}
 			}
-			out = append(out, token{kind: tokenLiteral, text: text[start:i], start: start, end: i, value: Number(n)})
+			out = append(out, token{kind: tokenLiteral, text: text[start:i], start: start, end: i, value: literalOf(Number(n))})
 			before = 0
 		case c == '\'':
 			s, n, ok := readQuoted(text[i:])
@@ -182,7 +183,7 @@ func lexExpression(out []token, text string) ([]token, error) {
 				return nil, &SyntaxError{Offset: start, Message: "string without an end"}
 			}
 			i += n
-			out = append(out, token{kind: tokenLiteral, text: text[start:i], start: start, end: i, value: String(s)})
+			out = append(out, token{kind: tokenLiteral, text: text[start:i], start: start, end: i, value: literalOf(String(s))})
 			before = 0
 		case strings.IndexByte("!=<>&|", c) >= 0:
 			n := operatorAt(text[i:])
@@ -201,7 +202,7 @@ func lexExpression(out []token, text string) ([]token, error) {
 			t := token{kind: tokenName, text: text[start:i], start: start, end: i}
 			if before != '.' {
 				if v, ok := keyword(t.text); ok {
-					t.kind, t.value = tokenLiteral, v
+					t.kind, t.value = tokenLiteral, &v
 				}
 			}
 			out, before = append(out, t), 0
@@ -493,7 +494,7 @@ func (p *exprParser) primary(level int) (n *ExprNode, open bool, err error) {
 		p.i++
 		n, err = p.node(ExprLiteral, "", t.start, t.end)
 		if err == nil {
-			n.Value = t.value
+			n.Value = *t.value
 		}
 		return n, false, err
 	case t.kind == tokenName:

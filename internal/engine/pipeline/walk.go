@@ -74,9 +74,18 @@ func eachStep(p *Pipeline, j *Job, list []Step, yield func(stepAt) bool) bool {
 // textAt is a text with what encloses it.
 type textAt struct {
 	*Text
-	Scope string
+	in stepAt // the step that it belongs to, if it does
+	of string // what else it belongs to
 	// Condition: it is an expression even without signs around it.
 	Condition bool
+}
+
+// Scope names what the text belongs to for people, as stepAt.Scope does.
+func (t textAt) Scope() string {
+	if t.in.Step != nil {
+		return t.in.Scope()
+	}
+	return t.of
 }
 
 // size is the number of its jobs and steps.
@@ -125,8 +134,7 @@ func (p *Pipeline) texts() iter.Seq[textAt] {
 type textWalk struct {
 	yield func(textAt) bool
 	done  bool
-	// at is the step that the texts belong to, whose name is made where one is given.
-	at stepAt
+	at    stepAt // the step that the texts belong to
 }
 
 func (w *textWalk) text(t *Text, scope string)      { w.give(t, scope, false) }
@@ -136,10 +144,7 @@ func (w *textWalk) give(t *Text, scope string, condition bool) {
 	if w.done || !t.IsSet() || len(t.Parts) == 0 {
 		return
 	}
-	if w.at.Step != nil {
-		scope = w.at.Scope()
-	}
-	w.done = !w.yield(textAt{t, scope, condition})
+	w.done = !w.yield(textAt{t, w.at, scope, condition})
 }
 
 func (w *textWalk) data(d *Data, scope string) {
