@@ -45,7 +45,8 @@ type Finding struct {
 	// is a keyed hash of the value; it never leaves the process that reads it.
 	Group string `json:"-"`
 	// Features are what the finding is known again by, one for each of Location
-	// and Places that lay in a text, in no given order. They stand in no report.
+	// and Places that lay in a text, in no given order. They stand in no report. A run
+	// that is compared with nothing makes none.
 	Features []*Features `json:"-"`
 }
 

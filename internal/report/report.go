@@ -91,5 +91,5 @@ func New(name string, w io.Writer, opts Options) (Sink, error) {
 			Hint:    "use one of " + strings.Join(Formats(), ", "),
 		}
 	}
-	return &normal{all[i].open(w, opts)}, nil
+	return newNormal(all[i].open(w, opts)), nil
 }

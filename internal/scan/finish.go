@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path"
@@ -29,18 +30,17 @@ func (f *facts) add(base bool, found []penstock.Fact) {
 	}
 }
 
+// factsOf are the facts among the records of a unit; other records are not decoded.
 func factsOf(records []byte) []penstock.Fact {
-	if len(records) == 0 || !bytes.Contains(records, []byte(`"fact"`)) {
-		return nil
-	}
-	decoded, err := decodeRecords(records)
-	if err != nil {
-		return nil
-	}
 	var facts []penstock.Fact
-	for _, r := range decoded {
-		if f, ok := r.(*penstock.Fact); ok {
-			facts = append(facts, *f)
+	for r := (recordReader{b: records}); len(r.b) > 0; {
+		kind, _, _, value, err := r.next()
+		if err != nil {
+			return nil
+		}
+		var f penstock.Fact
+		if string(kind) == "fact" && json.Unmarshal(value, &f) == nil {
+			facts = append(facts, f)
 		}
 	}
 	return facts

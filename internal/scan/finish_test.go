@@ -105,17 +105,22 @@ func TestFinishPlaces(t *testing.T) {
 	write(t, dir, "one.def", "good\nbad\n")
 	write(t, dir, "two.def", "bad\n")
 	write(t, dir, "clean.user", "use none # penstock: ignore[pair/bad] nothing here\n")
-	run := func(cache string) *Result {
-		r, err := Run(t.Context(), Config{Roots: []string{dir}, Dir: dir, Engines: append(testEngines(), pairEngine()), CacheDir: cache, Worker: testWorker})
+	run := func(cache, salt string) *Result {
+		r, err := Run(t.Context(), Config{Roots: []string{dir}, Dir: dir, Engines: append(testEngines(), pairEngine()), CacheDir: cache, Worker: testWorker, Setup: penstock.Setup{Salt: []byte(salt)}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
+	for _, f := range run("", "").Findings {
+		if len(f.Features) > 0 {
+			t.Errorf("%s: features, though nothing is compared", f.Rule)
+		}
+	}
 	want := []string{"a.user:2 one.def:2", "a.user:3 two.def:1 known", "sub/b.user:1 one.def:2"}
 	cache := t.TempDir()
 	for _, how := range []string{"first", "cached"} {
-		r := run(cache)
+		r := run(cache, "salt")
 		if diff := cmp.Diff(want, pairs(r.Findings, dir)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", how, diff)
 		}
