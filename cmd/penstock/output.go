@@ -68,7 +68,7 @@ func (s *settings) targets() ([]target, error) {
 
 // sinkOptions are the choices for one report.
 func (a *app) sinkOptions(s *settings, t target, commit string) report.Options {
-	o := report.Options{All: s.Report.All, Quiet: s.Report.Quiet, Time: a.sourceDate(), Commit: commit}
+	o := report.Options{All: s.Report.All, Verbose: s.Report.Verbose, Quiet: s.Report.Quiet, Time: a.sourceDate(), Commit: commit}
 	if t.path != "-" || t.format != "text" {
 		return o
 	}
