@@ -127,8 +127,10 @@ func (m *markdown) rest(room *int, all []bundle, first bool) (told int) {
 	if len(hygiene) == 0 {
 		return told
 	}
-	head := fmt.Sprintf("### Hygiene: %s, no danger by %s\n\n", count(len(hygiene), "finding", "findings"), plural(len(hygiene), "itself", "themselves"))
-	if !m.block(room, head+"| findings | rule | first place | remedy |\n| ---: | --- | --- | --- |\n") {
+	const end = "\n</details>\n\n"
+	left := *room - len(end)
+	head := fmt.Sprintf("### Hygiene\n\n<details>\n<summary>%s, no danger by %s</summary>\n\n", count(len(hygiene), "finding", "findings"), plural(len(hygiene), "itself", "themselves"))
+	if !m.block(&left, head+"| findings | rule | first place | remedy |\n| ---: | --- | --- | --- |\n") {
 		return told
 	}
 	for _, c := range m.byRule(hygiene, 1) {
@@ -137,12 +139,13 @@ func (m *markdown) rest(room *int, all []bundle, first bool) (told int) {
 			remedy = clip(r.Remedy, 300)
 		}
 		row := fmt.Sprintf("| %s | %s<br>%s | %s | %s |\n", number(c.n), mdCell(clip(c.title, 200)), mdCell(clip(c.rule, 200)), mdCell(clip(c.places[0], 300)), mdCell(remedy))
-		if !m.block(room, row) {
-			return told
+		if !m.block(&left, row) {
+			break
 		}
 		told += c.n
 	}
-	m.block(room, "\n")
+	m.b.WriteString(end)
+	*room = left
 	return told
 }
 
@@ -305,6 +308,9 @@ func (m *markdown) finding(all bundle) string {
 	if len(f.Trace) > 0 {
 		b.WriteString("- how it gets there:\n" + m.steps("", f, f.Trace))
 	}
+	for _, l := range f.Related[:min(len(f.Related), mdItems)] {
+		fmt.Fprintf(&b, "- %s %s\n", mdPlace(l.Location), mdClip(l.Message))
+	}
 	for i, o := range all.also {
 		if i == mdItems {
 			fmt.Fprintf(&b, "- ... and %s by the same way in\n", count(len(all.also)-i, "more place", "more places"))
@@ -322,9 +328,6 @@ func (m *markdown) finding(all bundle) string {
 	}
 	for _, n := range f.Notes[:min(len(f.Notes), mdItems)] {
 		fmt.Fprintf(&b, "- %s\n", mdClip(n))
-	}
-	for _, l := range f.Related[:min(len(f.Related), mdItems)] {
-		fmt.Fprintf(&b, "- %s %s\n", mdPlace(l.Location), mdClip(l.Message))
 	}
 	if n := len(f.Places); n > 0 {
 		fmt.Fprintf(&b, "- in %s:", count(n, "more place", "more places"))
