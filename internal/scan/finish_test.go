@@ -147,7 +147,7 @@ func TestFinishFileBesideFolder(t *testing.T) {
 		if diff := cmp.Diff([]string{"sub/a.user:1 sub/one.def:1"}, pairs(r.Findings, dir)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", roots, diff)
 		}
-		var counts []string // of the files of each root, by the engine facts
+		var counts []string // of the files of each root, by the engine count
 		for _, n := range r.Notes {
 			counts = append(counts, n.Message)
 		}
