@@ -144,7 +144,7 @@ func bundles(findings []*penstock.Finding) []bundle {
 		}
 		c := cause{
 			rule: f.Rule, title: f.Title, path: f.Location.Path, who: strings.Join(append([]string{e.Actor}, e.Events...), "\x00"),
-			notes: strings.Join(slices.Concat(f.Notes, e.Why), "\x00"), reason: f.Reason,
+			notes: strings.Join(slices.Concat(f.Notes, each(e.Why, withoutPlaces)), "\x00"), reason: f.Reason,
 			tier: f.Evidence.Tier, severity: f.Severity, confidence: f.Confidence, status: f.Status, blocks: f.Blocks,
 		}
 		if len(f.Trace) > 0 {
@@ -160,6 +160,14 @@ func bundles(findings []*penstock.Finding) []bundle {
 		out = append(out, bundle{Finding: f})
 	}
 	return out
+}
+
+// withoutPlaces is a reason without the places of the check, "(file:3, file:9)".
+func withoutPlaces(why string) string {
+	if i := strings.LastIndex(why, " ("); i >= 0 && strings.HasSuffix(why, ")") {
+		return why[:i]
+	}
+	return why
 }
 
 // single makes a bundle of each finding.
@@ -191,8 +199,16 @@ func (b bundle) differs(f *penstock.Finding) string {
 	if f.Message != b.Message && f.Message != "" {
 		parts = append(parts, f.Message)
 	}
-	if wins := f.Evidence.Pipeline.Reaches; !slices.Equal(wins, b.Evidence.Pipeline.Reaches) && len(wins) > 0 {
+	wins, first := f.Evidence.Pipeline.Reaches, b.Evidence.Pipeline.Reaches
+	more := slices.DeleteFunc(slices.Clone(wins), func(s string) bool { return slices.Contains(first, s) })
+	switch {
+	case len(wins) == len(first)+len(more) && len(more) > 0:
+		parts = append(parts, "also wins "+strings.Join(more, ", "))
+	case !slices.Equal(wins, first) && len(wins) > 0:
 		parts = append(parts, "wins "+strings.Join(wins, ", "))
+	}
+	if why := f.Evidence.Pipeline.Why; !slices.Equal(why, b.Evidence.Pipeline.Why) {
+		parts = append(parts, strings.Join(why, "; "))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -113,6 +113,14 @@ func TestBundles(t *testing.T) {
 	if got := bundles(same); len(got) != 1 || len(got[0].also) != 2 {
 		t.Errorf("the same flaw makes %d bundles", len(got))
 	}
+	first, second := sameWay("linux", 20), sameWay("mac", 40)
+	first.Evidence.Pipeline.Why = []string{"the answer of a check is not known: a label (f:3)"}
+	second.Evidence.Pipeline.Why = []string{"the answer of a check is not known: a label (f:9)"}
+	second.Evidence.Pipeline.Reaches = append(second.Evidence.Pipeline.Reaches, "the secret B")
+	got := bundles([]*penstock.Finding{first, second})
+	if want := "job mac; also wins the secret B; the answer of a check is not known: a label (f:9)"; len(got) != 1 || got[0].differs(second) != want {
+		t.Errorf("the same check at another place makes %d bundles; it differs by %q", len(got), got[0].differs(second))
+	}
 	for name, change := range apart {
 		f := sameWay("mac", 40)
 		change(f)

@@ -257,9 +257,9 @@ func (jr *jobRun) assumed() string {
 	set := &jr.x.Settings
 	switch {
 	case jr.e.jenkins != nil && !set.Jenkins.known():
-		return "it takes that the project builds such runs, which its settings say"
+		return "It takes that the project builds such runs, which its settings say."
 	case jr.e.azure != nil && jr.e.Outsider() && !set.Azure.known():
-		return "it takes that the pipeline builds pull requests from forks, which its settings say"
+		return "It takes that the pipeline builds pull requests from forks, which its settings say."
 	}
 	return ""
 }

@@ -160,7 +160,7 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 	}
 	if doubt := jr.assumed(); doubt != "" && flaw.Tier == penstock.TierProvenPath {
 		flaw.Tier = penstock.TierExploitable
-		flaw.Why = append(flaw.Why, doubt)
+		flaw.Why = append(flaw.Why, lowerFirst(strings.TrimSuffix(doubt, ".")))
 	}
 	capped := s.most != "" && tierRank[flaw.Tier] > tierRank[s.most]
 	if capped {

@@ -1,6 +1,9 @@
 package pipeline
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // maxWhy is how many reasons a finding gives for its tier.
 const maxWhy = 6
@@ -14,8 +17,18 @@ func (jr *jobRun) unproven(s sink, t taint, pass passage, prizes []Prize, capped
 			out = append(out, text)
 		}
 	}
-	for _, g := range pass.doubts {
-		add(g.Text + " (" + jr.line(g.Place) + ")")
+	for i, g := range pass.doubts {
+		// One check may guard several jobs of the way.
+		if slices.ContainsFunc(pass.doubts[:i], func(h Hop) bool { return h.Text == g.Text }) {
+			continue
+		}
+		var places []string
+		for _, h := range pass.doubts[i:] {
+			if h.Text == g.Text {
+				places = append(places, jr.line(h.Place))
+			}
+		}
+		add(g.Text + " (" + strings.Join(places, ", ") + ")")
 	}
 	if t.doubt != "" {
 		add("not certain: " + t.doubt)
