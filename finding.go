@@ -170,6 +170,9 @@ type PipelineEvidence struct {
 	Semantics []string `json:"semantics,omitempty"`
 	// Cut are the fewest edits that break the path.
 	Cut []string `json:"cut,omitempty"`
+	// Why says what is not proved, of a flaw that is exploitable and no proven path:
+	// checks whose answer is not known, with their places, or what it takes beside.
+	Why []string `json:"why,omitempty"`
 }
 
 // Compare is the total order of findings: path, offset, rule, then the rest.

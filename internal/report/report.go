@@ -33,6 +33,8 @@ type Options struct {
 	// All shows every open finding and lists the suppressed ones: text and
 	// markdown, which otherwise show the ten to act on first.
 	All bool
+	// Verbose also gives notes that are the same in every run: text and markdown.
+	Verbose bool
 	// Quiet leaves out findings: text shows the verdict and what was not read.
 	Quiet bool
 	// Color, Links and Width are for the terminal: SGR colours, OSC 8 links, and

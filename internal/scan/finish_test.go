@@ -136,6 +136,32 @@ func TestFinishPlaces(t *testing.T) {
 	}
 }
 
+// A file that is named beside a folder does not make the folder's findings twice.
+func TestFinishFileBesideFolder(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "sub/a.user", "use one\n")
+	write(t, dir, "sub/one.def", "bad\n")
+	write(t, dir, "one.def", "bad\n")
+	write(t, dir, "note.txt", "x\n")
+	t.Chdir(dir)
+	for _, roots := range [][]string{{"sub", "note.txt"}, {"note.txt", "sub"}} {
+		r, err := Run(t.Context(), Config{Roots: roots, Dir: dir, Engines: append(testEngines(), pairEngine()), Worker: testWorker})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"sub/a.user:1 sub/one.def:1"}, pairs(r.Findings, dir)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", roots, diff)
+		}
+		var counts []string // of the files of each root, by the engine count
+		for _, n := range r.Notes {
+			counts = append(counts, n.Message)
+		}
+		if diff := cmp.Diff([]string{"1", "2"}, counts); diff != "" {
+			t.Errorf("%v: files of the roots (-want +got):\n%s", roots, diff)
+		}
+	}
+}
+
 // A finding in a file that a change does not touch may come from one that it does.
 func TestFinishSides(t *testing.T) {
 	dir := t.TempDir()

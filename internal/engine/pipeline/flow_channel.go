@@ -801,7 +801,7 @@ func (jr *jobRun) loneSink(fr *frame, flaw Flaw, s sink, t taint) {
 	if s.rule == "template-injection" && t.shape != ShapeUnset && dir == "." && t.after == "" && t.doubt == "" {
 		flaw.Tier = penstock.TierExploitable
 		flaw.Confidence = penstock.ConfidenceMedium
-		flaw.Notes = append(flaw.Notes, "Nothing in this repository uses the action: whoever uses it for events of strangers is open to them.")
+		flaw.Why = []string{"nothing in this repository uses the action: whoever uses it for events of strangers is open to them"}
 	}
 	flaw.Scope = s.scope
 	flaw.Trace = append(t.way.hops(), Hop{Place: s.place, Text: s.text})
