@@ -145,7 +145,7 @@ func TestFinishFileBesideFolder(t *testing.T) {
 	write(t, dir, "note.txt", "x\n")
 	t.Chdir(dir)
 	for _, roots := range [][]string{{"sub", "note.txt"}, {"note.txt", "sub"}} {
-		r, err := Run(t.Context(), Config{Roots: roots, Dir: dir, Engines: append(testEngines(), pairEngine()), Worker: testWorker})
+		r, err := Run(t.Context(), Config{Roots: roots, Dir: dir, Engines: append(testEngines(), pairEngine()), Worker: testWorker, Setup: penstock.Setup{Salt: []byte("salt")}})
 		if err != nil {
 			t.Fatal(err)
 		}
