@@ -88,8 +88,17 @@ func Make(ctx context.Context, root *os.Root, findings, all []*penstock.Finding,
 		opts.Name = func(p string) string { return p }
 	}
 	b := &builder{root: root, opts: opts, files: map[string]*File{}, plan: &Plan{}}
-	for _, f := range findings {
-		b.add(f)
+	// What moves lines comes first: edits within them can be made afterwards, and are
+	// mostly about less.
+	moves := func(f *penstock.Finding) bool {
+		return f.Fix != nil && slices.ContainsFunc(f.Fix.Edits, func(e penstock.Edit) bool { return e.New })
+	}
+	for _, first := range []bool{true, false} {
+		for _, f := range findings {
+			if moves(f) == first {
+				b.add(f)
+			}
+		}
 	}
 	b.hide(all)
 	files := make([]*File, 0, len(b.files))
@@ -100,6 +109,11 @@ func Make(ctx context.Context, root *os.Root, findings, all []*penstock.Finding,
 	if err := b.verify(ctx, files); err != nil {
 		return nil, err
 	}
+	index := make(map[*penstock.Finding]int, len(findings))
+	for i, f := range findings {
+		index[f] = i
+	}
+	slices.SortStableFunc(b.plan.Left, func(x, y Left) int { return cmp.Compare(index[x.Finding], index[y.Finding]) })
 	return b.plan, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"penstock"
 )
@@ -303,4 +304,147 @@ func projectFiles(t *testing.T, dir string) []ExampleFile {
 	}
 	slices.SortFunc(files, func(a, b ExampleFile) int { return strings.Compare(a.Path, b.Path) })
 	return files
+}
+
+// All flaws of all bad examples that are about a stranger's code, as they are and with
+// pull_request_target in the place of pull_request: what is offered works, and what is
+// said can be shown.
+func TestSplitExamples(t *testing.T) {
+	offered, advised := 0, 0
+	for _, r := range Rules() {
+		for n, e := range r.Examples {
+			for _, files := range [][]ExampleFile{ExampleFiles(e.Bad), withPrivileges(t, ExampleFiles(e.Bad)), withPrivileges(t, ExampleFiles(e.Good))} {
+				settings := exampleSettings(t, &e)
+				settings.Repairs = true
+				old := found(exampleProject(t, files, settings))
+				for i := range old {
+					f := &old[i]
+					if !slices.Contains(strangeRules, f.Rule) || f.Fix == nil {
+						continue
+					}
+					if len(f.Fix.Edits) > 0 {
+						offered++
+						after, problems := judge(t, files, f, old, settings)
+						if problems = append(problems, onlyMoves(f, files, after)...); len(problems) > 0 {
+							t.Errorf("%s/%d line %d: %q\n%s", r.ID, n, lineOf(files, f.Place), problems, diffOf(files, after))
+						}
+						continue
+					}
+					advised++
+					for _, s := range f.Fix.Steps {
+						if !oneLineOf(s, 1200) || strings.Contains(s, "  ") {
+							t.Errorf("%s/%d says %q", r.ID, n, s)
+						}
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d offered, %d with advice", offered, advised)
+	if offered < 20 || advised < 20 {
+		t.Errorf("%d offered, %d with advice: too few to show anything", offered, advised)
+	}
+}
+
+func oneLineOf(s string, most int) bool {
+	return len(s) <= most && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// Names of hostile files get into no new file's name, and into no text but in a form that
+// can be shown.
+func TestSplitHostile(t *testing.T) {
+	two := splitHead + splitRights + "jobs:\n  label:\n" + splitLabel + "  test:\n" + splitCode
+	secret := splitHead + splitRights + "jobs:\n  test:\n" + splitCode + "        env: {T: \"${{ secrets.NPM }}\"}\n"
+	for _, c := range []struct {
+		name, path, text string
+		edits            bool // an edit is offered
+	}{
+		{"plain", ".github/workflows/x.yml", two, true},
+		{"a line break", ".github/workflows/x\n::error::y.yml", two, false},
+		{"a shell's", ".github/workflows/$(id).yml", two, false},
+		{"an option", ".github/workflows/-x.yml", two, false},
+		{"dots", ".github/workflows/a..b.yml", two, false},
+		{"an escape", ".github/workflows/\x1b[31m.yml", two, false},
+		{"letters that look alike", ".github/workflows/\u0445.yml", two, false},
+		{"long", ".github/workflows/" + strings.Repeat("x", 200) + ".yml", two, false},
+		{"advice for a shell's", ".github/workflows/$(id).yml", secret, false},
+		{"advice for a long job", ".github/workflows/x.yml", strings.Replace(secret, "  test:", "  "+strings.Repeat("t", 500)+":", 1), false},
+		{"advice for a strange job", ".github/workflows/x.yml", strings.Replace(secret, "  test:", `  "a\u001b\n::b":`, 1), false},
+		{"advice for a strange name", ".github/workflows/x.yml", strings.Replace(secret, "name: Checks", `name: "\u001b\n::Checks"`, 1), false},
+		{"a strange secret", ".github/workflows/x.yml", strings.Replace(secret, "secrets.NPM", "secrets['\\u001b::x']", 1), false},
+		{"a strange job stays", ".github/workflows/x.yml", strings.Replace(two, "  label:", `  "a\u001b\n::b":`, 1), true},
+		{"a strange job moves", ".github/workflows/x.yml", strings.Replace(two, "  test:", `  "a\u001b\n::b":`, 1), true},
+		{"a strange event", ".github/workflows/x.yml", strings.Replace(two, "  pull_request_target:", `  "pull\u005frequest_target":`, 1), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := []ExampleFile{{Path: c.path, Text: c.text}}
+			old := found(exampleProject(t, files, Settings{Repairs: true}))
+			n := 0
+			for i := range old {
+				f := &old[i]
+				if f.Rule != "untrusted-code-execution" {
+					continue
+				}
+				n++
+				if f.Fix == nil {
+					if c.edits {
+						t.Error("nothing offered")
+					}
+					continue
+				}
+				if got := len(f.Fix.Edits) > 0; got != c.edits {
+					t.Errorf("edits %v", f.Fix.Edits)
+				}
+				if c.edits {
+					after, problems := judge(t, files, f, old, Settings{Repairs: true})
+					if problems = append(problems, onlyMoves(f, files, after)...); len(problems) > 0 {
+						t.Errorf("%q\n%s", problems, diffOf(files, after))
+					}
+				}
+				for _, e := range f.Fix.Edits {
+					if strings.Contains(e.Text, "Checks") || e.New && e.Path != ".github/workflows/x-untrusted.yml" {
+						t.Errorf("edit %+v", e)
+					}
+				}
+				for _, s := range append(f.Fix.Steps, f.Fix.Description) {
+					if !oneLineOf(s, 1200) {
+						t.Errorf("says %q", s)
+					}
+				}
+			}
+			if n == 0 {
+				t.Error("nothing found")
+			}
+		})
+	}
+}
+
+// FuzzSplit takes a workflow apart: whatever it holds, what is offered moves whole lines
+// and can be read.
+func FuzzSplit(f *testing.F) {
+	f.Add(splitHead + splitRights + "jobs:\n  label:\n" + splitLabel + "\n  # what\n  test:\n" + splitCode)
+	f.Add(splitHead + splitRights + "jobs:\n  test:\n" + splitCode + "\n  label:\n" + splitLabel)
+	f.Add("on: [push, pull_request_target]\n" + splitRights + "jobs:\n  test:\n" + splitCode)
+	f.Add(strings.ReplaceAll(splitHead+splitRights+"jobs:\n  label:\n"+splitLabel+"  test:\n"+splitCode, "\n", "\r\n"))
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 1<<14 {
+			return
+		}
+		files := []ExampleFile{{Path: ".github/workflows/x.yml", Text: text}}
+		old := found(exampleProject(t, files, Settings{Repairs: true}))
+		for i := range old {
+			flaw := &old[i]
+			if !slices.Contains(strangeRules, flaw.Rule) || flaw.Fix == nil || len(flaw.Fix.Edits) == 0 {
+				continue
+			}
+			after, problems := judge(t, files, flaw, old, Settings{Repairs: true})
+			if !strings.Contains(text, "\r") || !strings.Contains(strings.ReplaceAll(text, "\r\n", ""), "\n") {
+				problems = append(problems, onlyMoves(flaw, files, after)...)
+			}
+			if len(problems) > 0 {
+				t.Errorf("%s: %q\n%s", flaw.Rule, problems, diffOf(files, after))
+			}
+			break
+		}
+	})
 }
