@@ -78,6 +78,9 @@ type editor struct {
 	// looked.
 	flaws []Flaw
 	apart *isolation
+	// Of actions of the repository: what localObstacle says, and what their steps need.
+	inActions   map[*Pipeline]string
+	actionNeeds map[*Pipeline]*jobNeeds
 	// inside are the children of large nodes that stand in their place.
 	inside map[*syntax.Node][]*syntax.Node
 }

@@ -30,9 +30,15 @@ type isolation struct {
 	// file is where they go, empty where they stay.
 	file  string
 	edits []penstock.Edit
-	// why says of the other jobs what keeps them, once: "the secret X".
-	why map[*Job]string
+	// own is what a job has or needs itself, such as "the secret X", why what keeps it
+	// where it is.
+	own, why map[*Job]string
+	flaws    map[*Job][]*Flaw
+	advice   map[*Job]*penstock.Fix // nil where nothing is said
 }
+
+// maxRuns bounds the groups of neighbouring jobs that move: each finding lists them all.
+const maxRuns = 20
 
 const privilegedEvent = "pull_request_target"
 
@@ -43,20 +49,22 @@ var strangeRules = []string{"untrusted-code-execution", "untrusted-checkout", "c
 // people can.
 func fixPrivileged(e *editor, f *Flaw) *penstock.Fix {
 	t := e.p.Trigger(privilegedEvent)
-	var j *Job
-	for i := range e.p.Jobs {
-		if e.p.Jobs[i].Span.Contains(f.Span) {
-			j = &e.p.Jobs[i]
-			break
-		}
+	if t == nil {
+		return nil
 	}
-	if t == nil || j == nil {
+	j := e.jobAt(f.Span)
+	if j == nil {
 		return nil
 	}
 	s := e.isolate(t)
 	switch {
 	case !s.moved[j]:
-		return e.advice(j, s.why[j])
+		said, known := s.advice[j]
+		if !known {
+			said = e.advice(j, s)
+			s.advice[j] = said
+		}
+		return said
 	case s.file == "":
 		return fix(false, "Start it by pull_request, which gives the code of forks no secrets and no right to write; runs for newcomers then wait for an approval, and there are none while the pull request has conflicts.", s.edits)
 	}
@@ -69,12 +77,15 @@ func (e *editor) isolate(t *Trigger) *isolation {
 	if e.apart != nil {
 		return e.apart
 	}
-	s := &isolation{moved: make(map[*Job]bool), why: make(map[*Job]string)}
+	s := &isolation{
+		moved: make(map[*Job]bool), own: make(map[*Job]string), why: make(map[*Job]string), flaws: make(map[*Job][]*Flaw), advice: make(map[*Job]*penstock.Fix),
+	}
 	e.apart = s
-	all, strange := true, e.strange()
+	all, strange := true, e.strange(s)
 	for i := range e.p.Jobs {
 		j := &e.p.Jobs[i]
 		why := e.privilege(j)
+		s.own[j] = why
 		if only, known := strange[j]; why == "" && known && !only {
 			why = "another event, by which it runs such code, too"
 		}
@@ -123,54 +134,69 @@ func (e *editor) isolate(t *Trigger) *isolation {
 	return s
 }
 
-// strange are the jobs that run or check out a stranger's code by pull_request_target
-// and by no other event, which would bring it again.
-func (e *editor) strange() map[*Job]bool {
+// strange are the jobs that run or check out a stranger's code: true where it is by
+// pull_request_target and by no other event, which would bring it again.
+func (e *editor) strange(s *isolation) map[*Job]bool {
 	all := make(map[*Job]bool)
 	for i := range e.flaws {
 		f := &e.flaws[i]
 		if f.Path != e.p.Path || !slices.Contains(strangeRules, f.Rule) {
 			continue
 		}
-		for k := range e.p.Jobs {
-			j := &e.p.Jobs[k]
-			if !j.Span.Contains(f.Span) {
-				continue
-			}
-			only := !slices.ContainsFunc(f.Events, func(ev string) bool { return ev != privilegedEvent })
-			if was, known := all[j]; !known || was {
-				all[j] = only
-			}
+		j := e.jobAt(f.Span)
+		if j == nil {
+			continue
+		}
+		s.flaws[j] = append(s.flaws[j], f)
+		only := !slices.ContainsFunc(f.Events, func(ev string) bool { return ev != privilegedEvent })
+		if was, known := all[j]; !known || was {
+			all[j] = only
 		}
 	}
 	return all
 }
 
+// jobAt is the job around a span, nil if there is none. Jobs that are there by an alias
+// are not looked for.
+func (e *editor) jobAt(s penstock.Span) *Job {
+	i, _ := slices.BinarySearchFunc(e.p.Jobs, s.Start, func(j Job, start int64) int {
+		if j.Span.Start <= start {
+			return -1
+		}
+		return 1
+	})
+	if i == 0 || !e.p.Jobs[i-1].Span.Contains(s) {
+		return nil
+	}
+	return &e.p.Jobs[i-1]
+}
+
 // groups are the jobs that hang together by needs, in the order of the file.
 func (e *editor) groups() [][]*Job {
-	of := make(map[*Job]int, len(e.p.Jobs))
-	byID := make(map[string]*Job, len(e.p.Jobs))
+	parent := make([]int, len(e.p.Jobs))
+	byID := make(map[string]int, len(e.p.Jobs))
 	for i := range e.p.Jobs {
-		of[&e.p.Jobs[i]] = i
-		byID[strings.ToLower(e.p.Jobs[i].ID.Value)] = &e.p.Jobs[i]
+		parent[i] = i
+		byID[strings.ToLower(e.p.Jobs[i].ID.Value)] = i
 	}
-	for changed := true; changed; {
-		changed = false
-		for i := range e.p.Jobs {
-			j := &e.p.Jobs[i]
-			for _, n := range j.Needs {
-				if o := byID[strings.ToLower(n.Value)]; o != nil && of[o] != of[j] {
-					of[o] = min(of[o], of[j])
-					of[j] = of[o]
-					changed = true
-				}
+	first := func(i int) int {
+		for parent[i] != i {
+			parent[i] = parent[parent[i]]
+			i = parent[i]
+		}
+		return i
+	}
+	for i := range e.p.Jobs {
+		for _, n := range e.p.Jobs[i].Needs {
+			if o, ok := byID[strings.ToLower(n.Value)]; ok {
+				a, b := first(i), first(o)
+				parent[max(a, b)] = min(a, b)
 			}
 		}
 	}
 	out := make([][]*Job, len(e.p.Jobs))
 	for i := range e.p.Jobs {
-		j := &e.p.Jobs[i]
-		out[of[j]] = append(out[of[j]], j)
+		out[first(i)] = append(out[first(i)], &e.p.Jobs[i])
 	}
 	return slices.DeleteFunc(out, func(g []*Job) bool { return len(g) == 0 })
 }
@@ -262,31 +288,36 @@ func (e *editor) stepObstacle(at stepAt) string {
 			return "a checkout without ref, which is of the target's code now"
 		}
 	case u.Kind == UseLocal || u.Kind == UseSelf:
-		return e.localObstacle(u, 0)
+		return e.localObstacle(u)
 	}
 	return ""
 }
 
-// localObstacle looks into an action of the repository.
-func (e *editor) localObstacle(u Use, depth int) string {
+// localObstacle looks into an action of the repository, into each once.
+func (e *editor) localObstacle(u Use) string {
 	a := e.x.Action(u)
-	if a == nil || depth > 4 {
+	if a == nil {
 		return "an action of the repository that is not there"
 	}
-	if why := otherwise(a.Source); why != "" {
+	if why, known := e.inActions[a]; known {
 		return why
 	}
+	if e.inActions == nil {
+		e.inActions = make(map[*Pipeline]string)
+	}
+	e.inActions[a] = "an action of the repository that uses itself"
+	why := otherwise(a.Source)
 	for at := range a.steps() {
-		if k := at.Step.Uses.Kind; k == UseLocal || k == UseSelf {
-			if why := e.localObstacle(at.Step.Uses, depth+1); why != "" {
-				return why
-			}
-		}
-		if isCheckout(at.Step.Uses) {
-			return "a checkout in an action of the repository"
+		switch {
+		case why != "":
+		case isCheckout(at.Step.Uses):
+			why = "a checkout in an action of the repository"
+		case at.Step.Uses.Kind == UseLocal || at.Step.Uses.Kind == UseSelf:
+			why = e.localObstacle(at.Step.Uses)
 		}
 	}
-	return ""
+	e.inActions[a] = why
+	return why
 }
 
 // tokenNeed says which right to write a job needs, or may need. A token that cannot write
@@ -452,19 +483,15 @@ func (e *editor) move(s *isolation, t *Trigger) string {
 		file.line(" (untrusted)" + quote)
 		file.line("")
 	}
-	copied := func(key string) bool {
-		b, ok := blocks[key]
-		if ok {
-			file.lines(b)
-			file.line("")
+	copied := func(key string) {
+		if b, ok := blocks[key]; ok {
+			file.block(b)
 		}
-		return ok
 	}
 	copied("run-name")
 	file.lines(penstock.Span{Start: on.Start, End: t.Event.Span.Start})
 	file.text("pull_request")
-	file.lines(penstock.Span{Start: t.Event.Span.End, End: on.End})
-	file.line("")
+	file.block(penstock.Span{Start: t.Event.Span.End, End: on.End})
 	file.line("permissions:")
 	for _, l := range e.readLines(s) {
 		file.line(indent(e.unit()) + l)
@@ -487,6 +514,9 @@ func (e *editor) move(s *isolation, t *Trigger) string {
 		lines, cut := e.jobLines(jobs.Value, first, i)
 		if lines.End <= lines.Start {
 			return layout
+		}
+		if len(gone) == maxRuns {
+			return "the number of places that would change"
 		}
 		if len(gone) > 0 {
 			file.line("")
@@ -630,15 +660,20 @@ func (f *newFile) text(s string) {
 
 func (f *newFile) line(s string) { f.text(s + f.nl) }
 
-// lines adds bytes of the file that it is made from, to the end of a line.
+// lines adds bytes of the file that it is made from.
 func (f *newFile) lines(s penstock.Span) {
-	if s.End <= s.Start {
-		return
+	if s.End > s.Start {
+		f.parts = append(f.parts, penstock.Edit{Path: f.path, New: true, From: f.from, Span: s})
 	}
-	f.parts = append(f.parts, penstock.Edit{Path: f.path, New: true, From: f.from, Span: s})
-	if s.End == int64(len(f.source)) && f.source[s.End-1] != '\n' {
+}
+
+// block adds lines, the last of which may lack its end.
+func (f *newFile) block(s penstock.Span) {
+	f.lines(s)
+	if s.End > s.Start && f.source[s.End-1] != '\n' {
 		f.line("")
 	}
+	f.line("")
 }
 
 // stepPart is what a step of a job that must be taken apart does.
@@ -654,13 +689,9 @@ type stepPart struct {
 const tokenPerhaps = "the token, perhaps"
 
 // parts are the steps of a job, those at the same time as one.
-func (e *editor) parts(j *Job) []stepPart {
+func (e *editor) parts(j *Job, flaws []*Flaw) []stepPart {
 	var outs, runs []penstock.Span
-	for i := range e.flaws {
-		f := &e.flaws[i]
-		if f.Path != e.p.Path || !j.Span.Contains(f.Span) || !slices.Contains(strangeRules, f.Rule) {
-			continue
-		}
+	for _, f := range flaws {
 		if f.Rule == "untrusted-checkout" {
 			outs = append(outs, f.Span)
 		} else {
@@ -737,9 +768,8 @@ func (e *editor) stepRight(at stepAt) string {
 	return tokenPerhaps
 }
 
-// advice says how people take a job apart, step by step: why is what keeps it from being
-// moved as it is.
-func (e *editor) advice(j *Job, why string) *penstock.Fix {
+// advice says how people take a job apart, step by step.
+func (e *editor) advice(j *Job, s *isolation) *penstock.Fix {
 	base := path.Base(e.p.Path)
 	stem := strings.TrimSuffix(base, path.Ext(base))
 	if !plainRef(j.ID.Value) || !plainRef(stem) {
@@ -748,7 +778,7 @@ func (e *editor) advice(j *Job, why string) *penstock.Fix {
 	id := clip(j.ID.Value)
 	var stay, after, hold, before []stepPart
 	seen := false
-	for _, p := range e.parts(j) {
+	for _, p := range e.parts(j, s.flaws[j]) {
 		seen = seen || p.out || p.runs
 		switch {
 		case p.right != "" && (p.runs || p.out && p.right != tokenPerhaps):
@@ -777,7 +807,7 @@ func (e *editor) advice(j *Job, why string) *penstock.Fix {
 		part = fmt.Sprintf("put %s of the job %s into a workflow that pull_request starts", listed(stay, false), id)
 	}
 	part = fmt.Sprintf("%s: %s, with permissions: contents: read and without secrets", base, part)
-	rest, waiting := "", e.dependents(j)
+	rest, waiting, why := "", e.dependents(j, s), s.why[j]
 	switch {
 	case len(after) > 0:
 		rest = listed(after, true)
@@ -808,12 +838,12 @@ func (e *editor) runName(stem string) string {
 }
 
 // dependents are the jobs with rights that wait for a job.
-func (e *editor) dependents(j *Job) []string {
+func (e *editor) dependents(j *Job, s *isolation) []string {
 	var out []string
 	for i := range e.p.Jobs {
 		o := &e.p.Jobs[i]
 		waits := slices.ContainsFunc(o.Needs, func(t Text) bool { return strings.EqualFold(t.Value, j.ID.Value) })
-		if why := e.privilege(o); waits && why != "" && plainRef(o.ID.Value) && len(out) < 4 {
+		if why := s.own[o]; waits && why != "" && plainRef(o.ID.Value) && len(out) < 4 {
 			out = append(out, clip(o.ID.Value)+": "+why)
 		}
 	}

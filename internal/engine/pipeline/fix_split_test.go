@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -95,6 +96,9 @@ func TestSplit(t *testing.T) {
 		{name: "a name in quotes", text: strings.Replace(two, "name: Checks", `name: 'It''s: "checks"'`, 1), want: ".github/workflows/x-untrusted.yml"},
 		{name: "no name", text: strings.Replace(two, "name: Checks # of pull requests\n", "", 1), want: ".github/workflows/x-untrusted.yml"},
 		{name: "lines of Windows", text: strings.ReplaceAll(two, "\n", "\r\n"), want: ".github/workflows/x-untrusted.yml"},
+		{name: "the event behind the jobs", text: splitRights + "jobs:\n" + job("test", splitCode) + job("label", splitLabel) + "on: [pull_request_target]", want: ".github/workflows/x-untrusted.yml"},
+		{name: "blank lines that count", text: strings.Replace(splitHead+splitRights+"jobs:\n"+job("label", splitLabel)+job("test", splitCode), "run: |", "run: |+", 1) + "\n\n", want: ".github/workflows/x-untrusted.yml"},
+		{name: "blank lines that count, and others", text: strings.Replace(splitHead+splitRights+"jobs:\n"+job("test", splitCode+"  \n\n")+job("label", splitLabel), "run: |", "run: |+", 1), want: ".github/workflows/x-untrusted.yml"},
 		{name: "no end of the last line", text: strings.TrimSuffix(two, "\n"), want: ".github/workflows/x-untrusted.yml"},
 		{name: "a byte order mark", text: "\ufeff" + two, want: ".github/workflows/x-untrusted.yml"},
 		{name: "a mark of the document", text: "---\n" + two, want: ".github/workflows/x-untrusted.yml"},
@@ -148,6 +152,9 @@ func TestSplit(t *testing.T) {
 // onlyMoves says where a repair does more than to change the event, or to move lines: it
 // takes out whole lines, and all of them but blank ones are in the new file, in order.
 func onlyMoves(f *Flaw, before, after []ExampleFile) (problems []string) {
+	if was, is := jobTexts(f.Path, before), jobTexts(f.Path, after); !slices.Equal(was, is) {
+		problems = append(problems, fmt.Sprintf("changes jobs: %q are %q", was, is))
+	}
 	if len(after) == len(before) {
 		if e := f.Fix.Edits; len(e) != 1 || e[0].Text != "pull_request" {
 			problems = append(problems, "edits more than the event")
@@ -163,18 +170,49 @@ func onlyMoves(f *Flaw, before, after []ExampleFile) (problems []string) {
 		}
 		cut := text[e.Start:e.End]
 		whole := (e.Start == 0 || text[e.Start-1] == '\n') && (e.End == int64(len(text)) || strings.HasSuffix(cut, "\n"))
-		if e.Text != "" || !whole || !strings.Contains(made, strings.Trim(cut, "\r\n")) {
+		if e.Text != "" || !whole || !strings.Contains(made, strings.Trim(cut, " \t\r\n")) {
 			problems = append(problems, "does not move whole lines as they are")
 		}
 	}
 	crlf := strings.Contains(text, "\r\n")
 	for line := range strings.Lines(made) {
+		if !strings.HasSuffix(line, "\n") && strings.HasSuffix(made, line) && strings.HasSuffix(text, line) {
+			continue // the last one, which had no end
+		}
 		if strings.HasSuffix(line, "\r\n") != crlf || !strings.HasSuffix(line, "\n") {
 			problems = append(problems, "ends lines otherwise")
 			break
 		}
 	}
 	return problems
+}
+
+// jobTexts are what the jobs of a file, and of the new one beside it, say, in order of
+// their ids.
+func jobTexts(name string, files []ExampleFile) []string {
+	var all []string
+	for _, file := range files {
+		if strings.Replace(file.Path, "-untrusted.", ".", 1) != name {
+			continue
+		}
+		p := parse(file.Path, KindWorkflow, []byte(file.Text))
+		for i := range p.Jobs {
+			j := &p.Jobs[i]
+			text := j.ID.Value + " " + j.If.Value
+			for _, n := range j.Needs {
+				text += " needs " + n.Value
+			}
+			for s := range jobSteps(p, j) {
+				text += "\n" + s.Step.Name.Value + " " + s.Step.Uses.Value + " " + s.Step.Run.Value
+				for _, d := range []*Data{&s.Step.With, &s.Step.Env} {
+					d.Texts(func(t Text) { text += " " + t.Value })
+				}
+			}
+			all = append(all, text)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // TestSplitCorpus takes the privileged workflows of real projects apart, each of which is
@@ -416,6 +454,29 @@ func TestSplitHostile(t *testing.T) {
 				t.Error("nothing found")
 			}
 		})
+	}
+}
+
+// Actions of the repository that use each other, or themselves, many times are looked at
+// once each.
+func TestSplitNested(t *testing.T) {
+	const levels, uses = 5, 300
+	files := []ExampleFile{{Path: ".github/workflows/x.yml", Text: splitHead + splitRights + "jobs:\n  test:\n" + splitCode + strings.Repeat("      - uses: ./a0\n", uses)}}
+	for i := range levels {
+		next := min(i+1, levels-1)
+		files = append(files, ExampleFile{
+			Path: fmt.Sprintf("a%d/action.yml", i),
+			Text: "name: x\nruns:\n  using: composite\n  steps:\n" + strings.Repeat(fmt.Sprintf("    - uses: ./a%d\n", next), uses),
+		})
+	}
+	x := exampleProject(t, files, Settings{Repairs: true})
+	p := x.byPath[".github/workflows/x.yml"]
+	e := newEditor(x, p)
+	if why := e.privilege(&p.Jobs[0]); why != "rights that its steps may use" {
+		t.Errorf("needs %q", why)
+	}
+	if why := e.stepObstacle(stepAt{p, &p.Jobs[0], 2, &p.Jobs[0].Steps[2]}); why != "an action of the repository that uses itself" {
+		t.Errorf("differs by %q", why)
 	}
 }
 
