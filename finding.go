@@ -45,7 +45,8 @@ type Finding struct {
 	// is a keyed hash of the value; it never leaves the process that reads it.
 	Group string `json:"-"`
 	// Features are what the finding is known again by, one for each of Location
-	// and Places that lay in a text, in no given order. They stand in no report.
+	// and Places that lay in a text, in no given order. They stand in no report. A run
+	// that is compared with nothing makes none.
 	Features []*Features `json:"-"`
 }
 
@@ -177,6 +178,9 @@ type PipelineEvidence struct {
 	Semantics []string `json:"semantics,omitempty"`
 	// Cut are the fewest edits that break the path.
 	Cut []string `json:"cut,omitempty"`
+	// Why says what is not proved, of a flaw that is exploitable and no proven path:
+	// checks whose answer is not known, with their places, or what it takes beside.
+	Why []string `json:"why,omitempty"`
 }
 
 // Compare is the total order of findings: path, offset, rule, then the rest.

@@ -58,19 +58,19 @@ func wideSecrets(p *Pipeline, t textAt, n *ExprNode, at func(penstock.Span) pens
 	switch {
 	case n.Kind == ExprCall && n.Name == "tojson" && len(n.Args) == 1 && secrets(n.Args[0]):
 		report(Flaw{
-			Rule: "overprovisioned-secrets", Place: p.place(at(n.Span)), Scope: t.Scope,
+			Rule: "overprovisioned-secrets", Place: p.place(at(n.Span)), Scope: t.Scope(),
 			Message: "all secrets are handed over as one text; whoever reads it has them all.",
 		})
 		return false
 	case n.Kind == ExprIndex && secrets(n.Args[0]) && n.Args[1].Kind != ExprLiteral:
 		report(Flaw{
-			Rule: "overprovisioned-secrets", Place: p.place(at(n.Span)), Scope: t.Scope, Severity: penstock.Low,
+			Rule: "overprovisioned-secrets", Place: p.place(at(n.Span)), Scope: t.Scope(), Severity: penstock.Low,
 			Message: "which secret this is, is known only when it runs, so the runner is given all of them.",
 		})
 	case n.Kind == ExprCall && n.Name == "fromjson" && len(n.Args) == 1:
 		if path, ok := pathOf(n.Args[0]); ok && strings.HasPrefix(path, "secrets.") {
 			report(Flaw{
-				Rule: "unredacted-secret", Place: p.place(at(n.Span)), Scope: t.Scope,
+				Rule: "unredacted-secret", Place: p.place(at(n.Span)), Scope: t.Scope(),
 				Message: "a secret is taken apart, and logs hide only the whole: what is taken out is shown as it is.",
 			})
 			return false
@@ -291,7 +291,9 @@ func (x *Project) eachEnv(p *Pipeline, do func(d *Data, scope string)) {
 		do(&p.Action.Env, "")
 	}
 	for s := range p.steps() {
-		do(&s.Step.Env, s.Scope())
+		if s.Step.Env.Kind != DataNone {
+			do(&s.Step.Env, s.Scope())
+		}
 	}
 }
 
@@ -342,7 +344,11 @@ func wholePath(t Text, prefix string) bool {
 	if len(t.Parts) != 1 || t.Parts[0].From != 0 || t.Parts[0].To != len(t.Value) {
 		return false
 	}
-	e, err := ParseExpression(t.Source(t.Parts[0]))
+	source := t.Source(t.Parts[0])
+	if !holds(source, strings.TrimSuffix(prefix, ".")) {
+		return false
+	}
+	e, err := ParseExpression(source)
 	if err != nil {
 		return false
 	}

@@ -381,6 +381,11 @@ func (f *Flaw) finding() *penstock.Finding {
 			e.Semantics = append(e.Semantics, id)
 		}
 		slices.Sort(e.Semantics)
+		if out.Evidence.Tier == penstock.TierExploitable {
+			if e.Why = f.Why; len(e.Why) == 0 {
+				e.Why = []string{restWhy(f.Rule)}
+			}
+		}
 		out.Evidence.Pipeline = e
 	}
 	return out

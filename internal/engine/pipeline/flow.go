@@ -160,7 +160,6 @@ type flows struct {
 	bodies    map[string]Expression
 	controls  map[[2]string]controlAnswer
 	scripts   map[string]*ShellResult
-	actions   map[useKey]*ActionSummary
 	entries   map[*Pipeline][]Entry
 	prizes    map[prizeKey][]Prize
 	inlined   map[*Pipeline]bool // actions that some workflow uses
@@ -172,9 +171,6 @@ type flows struct {
 	poison              []poisoning
 	victims             []victim // nil before they are looked for
 }
-
-// useKey is what the summary of a use depends on.
-type useKey struct{ value, comment string }
 
 type controlAnswer struct {
 	control Control
@@ -192,7 +188,7 @@ func (x *Project) flow(report func(Flaw)) { newFlows(x).run(report) }
 func newFlows(x *Project) *flows {
 	return &flows{
 		x: x, drafts: make(map[draftKey]*draft), templates: make(map[string]Template), bodies: make(map[string]Expression),
-		controls: make(map[[2]string]controlAnswer), scripts: make(map[string]*ShellResult), actions: make(map[useKey]*ActionSummary),
+		controls: make(map[[2]string]controlAnswer), scripts: make(map[string]*ShellResult),
 		entries: make(map[*Pipeline][]Entry), prizes: make(map[prizeKey][]Prize), inlined: make(map[*Pipeline]bool),
 	}
 }
@@ -288,20 +284,6 @@ func (f *flows) control(path, event string) (Control, bool) {
 		f.controls[key] = a
 	}
 	return a.control, a.ok
-}
-
-// summary is LookupAction with a memory.
-func (f *flows) summary(u Use) *ActionSummary {
-	key := useKey{value: u.Value}
-	if u.Comment != nil {
-		key.comment = u.Comment.Text
-	}
-	s, ok := f.actions[key]
-	if !ok {
-		s = LookupAction(u)
-		f.actions[key] = s
-	}
-	return s
 }
 
 func (f *flows) prizesOf(p *Pipeline, e *Entry, j *Job) []Prize {

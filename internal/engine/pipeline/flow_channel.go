@@ -155,7 +155,7 @@ func (jr *jobRun) uploadOf(p *Pipeline, name string) Place {
 			if st.Uses.Kind != UseRemote {
 				continue
 			}
-			s := jr.summary(st.Uses)
+			s := LookupAction(st.Uses)
 			if s == nil {
 				continue
 			}
@@ -346,7 +346,7 @@ func (f *flows) restores(p *Pipeline, j *Job) (Place, string) {
 					return at, what
 				}
 			case UseRemote:
-				s := f.summary(st.Uses)
+				s := LookupAction(st.Uses)
 				if s == nil {
 					continue
 				}
@@ -561,6 +561,9 @@ var shellVariable = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
 
 // agentCommands look for texts of outsiders in the command line of an agent.
 func (jr *jobRun) agentCommands(fr *frame, st *Step, c code) {
+	if indexAny(c.text, "claude", "codex", "gemini", "opencode", "aider", "copilot", "cursor-agent") < 0 {
+		return
+	}
 	for _, m := range agentCommand.FindAllStringIndex(c.text, 10) {
 		line := c.text[m[0]:m[1]]
 		at := c.place(penstock.Span{Start: int64(m[0] + len(line) - len(strings.TrimLeft(line, " \t\n;&|("))), End: int64(m[1])})
@@ -798,7 +801,7 @@ func (jr *jobRun) loneSink(fr *frame, flaw Flaw, s sink, t taint) {
 	if s.rule == "template-injection" && t.shape != ShapeUnset && dir == "." && t.after == "" && t.doubt == "" {
 		flaw.Tier = penstock.TierExploitable
 		flaw.Confidence = penstock.ConfidenceMedium
-		flaw.Notes = append(flaw.Notes, "Nothing in this repository uses the action: whoever uses it for events of strangers is open to them.")
+		flaw.Why = []string{"nothing in this repository uses the action: whoever uses it for events of strangers is open to them"}
 	}
 	flaw.Scope = s.scope
 	flaw.Trace = append(t.way.hops(), Hop{Place: s.place, Text: s.text})

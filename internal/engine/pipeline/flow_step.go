@@ -520,7 +520,7 @@ func (jr *jobRun) use(fr *frame, st *Step, out *stepOut) {
 			jr.inline(fr, st, a, out)
 		}
 	case UseRemote:
-		if s := jr.summary(u); s != nil {
+		if s := LookupAction(u); s != nil {
 			jr.known(fr, st, s, out)
 		} else {
 			jr.unknown(fr, st, out)
@@ -588,7 +588,7 @@ func (jr *jobRun) call(fr *frame) {
 	callee := jr.x.Workflow(j.Uses)
 	if callee == nil {
 		if j.Uses.Kind == UseRemote {
-			if s := jr.summary(j.Uses); s != nil {
+			if s := LookupAction(j.Uses); s != nil {
 				jr.inputSinks(fr, &Step{Uses: j.Uses, With: j.With, Span: j.Span}, s)
 			}
 		}

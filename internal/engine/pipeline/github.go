@@ -513,8 +513,24 @@ func (g github) uses(to *Use, e syntax.Entry) bool {
 	}
 	*to = ParseUse(t)
 	to.Comment = g.y.CommentAfter(t.Span.End)
+	key := useKey{value: t.Value}
+	if to.Comment != nil {
+		key.comment = to.Comment.Text
+	}
+	known, ok := g.actions[key]
+	if !ok {
+		if g.actions == nil {
+			g.actions = make(map[useKey]*ActionSummary)
+		}
+		known = LookupAction(*to)
+		g.actions[key] = known
+	}
+	to.known, to.looked = known, true
 	return true
 }
+
+// useKey is what the summary of a use depends on.
+type useKey struct{ value, comment string }
 
 // ParseUse takes apart the value of "uses".
 func ParseUse(t Text) Use {

@@ -789,6 +789,11 @@ type Use struct {
 	RefKind                 RefKind
 	// Comment stands behind it on the same line, as a version does behind a commit.
 	Comment *syntax.Comment
+
+	// known is what LookupAction says, where looked is set: the model asks once for all
+	// audits.
+	known  *ActionSummary
+	looked bool
 }
 
 // RefSpan is where the reference stands, empty without one.

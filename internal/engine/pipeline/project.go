@@ -262,6 +262,8 @@ type Flaw struct {
 	Reaches []string
 	// Cut are the fewest edits that break the path.
 	Cut []string
+	// Why says what is not proved, of a flaw that is exploitable and no proven path.
+	Why []string
 	Fix *penstock.Fix
 }
 
