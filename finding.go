@@ -99,10 +99,18 @@ type Fix struct {
 }
 
 // Edit replaces the bytes of Span in the file Path by Text.
+//
+// With New, Path is a file that is not there yet, in the folder of a file that the
+// same fix edits, and the edit is a part of it; the parts follow one another as they
+// do in the fix. A part with From is what the bytes of Span in the file From were
+// before the fix, any other is Text. So a fix that moves lines does not carry them,
+// and no report shows a secret that stands in them.
 type Edit struct {
 	Path string `json:"path"`
 	Span
 	Text string `json:"text"`
+	New  bool   `json:"new,omitempty"`
+	From string `json:"from,omitempty"`
 }
 
 // Tier says how far a flaw of a pipeline leads, as far as it can be shown.

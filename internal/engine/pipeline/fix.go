@@ -29,7 +29,7 @@ func fixers() map[string]fixer {
 		"obfuscation": fixPath, "unsafe-pr-checkout": fixRemoved, "cache-mode-write": fixCacheMode,
 		"app-token-not-narrowed": fixAppToken, "self-repository": fixSelf, "agent-tools": fixAgent,
 		"missing-provenance":       fixProvenance,
-		"untrusted-code-execution": fixPrivileged, "untrusted-checkout": fixPrivileged,
+		"untrusted-code-execution": fixPrivileged, "untrusted-checkout": fixPrivileged, "checkout-race": fixPrivileged,
 	}
 }
 
@@ -54,6 +54,7 @@ func (x *Project) repair(flaws []Flaw) {
 				continue
 			}
 			e = newEditor(x, p)
+			e.flaws = flaws
 			editors[f.Path] = e
 		}
 		f.Fix = fix(e, f)
@@ -73,6 +74,13 @@ type editor struct {
 	steps    map[*Step]*stepNames
 	needs    map[*Job]*jobNeeds
 	byStart  []stepAt // the steps in the order of the file; nil before one is looked for
+	// flaws are those of the whole project; apart is what isolation says once it has
+	// looked.
+	flaws []Flaw
+	apart *isolation
+	// Of actions of the repository: what localObstacle says, and what their steps need.
+	inActions   map[*Pipeline]string
+	actionNeeds map[*Pipeline]*jobNeeds
 	// inside are the children of large nodes that stand in their place.
 	inside map[*syntax.Node][]*syntax.Node
 }

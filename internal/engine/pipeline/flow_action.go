@@ -277,6 +277,9 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 	jr.bring(fr, st, dir, t, at, st.Uses.Value)
 }
 
+// checkedOutText ends the hop at a checkout.
+const checkedOutText = ": it is checked out"
+
 // bring makes a folder a stranger's checkout.
 func (jr *jobRun) bring(fr *frame, st *Step, dir string, t taint, at Place, by string) {
 	t.file, t.shape, t.checked = filesCheckout, ShapeText, false
@@ -284,7 +287,7 @@ func (jr *jobRun) bring(fr *frame, st *Step, dir string, t taint, at Place, by s
 	if dir != "" {
 		where = "into the folder " + dir
 	}
-	t.way = t.way.then(Hop{Place: at, Text: by + " puts that code " + where + ": it is checked out"})
+	t.way = t.way.then(Hop{Place: at, Text: by + " puts that code " + where + checkedOutText})
 	tr := tree{taint: t, text: "the code of a pull request"}
 	jr.put(dir, tr)
 	jr.checkedOut(fr, st, at, tr)
