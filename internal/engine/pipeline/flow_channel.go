@@ -451,8 +451,9 @@ func (jr *jobRun) agent(fr *frame, st *Step, s *ActionSummary, e Effect, out *st
 			if in == nil || in.Role != RolePrompt {
 				continue
 			}
+			// Nothing is pasted there: the place is that of the agent.
 			if v := fr.promised(f.Value.Text); len(v) > 0 {
-				all = append(all, asked{Place{fr.file.Path, f.Value.Text.Span}, v})
+				all = append(all, asked{at, v})
 			}
 		}
 	}

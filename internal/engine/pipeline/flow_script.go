@@ -439,10 +439,12 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 			return
 		}
 		most := penstock.TierExploitable
-		if v.branches(f.Labels) || f.Command == "gh" || f.Command == "glab" {
+		if v.branches(f.Labels) || f.Mild {
 			most = penstock.TierHygiene // one word, which has to be a branch that begins with a dash
 		}
-		jr.sink(fr, sink{rule: "argument-injection", place: at, scope: jr.scope(st), step: st, most: most, text: cmpText(f.Detail, "it can become an option of "+f.Command),
+		// Other than a program, what gh does is done with the rights of the token.
+		rights := f.Sink == "gh" || f.Sink == "glab"
+		jr.sink(fr, sink{rule: "argument-injection", place: at, scope: jr.scope(st), step: st, most: most, prized: rights, text: cmpText(f.Detail, "it can become an option of "+f.Command),
 			message: describe(v[0].path) + " can become an option of " + f.Command}, c.trail(v, f))
 	case FactChannel:
 		jr.channel(fr, st, c, f, v, out)

@@ -237,6 +237,8 @@ type ShellFact struct {
 	// Maybe: it stands in a place that may not run, or the tool could not read the
 	// script and judges by single lines.
 	Maybe bool
+	// Mild, of FactArgument: no option of the command is known that does harm.
+	Mild bool
 	// Detail says in a few words what happens.
 	Detail string
 	Notes  []string

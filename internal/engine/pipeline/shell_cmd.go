@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -945,7 +946,7 @@ func shOperand(args []shArg, valued, unless string) (shArg, bool) {
 // quoted at the front of an operand before "--".
 func (r *shRun) options(name string, args []shArg) {
 	what, ok := shellOptions[name]
-	if !ok {
+	if _, subs := shellSubOptions[name]; !ok && !subs {
 		return
 	}
 	ended := false
@@ -976,8 +977,11 @@ func (r *shRun) options(name string, args []shArg) {
 		}
 		option := strings.HasPrefix(prev, "-") && len(prev) > 1 && !strings.Contains(prev, "=")
 		f := ShellFact{Kind: FactArgument, Span: shSpan(a.start, a.end), Sink: name, Command: name, Name: p.name, Labels: p.l}
-		if name == "gh" || name == "glab" {
-			f.Command = shSends(name, args, r.splits(a.v) != nil)
+		if !ok {
+			f.Command, what = shSubOption(name, args, i, r.splits(a.v) != nil)
+			if f.Mild = what == ""; f.Mild {
+				what = "none is known that runs, writes or sends anything"
+			}
 		}
 		switch {
 		case r.splits(a.v) != nil:
@@ -1014,30 +1018,52 @@ func (r *shRun) splits(v shVal) *shPiece {
 	return nil
 }
 
-// shSends is the command of gh with its sub-commands where an option can send a file or a
-// request elsewhere or run something, and gh alone where none can. A single word is no
-// such option of commands that need a number beside it.
-func shSends(name string, args []shArg, several bool) string {
+// shSubOption is a command with its sub-command, and what an option can do to it that
+// stands at a word of it; nothing if none is known that does harm. Several says that the
+// word is split into several.
+func shSubOption(name string, args []shArg, at int, several bool) (command, what string) {
 	var words []string
-	for _, a := range args[1:] {
-		if t := a.text(); t != "" && t[0] != '-' && len(words) < 2 {
+	for i := 1; i < len(args) && len(words) < 2; i++ {
+		t := args[i].text()
+		switch {
+		case i == at && len(words) == 0:
+			words = append(words, "-") // the word may be the sub-command itself
+		case name == "git" && len(words) == 0 && shIn("-C -c --git-dir --work-tree --namespace", t):
+			i++
+		case (name == "gh" || name == "glab") && shIn("-R --repo", t):
+			i++
+		case t == "" || t[0] == '-':
+			if len(words) > 0 && t == "" {
+				i = len(args) // an operand that is not known
+			}
+		default:
 			words = append(words, t)
-		} else if len(words) > 0 {
-			break
 		}
 	}
 	if len(words) == 0 {
-		return name
+		return name, ""
 	}
-	switch words[0] {
-	case "api", "extension", "alias", "gist", "secret":
-		return name + " " + words[0]
-	case "pr", "mr", "issue", "release", "repo":
-		if len(words) > 1 && (words[1] == "create" || words[1] == "clone" || several && shIn("comment edit review merge upload close", words[1])) {
-			return name + " " + words[0] + " " + words[1]
+	command = name + " " + words[0]
+	if name != "git" && words[0] != "api" && len(words) > 1 {
+		command += " " + shPrint(words[1])
+	}
+	for _, row := range shellSubOptions[name] {
+		if first, second, two := strings.Cut(row.sub, " "); name != "git" && two {
+			if len(words) < 2 || words[0] != first || words[1] != second {
+				continue
+			}
+		} else if !shIn(row.sub, words[0]) {
+			continue
 		}
+		if row.words && !several || row.given != "" && slices.ContainsFunc(args, func(a shArg) bool {
+			opt, _, _ := strings.Cut(shSymbol(a.v), "=")
+			return shIn(row.given, opt)
+		}) {
+			return command, ""
+		}
+		return command, row.what
 	}
-	return name
+	return command, ""
 }
 
 // xargs makes arguments of its input.

@@ -257,6 +257,45 @@ func TestShellPairs(t *testing.T) {
 	}
 }
 
+// TestShellSubOptions tells apart what an option can do to sub-commands.
+func TestShellSubOptions(t *testing.T) {
+	for _, c := range []struct{ script, want string }{
+		{`gh api repos/o/r/issues/$TITLE/comments`, "gh api"},
+		{`gh api "repos/o/r/issues/$TITLE/comments"`, ""}, // no word of its own
+		{`gh api "$TITLE"`, "mild gh api"},                // one word is an option without an endpoint
+		{`gh issue comment $TITLE --body "$MESSAGE"`, "mild gh issue comment"},
+		{`gh issue comment $TITLE`, "gh issue comment"},
+		{`gh -R o/r pr comment $TITLE --body-file x.md`, "gh pr comment"},
+		{`gh pr view $TITLE`, "mild gh pr view"},
+		{`gh pr create --fill $TITLE`, "gh pr create"},
+		{`gh run download $TITLE`, "gh run download"},
+		{`git -C sub fetch origin $TITLE`, "git fetch"},
+		{`git -c a.b=c checkout $TITLE`, "mild git checkout"},
+		{`git $TITLE status`, "git -"},
+		{`git log "$TITLE"`, "git log"},
+		{`git rev-parse $TITLE`, "mild git rev-parse"},
+		{`git config user.name $TITLE`, "git config"},
+		{`git config user.name "$TITLE"`, "mild git config"},
+		{`glab api projects/1/issues/$TITLE`, "glab api"},
+		{`glab mr list $TITLE`, "mild glab mr list"},
+	} {
+		got := ""
+		for _, f := range AnalyseScript(c.script, "bash", shellTestInput()).Facts {
+			if f.Kind == FactArgument {
+				if got != "" {
+					t.Errorf("%s: two facts", c.script)
+				}
+				if got = f.Command; f.Mild {
+					got = "mild " + got
+				}
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.script, got, c.want)
+		}
+	}
+}
+
 // TestShellChannels shows what is told apart inside one kind.
 func TestShellChannels(t *testing.T) {
 	for _, c := range []struct{ script, want string }{
