@@ -85,16 +85,13 @@ func labelsOf(v value) ShellLabels {
 func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
 	shell, dir := st.Run.Shell.Value, st.Run.Dir.Value
 	if len(fr.stack) == 1 {
+		shell = stepShell(jr.p, jr.j, st)
 		for _, d := range []Defaults{jr.j.Defaults, jr.p.Defaults} {
-			if shell == "" {
-				shell = d.Shell.Value
-			}
 			if dir == "" {
 				dir = d.Dir.Value
 			}
 		}
-	}
-	if shell == "" && windows(jr.j.RunsOn) {
+	} else if shell == "" && windows(jr.j.RunsOn) {
 		shell = "pwsh"
 	}
 	c := code{path: fr.file.Path, text: st.Run.Value, at: st.Run.At, shell: shell, pasted: true}
@@ -106,6 +103,20 @@ func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
 	}
 	jr.expansions(fr, st, c)
 	jr.scriptRules(fr, st, c)
+}
+
+// stepShell is the shell of a step of a job, empty for the usual one.
+func stepShell(p *Pipeline, j *Job, st *Step) string {
+	shell := st.Run.Shell.Value
+	for _, d := range []Defaults{j.Defaults, p.Defaults} {
+		if shell == "" {
+			shell = d.Shell.Value
+		}
+	}
+	if shell == "" && windows(j.RunsOn) {
+		shell = "pwsh"
+	}
+	return shell
 }
 
 // told reports whether a script of people with rights gets a text of an outsider, as the
