@@ -231,7 +231,7 @@ func (jr *jobRun) poisons(s sink, t taint, flaw Flaw, pass passage) {
 		hops = hops[:n-1]
 	}
 	hops = append(hops, Hop{Place: at, Text: text, Row: &row}, Hop{Place: at, Text: "the cache is in the scope that every run restores from", Row: &scopeRow})
-	p := poisoning{p: jr.p, j: jr.j, hops: hops, at: s.place, actor: flaw.Actor, event: jr.e.Event, proven: pass.sure && t.doubt == "" && t.after == "" && jr.e.After == ""}
+	p := poisoning{p: jr.p, j: jr.j, hops: hops, at: s.place, actor: flaw.Actor, event: jr.e.Event, proven: pass.sure && t.doubt == "" && t.after == "" && jr.e.After == "" && jr.e.doubt == ""}
 	p.rank = -int(p.actor)
 	if p.proven {
 		p.rank += 100

@@ -260,6 +260,8 @@ func (jr *jobRun) assumed() string {
 		return "It takes that the project builds such runs, which its settings say."
 	case jr.e.azure != nil && jr.e.Outsider() && !set.Azure.known():
 		return "It takes that the pipeline builds pull requests from forks, which its settings say."
+	case jr.e.doubt != "":
+		return "It takes that " + jr.e.doubt + "."
 	}
 	return ""
 }
