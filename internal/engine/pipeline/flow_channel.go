@@ -11,7 +11,7 @@ import (
 
 // upload hands files to later jobs of the run, or to other runs.
 func (jr *jobRun) upload(fr *frame, st *Step, s *ActionSummary, e Effect) {
-	dir := jr.inputPath(st, s, e.Argument("path"))
+	dir := jr.inputPath(fr, st, s, e.Argument("path"))
 	t := jr.treeAt(firstLine(dir))
 	if !t.foreign() && jr.ran == nil {
 		return
@@ -36,7 +36,7 @@ func firstLine(s string) string {
 
 // download puts files of an artifact into a folder.
 func (jr *jobRun) download(fr *frame, st *Step, s *ActionSummary, e Effect) {
-	dir := jr.inputPath(st, s, e.Argument("path"))
+	dir := jr.inputPath(fr, st, s, e.Argument("path"))
 	at := Place{fr.file.Path, st.Uses.Span}
 	name, _ := s.Value(e.Argument("name"), st.With)
 	var t tree

@@ -96,7 +96,7 @@ func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
 	}
 	c := code{path: fr.file.Path, text: st.Run.Value, at: st.Run.At, shell: shell, pasted: true}
 	if jr.attacked() || !jr.e.Own && !fr.lone && fr.told(c) {
-		jr.analyse(fr, st, c, cleanDir(dir), out)
+		jr.analyse(fr, st, c, cleanDir(fr.constants(dir)), out)
 		jr.clobbers(fr, st, out)
 	} else {
 		jr.paste(fr, st, c)
