@@ -820,6 +820,12 @@ func (jr *jobRun) dispatch(fr *frame, st *Step, at Place, workflow string, input
 	if !pass.open {
 		return
 	}
+	if pass.person {
+		// Who passes such a check writes what the event holds.
+		for k, v := range inputs {
+			inputs[k] = slices.DeleteFunc(slices.Clone(v), func(t taint) bool { return t.file == filesNone && !jr.others(t) })
+		}
+	}
 	es := jr.entriesOf(target)
 	for i := range es {
 		if es[i].Event != "workflow_dispatch" || es[i].caller != nil {

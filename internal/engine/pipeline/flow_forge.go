@@ -383,6 +383,7 @@ func (jr *jobRun) forgeAnalyse(fr *frame, st *Step, c code, dir string, out *ste
 	forge := value{{path: "texts of issues and merge requests", shape: ShapeText, actor: ActorAnyone,
 		way: (*way)(nil).then(Hop{Place: c.place(penstock.Span{}), Text: "the script asks the forge for texts that anyone with an account writes"})}}
 	in.Forge = ShellSource{Labels: g.tag(forge), Text: "texts of issues and merge requests"}
+	g.given(&in, c, func(name string, l ShellLabels, _ string) { fmt.Fprintf(&sig, "%s=%x\x00", name, uint64(l)) })
 	sig.WriteString(c.text)
 	res := jr.scripts[sig.String()]
 	if res == nil {
@@ -391,11 +392,12 @@ func (jr *jobRun) forgeAnalyse(fr *frame, st *Step, c code, dir string, out *ste
 		jr.scripts[sig.String()] = res
 		jr.flows.shell += len(c.text)
 	}
-	state := &scriptState{downloaded: -1, dispatched: make(map[string]map[string]value)}
+	state := c.begun(res, &g)
 	full := jr.attacked() && jr.e.After == ""
 	for i := range res.Facts {
 		fact := &res.Facts[i]
 		v := g.of(fact.Labels)
+		state.args = c.handed(fact, &g)
 		switch fact.Kind {
 		case FactTemplate, FactCode, FactArithmetic:
 		case FactChannel:

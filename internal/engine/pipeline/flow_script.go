@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"penstock"
@@ -19,6 +20,17 @@ type code struct {
 	// pasted says that the forge resolves expressions in it.
 	pasted bool
 	depth  int
+	// name is the path of the script, where it is a file of its own; args are what the
+	// caller gives, calls the functions that it calls.
+	name  string
+	args  []value
+	calls []shellCall
+}
+
+// shellCall is a call of a function with what is known of its arguments.
+type shellCall struct {
+	name string
+	args []value
 }
 
 func (c code) place(s penstock.Span) Place {
@@ -308,6 +320,7 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		way: (*way)(nil).then(Hop{Place: c.place(penstock.Span{}), Text: "the script asks the forge for texts that anyone with an account writes"})}}
 	in.Forge = ShellSource{Labels: g.tag(forge), Text: forgeTexts}
 	note("forge", in.Forge.Labels, "")
+	g.given(&in, c, note)
 	sig.WriteString(c.text)
 	res := jr.scripts[sig.String()]
 	if res == nil {
@@ -317,9 +330,10 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		jr.flows.shell += len(c.text)
 	}
 	jr.flows.shell += factWork * len(res.Facts)
-	state := &scriptState{downloaded: -1, dispatched: make(map[string]map[string]value)}
+	state := c.begun(res, &g)
 	for i := range res.Facts {
 		fact := &res.Facts[i]
+		state.args = c.handed(fact, &g)
 		jr.fact(fr, st, c, fact, g.of(fact.Labels), dir, out, state)
 	}
 	for _, t := range state.put {
@@ -333,6 +347,54 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		return
 	}
 	jr.guessOutputs(c, out)
+}
+
+// given tells a script of its arguments, and of the calls of its functions.
+func (g *tagged) given(in *ShellInput, c code, note func(name string, l ShellLabels, text string)) {
+	sources := func(of string, args []value) []ShellSource {
+		var out []ShellSource
+		for i, v := range args {
+			text := "argument " + strconv.Itoa(i+1)
+			out = append(out, ShellSource{Labels: g.tag(v), Text: text})
+			note(of+text, out[i].Labels, "")
+		}
+		return out
+	}
+	if in.Name = c.name; c.name != "" {
+		note("name "+c.name, 0, "")
+	}
+	in.Args = sources("", c.args)
+	for _, call := range c.calls {
+		in.Calls = append(in.Calls, ShellCall{Name: call.name, Args: sources(call.name+" ", call.args)})
+	}
+}
+
+// begun is the state of a script before its first fact.
+func (c code) begun(res *ShellResult, g *tagged) *scriptState {
+	state := &scriptState{downloaded: -1, dispatched: make(map[string]map[string]value)}
+	for i := range res.Facts {
+		if f := &res.Facts[i]; f.Kind == FactCall && len(state.calls) < flowCalls {
+			state.calls = append(state.calls, shellCall{f.Command, c.handed(f, g)})
+		}
+	}
+	return state
+}
+
+// flowCalls bounds the calls of functions of one script that are followed.
+const flowCalls = 20
+
+// handed are the arguments of a command that runs a script or a function.
+func (c code) handed(f *ShellFact, g *tagged) []value {
+	if f.Args == nil {
+		return nil
+	}
+	out := make([]value, len(f.Args))
+	for i, a := range f.Args {
+		if a.Labels&ShellUntrusted != 0 {
+			out[i] = g.of(a.Labels).injecting().narrowed(a.Labels).through(c.place(f.Span), "it is given to "+clip(cmpText(f.Name, f.Command))+" as argument "+strconv.Itoa(i+1))
+		}
+	}
+	return out
 }
 
 // flowTexts bounds the files of a job whose content is followed.
@@ -367,6 +429,9 @@ type scriptState struct {
 	// dispatched are untrusted inputs of workflows that are started, by workflow.
 	dispatched map[string]map[string]value
 	dispatchAt Place
+	// args are those of the command of the fact, calls all of functions.
+	args  []value
+	calls []shellCall
 }
 
 // trail appends the steps of a fact's trace as hops.
@@ -483,7 +548,7 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 			jr.execute(fr, st, at, cmpText(f.Command, "the script")+" "+f.Detail, f.Command, t, value{t.taint})
 			return
 		}
-		jr.ownCode(fr, st, c, f, dir, out)
+		jr.ownCode(fr, st, c, f, dir, out, state)
 	case FactDispatch:
 		if v = v.injecting(); untrusted && len(v) > 0 {
 			if state.dispatched[f.Command] == nil {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -46,10 +47,10 @@ func (r *shRun) call(c *syntax.CallExpr, stdin shVal) shVal {
 	args := make([]shArg, 0, len(c.Args))
 	for _, w := range c.Args {
 		start, end := r.span(w)
-		if n := shSingleVar(w); (n == "@" || n == "*") && r.positional != nil {
+		if n := shSingleVar(w); (n == "@" || n == "*") && r.st.positional != nil {
 			// The arguments of a function, each a word of its own.
 			_, quoted := w.Parts[0].(*syntax.DblQuoted)
-			for _, v := range r.positional {
+			for _, v := range r.st.positional {
 				if v = r.unbare(v); !quoted {
 					v = r.bared(v)
 				}
@@ -165,7 +166,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 			return out
 		}
 	} else if strings.Contains(name, "/") || strings.HasSuffix(name, ".bat") || strings.HasSuffix(name, ".cmd") {
-		r.runFile(first, path.Base(name), start, end)
+		r.runWith(args[1:], func() { r.runFile(first, path.Base(name), start, end) })
 		// ./gradlew and ./mvnw are known by what they run as well.
 		return nil
 	}
@@ -199,6 +200,11 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 			}
 		}
 		return nil
+	}
+	if r.sourced && shIsName(name) {
+		if given := shGiven(args[1:]); given != nil {
+			r.fact(ShellFact{Kind: FactCall, Span: shSpan(start, end), Command: name, Args: given})
+		}
 	}
 	switch name {
 	case "tar", "bsdtar", "unzip", "patch", "7z", "7za":
@@ -309,14 +315,14 @@ func (r *shRun) function(f *shFunc, args []shArg, stdin shVal) shVal {
 		return nil
 	}
 	r.calls++
-	base, positional := r.base, r.positional
+	base, positional := r.base, r.st.positional
 	r.base = f.base
-	r.positional = make([]shVal, 0, len(args)-1)
+	r.st.positional = make([]shVal, 0, len(args)-1)
 	for _, a := range args[1:] {
-		r.positional = append(r.positional, a.v)
+		r.st.positional = append(r.st.positional, a.v)
 	}
 	out := r.stmt(f.body, stdin)
-	r.base, r.positional = base, positional
+	r.base, r.st.positional = base, positional
 	r.calls--
 	r.st.dead = false
 	if shExits(f.body, 0) {
@@ -347,7 +353,12 @@ func (r *shRun) builtin(name string, args []shArg, stdin shVal) (shVal, bool) {
 		return r.echo(args[1:], end), true
 	case "printf":
 		return r.printf(args[1:], start, end), true
-	case "true", "false", ":", "wait", "type", "hash", "shopt", "ulimit", "umask", "jobs", "bg", "fg", "disown", "getopts", "sleep":
+	case "getopts":
+		if r.st.positional != nil {
+			r.assign("OPTARG", shCollapse(r.posParam("@", start, end)), start, end, false)
+		}
+		return nil, true
+	case "true", "false", ":", "wait", "type", "hash", "shopt", "ulimit", "umask", "jobs", "bg", "fg", "disown", "sleep":
 		return nil, true
 	case "exit", "return", "break", "continue":
 		r.st.dead = true
@@ -365,9 +376,13 @@ func (r *shRun) builtin(name string, args []shArg, stdin shVal) (shVal, bool) {
 		r.set(args)
 		return nil, true
 	case "shift":
-		if len(r.positional) > 0 {
-			r.positional = r.positional[1:]
+		n := 1
+		if len(args) > 1 {
+			if k, err := strconv.Atoi(args[1].text()); err == nil && k > 0 {
+				n = k
+			}
 		}
+		r.st.positional = r.st.positional[min(n, len(r.st.positional)):]
 		return nil, true
 	case "unset":
 		for _, a := range args[1:] {
@@ -382,7 +397,17 @@ func (r *shRun) builtin(name string, args []shArg, stdin shVal) (shVal, bool) {
 	case "popd":
 		r.st.cwd = ""
 		return nil, true
+	case "dirname":
+		if len(args) > 1 {
+			if sym := shSymbol(args[len(args)-1].v); strings.HasPrefix(sym, shWorkspace) {
+				return shVal{{text: path.Dir(sym), opaque: true, start: start, end: end}}, true
+			}
+		}
+		return nil, false
 	case "pwd":
+		if dir := r.st.cwd; dir != "" && !r.outside(dir) {
+			return shVal{{text: shWorkspace + dir, opaque: true, start: start, end: end}}, true
+		}
 		return shVal{{text: "$PWD", opaque: true, start: start, end: end}}, true
 	case "export", "local", "readonly", "typeset", "declare":
 		for _, a := range args[1:] {
@@ -424,7 +449,8 @@ func (r *shRun) builtin(name string, args []shArg, stdin shVal) (shVal, bool) {
 		return nil, true
 	case "source", ".":
 		if len(args) > 1 {
-			r.runFile(args[1], name, start, end)
+			r.sourced = true
+			r.runWith(args[2:], func() { r.runFile(args[1], name, start, end) })
 		}
 		return nil, true
 	case "tee":
@@ -452,9 +478,9 @@ func (r *shRun) set(args []shArg) {
 		t := a.text()
 		switch {
 		case t == "--":
-			r.positional = make([]shVal, 0, len(args))
+			r.st.positional = make([]shVal, 0, len(args))
 			for _, b := range args[i+2:] {
-				r.positional = append(r.positional, b.v)
+				r.st.positional = append(r.st.positional, b.v)
 			}
 			return
 		case strings.HasPrefix(t, "-") && strings.Contains(t, "x"), t == "xtrace" && args[i].text() != "+o":
@@ -719,10 +745,10 @@ func (r *shRun) innerAt(start, end int, args []shVal) bool {
 	}
 	r.steps += (end - start) / 16
 	r.nested++
-	base, positional := r.base, r.positional
-	r.base, r.positional = start, args
+	base, positional := r.base, r.st.positional
+	r.base, r.st.positional = start, args
 	r.subshell(func() shVal { return r.stmts(file.Stmts, nil) })
-	r.base, r.positional = base, positional
+	r.base, r.st.positional = base, positional
 	r.nested--
 	return true
 }
@@ -766,7 +792,7 @@ func (r *shRun) shell(name string, args []shArg, stdin shVal) shVal {
 		if t == "-" || t == "/dev/stdin" {
 			break
 		}
-		r.runFile(args[i], name, start, end)
+		r.runWith(args[i+1:], func() { r.runFile(args[i], name, start, end) })
 		return nil
 	}
 	r.shellStdin(name, stdin, start, end)
@@ -1163,6 +1189,9 @@ func (r *shRun) find(args []shArg, depth int) shVal {
 // execute reports that code of the workspace is run.
 func (r *shRun) execute(command, file, what string, start, end int) {
 	f := ShellFact{Kind: FactExecute, Span: shSpan(start, end), Command: command, Name: file, Detail: what, Sink: "workspace"}
+	if file != "" {
+		f.Args = shGiven(r.argv)
+	}
 	dir := r.st.cwd
 	if file != "" {
 		dir = file
@@ -1217,6 +1246,9 @@ func (r *shRun) dirSource(p string) ShellSource {
 	}
 	return r.st.ws
 }
+
+// shWorkspace begins a path of which it is known where in the workspace it lies.
+const shWorkspace = "$GITHUB_WORKSPACE/"
 
 // resolve is a path as the script means it: relative to the workspace, or beginning
 // with / or a symbol outside it.
@@ -1325,6 +1357,35 @@ func shPrint(sym string) string {
 		sym = sym[:80] + "…"
 	}
 	return strings.ToValidUTF8(sym, "?")
+}
+
+// runWith does what runs a file with arguments.
+func (r *shRun) runWith(args []shArg, do func()) {
+	r.argv = args
+	do()
+	r.argv = nil
+}
+
+// shMaxArgs bounds the arguments of which something is said.
+const shMaxArgs = 20
+
+// shGiven is what is known of arguments, nil if no stranger has a say in one.
+func shGiven(args []shArg) []ShellSource {
+	if len(args) > shMaxArgs {
+		args = args[:shMaxArgs]
+	}
+	var out []ShellSource
+	for i, a := range args {
+		l := shLabels(a.v)
+		if l&ShellUntrusted == 0 {
+			continue
+		}
+		if out == nil {
+			out = make([]ShellSource, len(args))
+		}
+		out[i] = ShellSource{Labels: l, Text: shWith(a.v, ShellUntrusted).name}
+	}
+	return out
 }
 
 // runFile is a file that is run as a script.

@@ -296,6 +296,51 @@ func TestShellSubOptions(t *testing.T) {
 	}
 }
 
+// TestShellArguments follows what a script is given, and what it gives to others.
+func TestShellArguments(t *testing.T) {
+	in := shellTestInput()
+	in.Args = []ShellSource{{Text: "argument 1"}, {Labels: ShellUntrusted | ShellBlank, Text: "argument 2"}}
+	in.Name = "ci/run.sh"
+	in.Calls = []ShellCall{{Name: "f", Args: []ShellSource{{Labels: ShellUntrusted, Text: "argument 1"}}}, {Name: "none"}}
+	for _, c := range []struct{ script, want string }{
+		{`eval "$2"`, "code | eval | argument 2 +untrusted"},
+		{`eval "$1"`, ""},
+		{`shift; eval "$1"`, "code | eval | argument 2 +untrusted"},
+		{`shift 2; eval "$1"`, ""},
+		{`if true; then shift; fi; eval "$1"`, "code | eval | argument 2 +untrusted"},
+		{`for a in "$@"; do eval "$a"; done`, "code | eval | argument 2 +untrusted"},
+		{`f() { eval "$1"; }; g() { eval "$1"; }`, "code | eval | argument 1 +untrusted"},
+		{`. "$(dirname "$0")/lib.sh"`, "execute | workspace | ci/lib.sh"},
+		{`. "${0%/*}/../lib.sh"`, "execute | workspace | lib.sh"},
+		{`cd "$(dirname "${BASH_SOURCE[0]}")"; D=$(pwd); "$D/x.sh"`, "execute | workspace | ci/x.sh"},
+	} {
+		got := ""
+		for _, f := range AnalyseScript(c.script, "bash", in).Facts {
+			got += shellFactText(f)
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.script, got, c.want)
+		}
+	}
+	for script, want := range map[string]string{
+		`./x.sh a "$TITLE" "$SHA"`:            "execute x.sh: [{0 } {257 TITLE} {0 }]",
+		`bash -e x.sh "$HEAD"`:                "execute x.sh: [{17 HEAD}]",
+		`./x.sh "$OTHER"`:                     "execute x.sh: []",
+		"source lib.sh\nsay hi \"$TITLE\"":    "execute lib.sh: [], call : [{0 } {257 TITLE}]",
+		"say hi \"$TITLE\"":                   "",
+		"source lib.sh\nsay \"$SHA\"":         "execute lib.sh: []",
+		"source lib.sh\n./y.sh && say \"$1\"": "execute lib.sh: [], execute y.sh: []",
+	} {
+		var got []string
+		for _, f := range AnalyseScript(script, "bash", shellTestInput()).Facts {
+			got = append(got, fmt.Sprintf("%s %s: %v", f.Kind, f.Name, f.Args))
+		}
+		if s := strings.Join(got, ", "); s != want {
+			t.Errorf("%s: %q, want %q", script, s, want)
+		}
+	}
+}
+
 // TestShellChannels shows what is told apart inside one kind.
 func TestShellChannels(t *testing.T) {
 	for _, c := range []struct{ script, want string }{
