@@ -107,7 +107,7 @@ func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
 		shell = "pwsh"
 	}
 	c := code{path: fr.file.Path, text: st.Run.Value, at: st.Run.At, shell: shell, pasted: true}
-	if jr.attacked() || !jr.e.Own && !fr.lone && fr.told(c) {
+	if jr.attacked() || !jr.e.Own && !fr.lone && (fr.told(c) || fr.reads(c)) {
 		jr.analyse(fr, st, c, cleanDir(fr.constants(dir)), out)
 		jr.clobbers(fr, st, out)
 	} else {
@@ -146,6 +146,25 @@ func (fr *frame) told(c code) bool {
 		}
 	}
 	return false
+}
+
+// reads reports whether a script that runs without an outsider asks the forge for what
+// outsiders have written, or gets such a text from a step before.
+func (fr *frame) reads(c code) bool {
+	if !slices.Contains([]string{"schedule", "push", "workflow_dispatch"}, fr.run.e.Event) {
+		return false
+	}
+	for _, w := range []string{"gh issue list", "gh pr list", "gh search ", "gh api "} {
+		if strings.Contains(c.text, w) {
+			return true
+		}
+	}
+	for _, v := range fr.variables() {
+		if slices.ContainsFunc(v.value, func(t taint) bool { return t.stored }) {
+			return true
+		}
+	}
+	return fr.job != nil && len(fr.job.files) > 0
 }
 
 // windows reports whether a runner's default shell is PowerShell.
@@ -318,6 +337,9 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 	}
 	forge := value{{path: forgeTexts, shape: ShapeText, actor: ActorAnyone,
 		way: (*way)(nil).then(Hop{Place: c.place(penstock.Span{}), Text: "the script asks the forge for texts that anyone with an account writes"})}}
+	if !jr.attacked() {
+		forge[0].stored, forge[0].doubt = true, "which issues and pull requests the script reads is not known"
+	}
 	in.Forge = ShellSource{Labels: g.tag(forge), Text: forgeTexts}
 	note("forge", in.Forge.Labels, "")
 	g.given(&in, c, note)
@@ -334,7 +356,7 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 	for i := range res.Facts {
 		fact := &res.Facts[i]
 		state.args = c.handed(fact, &g)
-		jr.fact(fr, st, c, fact, g.of(fact.Labels), dir, out, state)
+		jr.fact(fr, st, c, fact, g.of(fact.Labels).unpicked(fact.Labels), dir, out, state)
 	}
 	for _, t := range state.put {
 		jr.put("", t)
@@ -391,7 +413,7 @@ func (c code) handed(f *ShellFact, g *tagged) []value {
 	out := make([]value, len(f.Args))
 	for i, a := range f.Args {
 		if a.Labels&ShellUntrusted != 0 {
-			out[i] = g.of(a.Labels).injecting().narrowed(a.Labels).through(c.place(f.Span), "it is given to "+clip(cmpText(f.Name, f.Command))+" as argument "+strconv.Itoa(i+1))
+			out[i] = g.of(a.Labels).unpicked(a.Labels).injecting().narrowed(a.Labels).through(c.place(f.Span), "it is given to "+clip(cmpText(f.Name, f.Command))+" as argument "+strconv.Itoa(i+1))
 		}
 	}
 	return out
@@ -404,7 +426,7 @@ const flowTexts = 40
 func (jr *jobRun) keepFiles(c code, res *ShellResult, g *tagged) {
 	var files map[string]keptFile
 	for _, k := range sortedKeys(res.Files) {
-		v := g.of(res.Files[k].Labels).injecting()
+		v := g.of(res.Files[k].Labels).unpicked(res.Files[k].Labels).injecting()
 		if len(v) == 0 || len(files) >= flowTexts {
 			continue
 		}
@@ -618,6 +640,15 @@ func (v value) branches(l ShellLabels) bool {
 
 // forgeTexts are what a script asks the forge for.
 const forgeTexts = "texts of issues and pull requests"
+
+// unpicked are the taints without what was there before the run and is read because
+// somebody has picked it.
+func (v value) unpicked(l ShellLabels) value {
+	if l&ShellPicked == 0 {
+		return v
+	}
+	return slices.DeleteFunc(slices.Clone(v), func(t taint) bool { return t.stored })
+}
 
 // narrowed are the taints with what a script left of them: one line, or one word.
 func (v value) narrowed(l ShellLabels) value {

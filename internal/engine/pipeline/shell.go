@@ -37,6 +37,10 @@ const (
 	// nothing quotes it. A branch name is one word.
 	ShellBlank
 
+	// ShellPicked: an untrusted text of the forge that is read because somebody has named
+	// or marked it: by number, label, author or merge.
+	ShellPicked
+
 	shellPlain // downloaded without transport security
 
 	shellArtifact // an archive of files of another run

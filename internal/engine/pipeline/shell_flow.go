@@ -871,6 +871,9 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 			p.l = r.forge() | l
 			p.name = name + " " + words[0]
 			p.t = r.trail(nil, start, end, "texts of issues or pull requests are read with "+name)
+			if shPicks(words[0], sub, args) {
+				p.l |= ShellPicked
+			}
 			if sub == "diff" && !r.has(args, "--name-only") {
 				p.l |= shellForeign
 			}
@@ -880,6 +883,29 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 		return shVal{{text: n, start: start, end: end}, p}
 	}
 	return shVal{p}
+}
+
+// shPicks reports whether a command of gh reads not what anybody has opened, but what
+// somebody has named, marked or merged.
+func shPicks(command, sub string, args []shArg) bool {
+	switch {
+	case command == "api":
+		path, query, _ := strings.Cut(strings.ToLower(sub), "?")
+		path = strings.TrimSuffix(strings.TrimSuffix(path, "/"), "/comments")
+		return !strings.HasSuffix(path, "/issues") && !strings.HasSuffix(path, "/pulls") || strings.Contains(query, "labels=") || strings.Contains(query, "creator=") || strings.Contains(query, "assignee=")
+	case command != "search" && sub != "list":
+		return true
+	}
+	for i, a := range args {
+		opt, of, ok := strings.Cut(a.text(), "=")
+		if !ok && i+1 < len(args) {
+			of = args[i+1].text()
+		}
+		if shIn("--author -A --label -l --assignee -a --app --milestone -m --search -S", opt) || (opt == "--state" || opt == "-s") && of == "merged" || opt == "--merged" {
+			return true
+		}
+	}
+	return false
 }
 
 // dispatch reports the untrusted inputs with which another workflow is started.
