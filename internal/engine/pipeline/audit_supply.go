@@ -618,6 +618,14 @@ func exposed(f ShellFact, at Place, s stepAt, report func(Flaw)) {
 	default:
 		return
 	}
+	if f.Labels&ShellSecrets != 0 && (f.Sink == SecretNetwork || f.Sink == SecretLog || f.Sink == SecretEncoded) {
+		// No use of a credential needs all of them: this is how they are stolen.
+		flaw.Tier, flaw.Severity = penstock.TierExploitable, penstock.Critical
+		flaw.Message = "all secrets of the run are written to the log in a form that the mask does not know."
+		if f.Sink == SecretNetwork {
+			flaw.Message = "all secrets of the run are sent to another host."
+		}
+	}
 	if f.Detail != "" {
 		flaw.Notes = append(flaw.Notes, f.Detail)
 	}
@@ -806,6 +814,9 @@ func secretSource(body string) ShellSource {
 		return ShellSource{}
 	}
 	for _, path := range e.TextPaths() {
+		if path.Name == "secrets" || path.Name == "secrets.*" {
+			return ShellSource{Labels: ShellSecret | ShellSecrets, Text: "all secrets of the run"}
+		}
 		if name, ok := strings.CutPrefix(path.Name, "secrets."); ok {
 			return ShellSource{Labels: ShellSecret, Text: "the secret " + clip(name)}
 		}

@@ -40,6 +40,9 @@ type Entry struct {
 	caller      *callSite
 	callerEntry *Entry
 
+	// doubt says what has to be so for the entry to be there at all, empty if it is.
+	doubt string
+
 	// What the other forges know of the run.
 	gitlab  *GitLabSituation
 	azure   *azureRun
@@ -444,6 +447,7 @@ func (x *Project) runEntries(p *Pipeline, t *Trigger) []Entry {
 func (x *Project) runEntry(p *Pipeline, t *Trigger, base *Entry, other *Pipeline) Entry {
 	e := x.entry(p, t, Situation{Event: "workflow_run", Actor: base.Actor, Fork: base.Origin == OriginFork}, base.After, "")
 	e.gates = append(e.gates, base.gates...)
+	e.doubt = base.doubt
 	e.Env = e.Env.over()
 	e.Env.Set("github.event.workflow_run.event", String(base.Event))
 	name := cmp.Or(other.Name.Value, strings.TrimPrefix(other.Path, x.Root))
@@ -465,23 +469,29 @@ func (x *Project) runEntry(p *Pipeline, t *Trigger, base *Entry, other *Pipeline
 	return e
 }
 
-// unknownRun is the entry for a workflow that is not in the project: where no other
-// workflow is known at all it may be there, and run for pull requests.
+// unknownRun is the entry for a workflow that is not in the project. Where no other
+// workflow is known at all it may be there, and run for pull requests. Where others are,
+// nothing of the repository runs by that name; but the forge goes by names, and a pull
+// request brings its own definitions, of any name.
 func (x *Project) unknownRun(p *Pipeline, t *Trigger, name Text) (Entry, bool) {
 	for _, d := range dynamicWorkflows {
 		if strings.EqualFold(d, name.Value) {
 			return x.entry(p, t, Situation{Event: "workflow_run", Actor: ActorWriter}, "", ""), true
 		}
 	}
-	for _, o := range x.Pipelines {
-		if o != p && o.Kind == KindWorkflow {
-			return Entry{}, false // a name that nothing has: it never runs by it
-		}
+	whole := slices.ContainsFunc(x.Pipelines, func(o *Pipeline) bool { return o != p && o.Kind == KindWorkflow })
+	if whole && (name.Value == "" || strings.ContainsAny(name.Value, "*?[!") || len(name.Parts) > 0) {
+		return Entry{}, false // a pattern that nothing fits
 	}
 	e := x.entry(p, t, Situation{Event: "workflow_run", Actor: ActorReturning, Fork: true}, "", "")
 	e.Env = e.Env.over()
 	e.Env.Set("github.event.workflow_run.event", OneOf([]Value{String("pull_request"), String("pull_request_review")}, "github.event.workflow_run.event"))
-	e.Via = []Hop{{Place: placed(p, name.Span), Text: "this workflow is not among the files looked at; it may run for pull requests from forks"}}
+	text := "this workflow is not among the files looked at; it may run for pull requests from forks"
+	if whole {
+		text = "no workflow here has this name: a pull request from a fork can bring one that has"
+		e.doubt = "a workflow of the name " + clip(name.Value) + ", which is not in this repository, runs for a pull request that brings it"
+	}
+	e.Via = []Hop{{Place: placed(p, name.Span), Text: text}}
 	return e, true
 }
 

@@ -82,12 +82,14 @@ func TestEntriesThroughOthers(t *testing.T) {
 		".github/workflows/talk.yml":    "name: Talk\non: issue_comment\njobs:\n  a:\n    if: github.event.comment.author_association == 'OWNER'\n    uses: ./.github/workflows/lib.yml\n    with:\n      what: issue\n",
 		".github/workflows/after.yml":   "on:\n  workflow_run:\n    workflows: [CI, .github/workflows/nightly.yml]\n" + job,
 		".github/workflows/dead.yml":    "on:\n  workflow_run:\n    workflows: [Gone]\n" + job,
+		".github/workflows/none.yml":    "on:\n  workflow_run:\n    workflows: ['Gone*', '!CI']\n" + job,
 		".github/workflows/third.yml":   "on:\n  workflow_run:\n    workflows: [.github/workflows/after.yml]\n" + job,
 		".github/workflows/lib.yml":     "on:\n  workflow_call:\n    inputs:\n      what: {type: string}\n      more: {type: string, default: none}\njobs:\n  a:\n    if: inputs.what == 'issue'\n    runs-on: x\n    steps:\n      - run: make\n  b:\n    if: inputs.more != 'none'\n    runs-on: x\n    steps:\n      - run: make\n",
 	})
 	for name, want := range map[string]string{
 		"after.yml": "workflow_run anyone after: the pull request is merged via 1 [approval stops]\nworkflow_run returning fork via 1\nworkflow_run writer via 1\nworkflow_run writer via 1\nworkflow_run writer via 1\n",
-		"dead.yml":  "",
+		"dead.yml":  "workflow_run returning fork via 1\n", // a pull request can bring a workflow of that name
+		"none.yml":  "",
 		"third.yml": "workflow_run anyone after: the pull request is merged via 2 [approval stops]\nworkflow_run returning fork via 2\nworkflow_run writer via 2\n",
 		"lib.yml":   "issue_comment anyone via 1\n",
 	} {

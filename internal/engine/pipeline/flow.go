@@ -39,6 +39,8 @@ type taint struct {
 	encoded bool
 	// model says that a model wrote it.
 	model bool
+	// stored says that it was there before the run: who causes the run has no part in it.
+	stored bool
 	// file says that it is the content of files that the actor wrote.
 	file fileOrigin
 	// named is what says which code is checked out.
@@ -246,7 +248,7 @@ func (f *flows) workflow(p *Pipeline) {
 		// event, by which inputs exist.
 		if !e.Outsider() {
 			key := e.Event
-			if e.Event != "workflow_dispatch" && e.Event != "repository_dispatch" && e.Event != "workflow_call" && e.Event != "release" && e.Event != "push" {
+			if e.Event != "workflow_dispatch" && e.Event != "repository_dispatch" && e.Event != "workflow_call" && e.Event != "release" && e.Event != "push" && e.Event != "schedule" {
 				key = "other"
 			}
 			if seen[key] {

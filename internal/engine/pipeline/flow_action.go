@@ -38,7 +38,7 @@ func (jr *jobRun) known(fr *frame, st *Step, s *ActionSummary, out *stepOut) {
 			}
 		case EffectSetEnv:
 			if e.Argument("from") == "workspace" {
-				if t := jr.treeAt(jr.inputPath(st, s, e.Argument("dir"))); t.foreign() && jr.attacked() {
+				if t := jr.treeAt(jr.inputPath(fr, st, s, e.Argument("dir"))); t.foreign() && jr.attacked() {
 					jr.sink(fr, sink{rule: "environment-injection", place: Place{fr.file.Path, st.Uses.Span}, scope: jr.scope(st), step: st, runs: true, most: penstock.TierExploitable,
 						text: "the action sets variables of later steps from files of it", message: "variables of later steps come from files that a stranger wrote"}, value{t.taint})
 				}
@@ -173,17 +173,62 @@ func (fr *frame) given(st *Step, s *ActionSummary, name string) (text string, v 
 	return text, nil, false
 }
 
-func (jr *jobRun) inputPath(st *Step, s *ActionSummary, name string) string {
+// inputPath is the path that a step gives to an input of an action.
+func (jr *jobRun) inputPath(fr *frame, st *Step, s *ActionSummary, name string) string {
 	if name == "" {
 		return ""
 	}
 	text, _ := s.Value(name, st.With)
-	return cleanDir(text)
+	return cleanDir(fr.constants(text))
+}
+
+// namedVariable is an expression that is a variable of the environment.
+var namedVariable = regexp.MustCompile(`\$\{\{\s*env\.([A-Za-z_][\w-]*)\s*\}\}`)
+
+// constants puts the values of variables into a text, as far as the definition says them.
+func (fr *frame) constants(text string) string {
+	if !strings.Contains(text, "env.") || len(text) > 4096 {
+		return text
+	}
+	return namedVariable.ReplaceAllStringFunc(text, func(m string) string {
+		name := strings.ToLower(namedVariable.FindStringSubmatch(m)[1])
+		for i := len(fr.over) - 1; i >= 0; i-- {
+			if v, ok := fr.over[i][name]; ok {
+				return v.constant(m)
+			}
+		}
+		if fr.job != nil {
+			return fr.job.env[name].constant(m)
+		}
+		return m
+	})
+}
+
+// constant is what the definition says that a variable holds, or other.
+func (v envVar) constant(other string) string {
+	if v.text == "" || len(v.text) > 300 || strings.Contains(v.text, "${{") {
+		return other
+	}
+	return v.text
+}
+
+// someTree is a stranger's folder of the job, where the definition does not say which
+// folder is meant.
+func (jr *jobRun) someTree() tree {
+	if jr.ws.foreign() {
+		return jr.ws
+	}
+	for _, k := range sortedKeys(jr.dirs) {
+		if t := jr.dirs[k]; t.foreign() && t.taint.file == filesCheckout {
+			return t
+		}
+	}
+	return tree{}
 }
 
 // checkout puts code of a repository into the workspace.
 func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
-	dir := jr.inputPath(st, s, e.Argument("dir"))
+	dir := jr.inputPath(fr, st, s, e.Argument("dir"))
 	if dir != "" && strings.Contains(dir, "${{") {
 		dir = "?" // a folder of its own
 	}
@@ -315,23 +360,35 @@ func (jr *jobRun) checkedOut(fr *frame, st *Step, at Place, t tree) {
 
 // builds is an action that runs what lies in the workspace.
 func (jr *jobRun) builds(fr *frame, st *Step, s *ActionSummary, e Effect, truth Truth) {
-	dir := jr.inputPath(st, s, e.Argument("dir"))
-	if f := jr.inputPath(st, s, e.Argument("file")); f != "" {
+	dir := jr.inputPath(fr, st, s, e.Argument("dir"))
+	if f := jr.inputPath(fr, st, s, e.Argument("file")); f != "" {
 		dir = f
 	}
 	t := jr.treeAt(dir)
+	computed := !t.foreign() && (strings.Contains(dir, "${{ steps.") || strings.Contains(dir, "${{ needs."))
+	if computed {
+		t = jr.someTree()
+	}
 	if !t.foreign() {
 		return
 	}
 	v := value{t.taint}
-	if truth == Undecided {
+	switch {
+	case truth == Undecided:
 		v[0].doubt = "whether the action runs code depends on an expression"
+	case computed:
+		v[0].doubt = cmpText(v[0].doubt, "in which folder the action runs code is computed")
 	}
 	jr.execute(fr, st, Place{fr.file.Path, st.Uses.Span}, s.Name+" runs "+cmpText(e.What, "code")+" of it", e.What, t, v)
 }
 
 // execute is a place that runs code of a folder that a stranger filled.
 func (jr *jobRun) execute(fr *frame, st *Step, at Place, text, command string, t tree, v value) {
+	jr.executeAs(fr, st, at, text, command, cmpText(command, "the step")+" runs code that a stranger wrote, with rights of the repository", t, v)
+}
+
+// executeAs is execute with what is said of a checkout.
+func (jr *jobRun) executeAs(fr *frame, st *Step, at Place, text, command, message string, t tree, v value) {
 	if !jr.attacked() && !fr.lone {
 		return
 	}
@@ -341,7 +398,7 @@ func (jr *jobRun) execute(fr *frame, st *Step, at Place, text, command string, t
 	v = v.outsiders()
 	s := sink{place: at, scope: jr.scope(st), step: st, runs: true, prized: true, text: text}
 	for _, o := range v {
-		s.rule, s.message = "untrusted-code-execution", cmpText(command, "the step")+" runs code that a stranger wrote, with rights of the repository"
+		s.rule, s.message = "untrusted-code-execution", message
 		if o.file == filesArtifact {
 			s.rule, s.message = "artifact-poisoning", cmpText(command, "the step")+" runs files of an artifact that a stranger made"
 		}
@@ -439,7 +496,7 @@ func (jr *jobRun) outputOf(fr *frame, st *Step, s *ActionSummary, o *ActionOutpu
 		tr := jr.ws
 		for _, in := range s.Inputs {
 			if in.Role == RolePath || in.Role == RoleDirectory {
-				if p := jr.inputPath(st, s, in.Name); p != "" {
+				if p := jr.inputPath(fr, st, s, in.Name); p != "" {
 					tr = jr.treeAt(firstLine(p))
 				}
 			}

@@ -11,7 +11,7 @@ import (
 
 // upload hands files to later jobs of the run, or to other runs.
 func (jr *jobRun) upload(fr *frame, st *Step, s *ActionSummary, e Effect) {
-	dir := jr.inputPath(st, s, e.Argument("path"))
+	dir := jr.inputPath(fr, st, s, e.Argument("path"))
 	t := jr.treeAt(firstLine(dir))
 	if !t.foreign() && jr.ran == nil {
 		return
@@ -36,7 +36,7 @@ func firstLine(s string) string {
 
 // download puts files of an artifact into a folder.
 func (jr *jobRun) download(fr *frame, st *Step, s *ActionSummary, e Effect) {
-	dir := jr.inputPath(st, s, e.Argument("path"))
+	dir := jr.inputPath(fr, st, s, e.Argument("path"))
 	at := Place{fr.file.Path, st.Uses.Span}
 	name, _ := s.Value(e.Argument("name"), st.With)
 	var t tree
@@ -231,7 +231,7 @@ func (jr *jobRun) poisons(s sink, t taint, flaw Flaw, pass passage) {
 		hops = hops[:n-1]
 	}
 	hops = append(hops, Hop{Place: at, Text: text, Row: &row}, Hop{Place: at, Text: "the cache is in the scope that every run restores from", Row: &scopeRow})
-	p := poisoning{p: jr.p, j: jr.j, hops: hops, at: s.place, actor: flaw.Actor, event: jr.e.Event, proven: pass.sure && t.doubt == "" && t.after == "" && jr.e.After == ""}
+	p := poisoning{p: jr.p, j: jr.j, hops: hops, at: s.place, actor: flaw.Actor, event: jr.e.Event, proven: pass.sure && t.doubt == "" && t.after == "" && jr.e.After == "" && jr.e.doubt == ""}
 	p.rank = -int(p.actor)
 	if p.proven {
 		p.rank += 100
@@ -451,8 +451,9 @@ func (jr *jobRun) agent(fr *frame, st *Step, s *ActionSummary, e Effect, out *st
 			if in == nil || in.Role != RolePrompt {
 				continue
 			}
+			// Nothing is pasted there: the place is that of the agent.
 			if v := fr.promised(f.Value.Text); len(v) > 0 {
-				all = append(all, asked{Place{fr.file.Path, f.Value.Text.Span}, v})
+				all = append(all, asked{at, v})
 			}
 		}
 	}
@@ -821,6 +822,12 @@ func (jr *jobRun) dispatch(fr *frame, st *Step, at Place, workflow string, input
 	pass := jr.passage(false)
 	if !pass.open {
 		return
+	}
+	if pass.person {
+		// Who passes such a check writes what the event holds.
+		for k, v := range inputs {
+			inputs[k] = slices.DeleteFunc(slices.Clone(v), func(t taint) bool { return t.file == filesNone && !jr.others(t) })
+		}
 	}
 	es := jr.entriesOf(target)
 	for i := range es {

@@ -260,6 +260,8 @@ func (jr *jobRun) assumed() string {
 		return "It takes that the project builds such runs, which its settings say."
 	case jr.e.azure != nil && jr.e.Outsider() && !set.Azure.known():
 		return "It takes that the pipeline builds pull requests from forks, which its settings say."
+	case jr.e.doubt != "":
+		return "It takes that " + jr.e.doubt + "."
 	}
 	return ""
 }
@@ -381,6 +383,7 @@ func (jr *jobRun) forgeAnalyse(fr *frame, st *Step, c code, dir string, out *ste
 	forge := value{{path: "texts of issues and merge requests", shape: ShapeText, actor: ActorAnyone,
 		way: (*way)(nil).then(Hop{Place: c.place(penstock.Span{}), Text: "the script asks the forge for texts that anyone with an account writes"})}}
 	in.Forge = ShellSource{Labels: g.tag(forge), Text: "texts of issues and merge requests"}
+	g.given(&in, c, func(name string, l ShellLabels, _ string) { fmt.Fprintf(&sig, "%s=%x\x00", name, uint64(l)) })
 	sig.WriteString(c.text)
 	res := jr.scripts[sig.String()]
 	if res == nil {
@@ -389,11 +392,12 @@ func (jr *jobRun) forgeAnalyse(fr *frame, st *Step, c code, dir string, out *ste
 		jr.scripts[sig.String()] = res
 		jr.flows.shell += len(c.text)
 	}
-	state := &scriptState{downloaded: -1, dispatched: make(map[string]map[string]value)}
+	state := c.begun(res, &g)
 	full := jr.attacked() && jr.e.After == ""
 	for i := range res.Facts {
 		fact := &res.Facts[i]
 		v := g.of(fact.Labels)
+		state.args = c.handed(fact, &g)
 		switch fact.Kind {
 		case FactTemplate, FactCode, FactArithmetic:
 		case FactChannel:

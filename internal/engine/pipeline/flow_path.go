@@ -121,6 +121,9 @@ func (jr *jobRun) sink(fr *frame, s sink, v value) {
 func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 	s.calls = fr.calls
 	flaw := Flaw{Rule: s.rule, Place: s.place, Message: s.message, Scope: s.scope, Actor: max(t.actor, jr.e.Actor)}
+	if t.stored {
+		flaw.Actor = t.actor
+	}
 	if fr.lone {
 		jr.loneSink(fr, flaw, s, t)
 		return true
@@ -148,7 +151,7 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 	sure := slices.ContainsFunc(prizes, func(p Prize) bool { return p.Weight >= worthIt && !p.Setting })
 	flaw.Tier = penstock.TierProvenPath
 	switch {
-	case !jr.e.Outsider() && t.after == "" || jr.e.Event == "workflow_call":
+	case !jr.e.Outsider() && t.after == "" && !t.stored || jr.e.Event == "workflow_call":
 		flaw.Tier = penstock.TierHygiene
 	case jr.e.Own && s.rule != "self-hosted-runner-exposed" && s.rule != "secrets-on-untrusted-code" && s.rule != "untrusted-definition":
 		flaw.Tier = penstock.TierHygiene
@@ -241,6 +244,9 @@ func (jr *jobRun) trace(s sink, t taint, pass passage) []Hop {
 	hops := slices.Clone(jr.origin)
 	if hops == nil {
 		hops = jr.who(t.before)
+	}
+	if t.stored {
+		hops[len(hops)-1].Text = "the workflow runs (" + jr.e.Event + "), and reads what outsiders have written before"
 	}
 	if len(jr.e.Rows) > 1 {
 		row := jr.e.Rows[1]

@@ -10,7 +10,7 @@ import (
 
 // ownCode follows a script into code of the repository that it runs: a script, the
 // recipes of a Makefile, a script of package.json. They have the same variables.
-func (jr *jobRun) ownCode(fr *frame, st *Step, c code, f *ShellFact, dir string, out *stepOut) {
+func (jr *jobRun) ownCode(fr *frame, st *Step, c code, f *ShellFact, dir string, out *stepOut, state *scriptState) {
 	if c.depth >= flowScripts {
 		return
 	}
@@ -18,6 +18,10 @@ func (jr *jobRun) ownCode(fr *frame, st *Step, c code, f *ShellFact, dir string,
 	case f.Name != "":
 		if inner, ok := jr.repositoryScript(f.Name); ok {
 			inner.depth = c.depth + 1
+			inner.args = state.args
+			if f.Command == "source" || f.Command == "." {
+				inner.calls = state.calls
+			}
 			jr.analyse(fr, st, inner, dir, out)
 		}
 	case len(words) > 0 && (words[0] == "make" || words[0] == "gmake"):
@@ -109,7 +113,9 @@ func (jr *jobRun) repositoryScript(name string) (code, bool) {
 	} else if ext == "" {
 		return code{}, false
 	}
-	return jr.inFile(path.Clean(name), text, "bash", 0), true
+	c := jr.inFile(path.Clean(name), text, "bash", 0)
+	c.name = path.Clean(name)
+	return c, true
 }
 
 // recipes are those of a Makefile's targets, and of what they depend on.

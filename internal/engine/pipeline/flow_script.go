@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"penstock"
@@ -19,6 +20,17 @@ type code struct {
 	// pasted says that the forge resolves expressions in it.
 	pasted bool
 	depth  int
+	// name is the path of the script, where it is a file of its own; args are what the
+	// caller gives, calls the functions that it calls.
+	name  string
+	args  []value
+	calls []shellCall
+}
+
+// shellCall is a call of a function with what is known of its arguments.
+type shellCall struct {
+	name string
+	args []value
 }
 
 func (c code) place(s penstock.Span) Place {
@@ -85,27 +97,38 @@ func labelsOf(v value) ShellLabels {
 func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
 	shell, dir := st.Run.Shell.Value, st.Run.Dir.Value
 	if len(fr.stack) == 1 {
+		shell = stepShell(jr.p, jr.j, st)
 		for _, d := range []Defaults{jr.j.Defaults, jr.p.Defaults} {
-			if shell == "" {
-				shell = d.Shell.Value
-			}
 			if dir == "" {
 				dir = d.Dir.Value
 			}
 		}
-	}
-	if shell == "" && windows(jr.j.RunsOn) {
+	} else if shell == "" && windows(jr.j.RunsOn) {
 		shell = "pwsh"
 	}
 	c := code{path: fr.file.Path, text: st.Run.Value, at: st.Run.At, shell: shell, pasted: true}
-	if jr.attacked() || !jr.e.Own && !fr.lone && fr.told(c) {
-		jr.analyse(fr, st, c, cleanDir(dir), out)
+	if jr.attacked() || !jr.e.Own && !fr.lone && (fr.told(c) || fr.reads(c)) {
+		jr.analyse(fr, st, c, cleanDir(fr.constants(dir)), out)
 		jr.clobbers(fr, st, out)
 	} else {
 		jr.paste(fr, st, c)
 	}
 	jr.expansions(fr, st, c)
 	jr.scriptRules(fr, st, c)
+}
+
+// stepShell is the shell of a step of a job, empty for the usual one.
+func stepShell(p *Pipeline, j *Job, st *Step) string {
+	shell := st.Run.Shell.Value
+	for _, d := range []Defaults{j.Defaults, p.Defaults} {
+		if shell == "" {
+			shell = d.Shell.Value
+		}
+	}
+	if shell == "" && windows(j.RunsOn) {
+		shell = "pwsh"
+	}
+	return shell
 }
 
 // told reports whether a script of people with rights gets a text of an outsider, as the
@@ -123,6 +146,25 @@ func (fr *frame) told(c code) bool {
 		}
 	}
 	return false
+}
+
+// reads reports whether a script that runs without an outsider asks the forge for what
+// outsiders have written, or gets such a text from a step before.
+func (fr *frame) reads(c code) bool {
+	if !slices.Contains([]string{"schedule", "push", "workflow_dispatch"}, fr.run.e.Event) {
+		return false
+	}
+	for _, w := range []string{"gh issue list", "gh pr list", "gh search ", "gh api "} {
+		if strings.Contains(c.text, w) {
+			return true
+		}
+	}
+	for _, v := range fr.variables() {
+		if slices.ContainsFunc(v.value, func(t taint) bool { return t.stored }) {
+			return true
+		}
+	}
+	return fr.job != nil && len(fr.job.files) > 0
 }
 
 // windows reports whether a runner's default shell is PowerShell.
@@ -295,8 +337,12 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 	}
 	forge := value{{path: forgeTexts, shape: ShapeText, actor: ActorAnyone,
 		way: (*way)(nil).then(Hop{Place: c.place(penstock.Span{}), Text: "the script asks the forge for texts that anyone with an account writes"})}}
+	if !jr.attacked() {
+		forge[0].stored, forge[0].doubt = true, "which issues and pull requests the script reads is not known"
+	}
 	in.Forge = ShellSource{Labels: g.tag(forge), Text: forgeTexts}
 	note("forge", in.Forge.Labels, "")
+	g.given(&in, c, note)
 	sig.WriteString(c.text)
 	res := jr.scripts[sig.String()]
 	if res == nil {
@@ -306,10 +352,11 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		jr.flows.shell += len(c.text)
 	}
 	jr.flows.shell += factWork * len(res.Facts)
-	state := &scriptState{downloaded: -1, dispatched: make(map[string]map[string]value)}
+	state := c.begun(res, &g)
 	for i := range res.Facts {
 		fact := &res.Facts[i]
-		jr.fact(fr, st, c, fact, g.of(fact.Labels), dir, out, state)
+		state.args = c.handed(fact, &g)
+		jr.fact(fr, st, c, fact, g.of(fact.Labels).unpicked(fact.Labels), dir, out, state)
 	}
 	for _, t := range state.put {
 		jr.put("", t)
@@ -324,6 +371,54 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 	jr.guessOutputs(c, out)
 }
 
+// given tells a script of its arguments, and of the calls of its functions.
+func (g *tagged) given(in *ShellInput, c code, note func(name string, l ShellLabels, text string)) {
+	sources := func(of string, args []value) []ShellSource {
+		var out []ShellSource
+		for i, v := range args {
+			text := "argument " + strconv.Itoa(i+1)
+			out = append(out, ShellSource{Labels: g.tag(v), Text: text})
+			note(of+text, out[i].Labels, "")
+		}
+		return out
+	}
+	if in.Name = c.name; c.name != "" {
+		note("name "+c.name, 0, "")
+	}
+	in.Args = sources("", c.args)
+	for _, call := range c.calls {
+		in.Calls = append(in.Calls, ShellCall{Name: call.name, Args: sources(call.name+" ", call.args)})
+	}
+}
+
+// begun is the state of a script before its first fact.
+func (c code) begun(res *ShellResult, g *tagged) *scriptState {
+	state := &scriptState{downloaded: -1, dispatched: make(map[string]map[string]value)}
+	for i := range res.Facts {
+		if f := &res.Facts[i]; f.Kind == FactCall && len(state.calls) < flowCalls {
+			state.calls = append(state.calls, shellCall{f.Command, c.handed(f, g)})
+		}
+	}
+	return state
+}
+
+// flowCalls bounds the calls of functions of one script that are followed.
+const flowCalls = 20
+
+// handed are the arguments of a command that runs a script or a function.
+func (c code) handed(f *ShellFact, g *tagged) []value {
+	if f.Args == nil {
+		return nil
+	}
+	out := make([]value, len(f.Args))
+	for i, a := range f.Args {
+		if a.Labels&ShellUntrusted != 0 {
+			out[i] = g.of(a.Labels).unpicked(a.Labels).injecting().narrowed(a.Labels).through(c.place(f.Span), "it is given to "+clip(cmpText(f.Name, f.Command))+" as argument "+strconv.Itoa(i+1))
+		}
+	}
+	return out
+}
+
 // flowTexts bounds the files of a job whose content is followed.
 const flowTexts = 40
 
@@ -331,7 +426,7 @@ const flowTexts = 40
 func (jr *jobRun) keepFiles(c code, res *ShellResult, g *tagged) {
 	var files map[string]keptFile
 	for _, k := range sortedKeys(res.Files) {
-		v := g.of(res.Files[k].Labels).injecting()
+		v := g.of(res.Files[k].Labels).unpicked(res.Files[k].Labels).injecting()
 		if len(v) == 0 || len(files) >= flowTexts {
 			continue
 		}
@@ -356,6 +451,9 @@ type scriptState struct {
 	// dispatched are untrusted inputs of workflows that are started, by workflow.
 	dispatched map[string]map[string]value
 	dispatchAt Place
+	// args are those of the command of the fact, calls all of functions.
+	args  []value
+	calls []shellCall
 }
 
 // trail appends the steps of a fact's trace as hops.
@@ -439,10 +537,12 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 			return
 		}
 		most := penstock.TierExploitable
-		if v.branches(f.Labels) || f.Command == "gh" || f.Command == "glab" {
+		if v.branches(f.Labels) || f.Mild {
 			most = penstock.TierHygiene // one word, which has to be a branch that begins with a dash
 		}
-		jr.sink(fr, sink{rule: "argument-injection", place: at, scope: jr.scope(st), step: st, most: most, text: cmpText(f.Detail, "it can become an option of "+f.Command),
+		// Other than a program, what gh does is done with the rights of the token.
+		rights := f.Sink == "gh" || f.Sink == "glab"
+		jr.sink(fr, sink{rule: "argument-injection", place: at, scope: jr.scope(st), step: st, most: most, prized: rights, text: cmpText(f.Detail, "it can become an option of "+f.Command),
 			message: describe(v[0].path) + " can become an option of " + f.Command}, c.trail(v, f))
 	case FactChannel:
 		jr.channel(fr, st, c, f, v, out)
@@ -470,7 +570,7 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 			jr.execute(fr, st, at, cmpText(f.Command, "the script")+" "+f.Detail, f.Command, t, value{t.taint})
 			return
 		}
-		jr.ownCode(fr, st, c, f, dir, out)
+		jr.ownCode(fr, st, c, f, dir, out, state)
 	case FactDispatch:
 		if v = v.injecting(); untrusted && len(v) > 0 {
 			if state.dispatched[f.Command] == nil {
@@ -540,6 +640,15 @@ func (v value) branches(l ShellLabels) bool {
 
 // forgeTexts are what a script asks the forge for.
 const forgeTexts = "texts of issues and pull requests"
+
+// unpicked are the taints without what was there before the run and is read because
+// somebody has picked it.
+func (v value) unpicked(l ShellLabels) value {
+	if l&ShellPicked == 0 {
+		return v
+	}
+	return slices.DeleteFunc(slices.Clone(v), func(t taint) bool { return t.stored })
+}
 
 // narrowed are the taints with what a script left of them: one line, or one word.
 func (v value) narrowed(l ShellLabels) value {

@@ -76,6 +76,8 @@ type stepOut struct {
 	any   value // of outputs that are not named
 	// clobbered are writes that can set other outputs.
 	clobbered []clobber
+	// guess is what is known of an output that is not named by its name alone.
+	guess func(name string) value
 }
 
 func (o *stepOut) get(name string) value {
@@ -91,6 +93,9 @@ func (o *stepOut) get(name string) value {
 	}
 	if v, ok := o.named[name]; ok {
 		return v.with(o.any)
+	}
+	if o.guess != nil {
+		return o.guess(name).with(o.any)
 	}
 	return o.any
 }
@@ -528,12 +533,17 @@ func (jr *jobRun) use(fr *frame, st *Step, out *stepOut) {
 	}
 }
 
-// unknown runs an action that nothing is known of: what it is told to read of a
-// stranger's files may be what it gives to later steps.
+// unknown runs an action that nothing is known of: its outputs are what their names say,
+// and what it is told to read of a stranger's files may be what it gives to later steps.
 func (jr *jobRun) unknown(fr *frame, st *Step, out *stepOut) {
-	if !st.ID.IsSet() || !jr.attacked() {
+	if !jr.attacked() {
 		return
 	}
+	jr.worker(fr, st)
+	if !st.ID.IsSet() {
+		return
+	}
+	out.guess = jr.guessed(fr, st)
 	for _, f := range st.With.Fields {
 		name := f.Value.Text.Value
 		if f.Value.Kind != DataScalar || !dataFile.MatchString(name) {
@@ -552,11 +562,89 @@ func (jr *jobRun) unknown(fr *frame, st *Step, out *stepOut) {
 	}
 }
 
+// headOutputs are names of outputs that say what an action has looked up of a pull
+// request: who opened it has a say in that.
+var headOutputs = map[string]taint{
+	"headref": {shape: ShapeRef, code: true, moves: true}, "prheadref": {shape: ShapeRef, code: true, moves: true},
+	"headbranch": {shape: ShapeRef, code: true, moves: true}, "prheadbranch": {shape: ShapeRef, code: true, moves: true},
+	"headsha": {shape: ShapeSHA, code: true, moves: true}, "prheadsha": {shape: ShapeSHA, code: true, moves: true},
+	"headrepo": {shape: ShapeSlug, code: true}, "headrepository": {shape: ShapeSlug, code: true}, "headrepofullname": {shape: ShapeSlug, code: true},
+	"prtitle": {shape: ShapeLine}, "pullrequesttitle": {shape: ShapeLine}, "prbody": {shape: ShapeText}, "pullrequestbody": {shape: ShapeText},
+	"issuetitle": {shape: ShapeLine}, "issuebody": {shape: ShapeText}, "commentbody": {shape: ShapeText},
+}
+
+// guessed tells of an output of an action by its name, in events about a pull request or
+// an issue.
+func (jr *jobRun) guessed(fr *frame, st *Step) func(name string) value {
+	e := jr.e.Event
+	if !strings.HasPrefix(e, "pull_request") && !strings.HasPrefix(e, "issue") && e != "workflow_run" {
+		return nil
+	}
+	at := Place{fr.file.Path, st.Uses.Span}
+	return func(name string) value {
+		t, ok := headOutputs[strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))]
+		if !ok {
+			return nil
+		}
+		t.path, t.actor = "the output "+clip(name)+" of "+clip(st.Uses.Value), ActorAnyone
+		t.doubt = "what the action " + clip(st.Uses.Value) + " gives is judged by the name of the output"
+		t.way = t.way.then(Hop{Place: at, Text: "the action gives the output " + clip(name) + ": by its name " + t.shape.String() + " that a stranger chooses"})
+		return value{t}
+	}
+}
+
+// workWords are words in names of actions that say that it builds, runs or hands on what
+// it is told to.
+var workWords = []string{"build", "builds", "test", "tests", "deploy", "publish", "package", "push", "release", "compile", "e2e", "benchmark"}
+
+// readWords are words in names of actions that only read what others made.
+var readWords = []string{"result", "results", "report", "reporter", "reports", "coverage", "comment", "status", "summary", "annotate", "annotations", "upload", "notes", "drafter", "badge"}
+
+// worker is an action that nothing is known of, which by its name does something with
+// the code that it is told of: a stranger's.
+func (jr *jobRun) worker(fr *frame, st *Step) {
+	name := st.Uses.Repo
+	if st.Uses.Path != "" {
+		name = path.Base(st.Uses.Path)
+	}
+	has := func(list []string) bool {
+		return slices.ContainsFunc(nameWords(name), func(w string) bool { return slices.Contains(list, w) })
+	}
+	if strings.EqualFold(st.Uses.Owner, "actions") || !has(workWords) || has(readWords) {
+		return
+	}
+	for _, f := range st.With.Fields {
+		if f.Value.Kind != DataScalar || len(f.Value.Text.Value) > 4096 || strings.Contains(f.Value.Text.Value, "\n") {
+			continue
+		}
+		for word := range strings.FieldsFuncSeq(fr.constants(f.Value.Text.Value), func(r rune) bool { return r == ' ' || r == ',' }) {
+			if !folder.MatchString(word) || strings.Contains(strings.TrimLeft(path.Base(word), "."), ".") {
+				continue // no path, or that of a file
+			}
+			t := jr.treeAt(word)
+			if !t.foreign() || t.taint.file != filesCheckout {
+				continue
+			}
+			v := value{t.taint}
+			v[0].doubt = cmpText(v[0].doubt, "what the action "+clip(st.Uses.Value)+" does is judged by its name")
+			v[0].way = v[0].way.then(Hop{Place: Place{fr.file.Path, f.Value.Text.Span}, Text: "the action is told of the folder " + clip(word)})
+			jr.executeAs(fr, st, Place{fr.file.Path, st.Uses.Span}, "the action works on it", clip(name), clip(name)+" works on code that a stranger wrote, with rights of the repository", t, v)
+			return
+		}
+	}
+}
+
+// folder is a word that can be nothing but a path.
+var folder = regexp.MustCompile(`^(?:\.{1,2}/)?[\w.-]+/[\w./-]+$|^\./[\w.-]+/?$|^\.$`)
+
 // dataFile is the name of a file of data.
 var dataFile = regexp.MustCompile(`^[\w./${} -]*\.(?:json|txt|ya?ml|env|csv|toml|md|properties|ini)$`)
 
 // inline runs the steps of an action of the repository.
 func (jr *jobRun) inline(fr *frame, st *Step, a *Pipeline, out *stepOut) {
+	if a.Action != nil && len(a.Action.Steps) == 0 && jr.attacked() {
+		out.guess = jr.guessed(fr, st) // a program, which is not read
+	}
 	if a.Action == nil || len(a.Action.Steps) == 0 || len(fr.stack) > flowDepth || slices.Contains(fr.stack, a) {
 		return
 	}

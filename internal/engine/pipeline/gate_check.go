@@ -266,7 +266,7 @@ func plainExit(script string, javascript bool) check {
 		}
 		return check{}
 	}
-	if len(script) > 2000 || !hasAny(script, "exit ", "false") || hasAny(script, "if ", "||", "&&", "case ", "for ", "while ", "()") {
+	if len(script) > 2000 || !hasAny(script, "exit ", "false") || hasAny(script, "if ", "if(", "||", "&&", "case ", "for ", "while ", "()", "catch") {
 		return check{}
 	}
 	for line := range strings.Lines(script) {

@@ -108,6 +108,71 @@ func shellLines(script string) []string {
 	return out
 }
 
+// powerShellIf is an if of PowerShell whose block begins on its line.
+var powerShellIf = regexp.MustCompile(`(?i)^(\}\s*else)?\s*if\s*\((.*)\)\s*\{$`)
+
+var (
+	powerShellElse  = regexp.MustCompile(`(?i)\}\s*else`)
+	powerShellBrace = regexp.MustCompile(`\)\s*\{`)
+	// powerShellLine is an if whose block is on its line.
+	powerShellLine = regexp.MustCompile(`(?im)^\s*(?:if|\} *else)\b[^\n]*\{ [^\n]*\}\s*$`)
+)
+
+// powerShellOps are PowerShell's words for what a shell writes with signs.
+var powerShellOps = strings.NewReplacer(" -eq ", " == ", " -ne ", " != ", " -and ", " ]] && [[ ", " -or ", " ]] || [[ ", "$env:", "$", "${env:", "${")
+
+// powerShellLines writes a script of PowerShell as one of a shell, as far as runLines
+// looks at it: conditions, blocks and exits, each on lines of its own.
+func powerShellLines(script string) string {
+	if len(script) > 1<<15 || !strings.Contains(script, "exit") && !strings.Contains(script, "throw") {
+		return ""
+	}
+	var out strings.Builder
+	var open []string // what closes the blocks that are open
+	pop := func() string {
+		if len(open) == 0 {
+			return ""
+		}
+		last := open[len(open)-1]
+		open = open[:len(open)-1]
+		return last
+	}
+	script = spaceless.ReplaceAllString(script, "$${{$1}}")
+	script = powerShellElse.ReplaceAllString(powerShellBrace.ReplaceAllString(script, ") {"), "} else")
+	script = powerShellLine.ReplaceAllStringFunc(script, func(line string) string {
+		return strings.NewReplacer("{ ", "{\n", "; }", "\n}", " }", "\n}").Replace(line)
+	})
+	for line := range strings.Lines(script) {
+		line = strings.TrimSpace(line)
+		m := powerShellIf.FindStringSubmatch(line)
+		low := strings.ToLower(line)
+		switch {
+		case m != nil && m[1] == "":
+			open = append(open, "fi")
+			line = "if [[ " + powerShellOps.Replace(m[2]) + " ]]"
+		case m != nil:
+			line = "elif [[ " + powerShellOps.Replace(m[2]) + " ]]"
+		case strings.HasPrefix(low, "}") && strings.HasSuffix(low, "{"):
+			if strings.Contains(low, "else") {
+				line = "else"
+			} else if last := pop(); last != "" {
+				open = append(open, "}")
+				line = last + "\nfunction x {"
+			}
+		case strings.HasSuffix(low, "{") || strings.HasSuffix(low, "@("):
+			open = append(open, "}")
+			line = "function x {"
+		case low == "}" || low == ")":
+			line = pop()
+		case strings.HasPrefix(low, "throw"):
+			line = "exit 1"
+		}
+		out.WriteString(line)
+		out.WriteByte('\n')
+	}
+	return out.String()
+}
+
 // runLines follows commands from the n-th on to the end of the block; the second
 // result is the line that ends it.
 func runLines(lines []string, n int, decide func(left, op, right string) Truth, depth int) (ending, int) {
@@ -377,6 +442,13 @@ func compared(op string, equal Truth) Truth {
 // request is of the own repository, and how needed jobs ended.
 func (a *asker) scriptGates(s *Step) (Truth, []Gate) {
 	script := s.Run.Value
+	switch DialectOf(stepShell(a.p, a.j, s)) {
+	case DialectBash, DialectSh:
+	case DialectPowerShell:
+		script = powerShellLines(script)
+	default:
+		return True, nil
+	}
 	if a.e.Origin == OriginFork && scriptEnding(script, func(left, op, right string) Truth {
 		l, r := a.bound(left), a.bound(right)
 		if ownRepository(r) && headRepository(l) || ownRepository(l) && headRepository(r) {

@@ -266,6 +266,46 @@ func TestGatesOfSteps(t *testing.T) {
             }
             if (!pull) throw new Error('none');
 `, True, ""},
+		{"an exit in a block of PowerShell", "pull_request_target", `      - shell: pwsh
+        run: |
+          $paths = @(
+            "a=b"
+          )
+          if (-not $paths) {
+            exit 1
+          } else {
+            $h = @{ a = 1 }
+          }
+          foreach ($p in $paths) {
+            exit 1
+          }
+`, True, ""},
+		{"an exit of PowerShell, without blanks", "pull_request_target", "      - shell: pwsh\n        run: |\n          if(!$x) {\n            exit 1\n          }\n", True, ""},
+		{"a repository in PowerShell", "pull_request_target", `      - shell: pwsh
+        env:
+          HEAD: ${{ github.event.pull_request.head.repo.full_name }}
+        run: |
+          if ($env:HEAD -ne $env:GITHUB_REPOSITORY)
+          {
+            throw "a fork"
+          }
+`, False, "repository stops"},
+		{"a repository in PowerShell, on one line", "pull_request_target", `      - shell: pwsh
+        run: |
+          if ('${{ github.event.pull_request.head.repo.full_name }}' -eq '${{ github.repository }}') { echo own } else { exit 1 }
+`, False, "repository stops"},
+		{"a repository in PowerShell that is allowed", "pull_request_target", `      - shell: pwsh
+        env:
+          HEAD: ${{ github.event.pull_request.head.repo.full_name }}
+        run: |
+          if ($env:HEAD -ne $env:GITHUB_REPOSITORY) {
+            echo "a fork"
+          }
+          else {
+            exit 1
+          }
+`, True, ""},
+		{"a function of Python that returns", "pull_request_target", "      - shell: python\n        run: |\n          def f(x=1):\n            return 1\n          f()\n", True, ""},
 		{"association in a script", "issue_comment", `      - env:
           WHO: ${{ github.event.comment.author_association }}
         run: |

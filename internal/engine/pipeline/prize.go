@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strings"
 )
@@ -367,6 +368,8 @@ func (x *Project) stepPrizes(p *Pipeline, s *Step, i int, identity, secrets bool
 				text = "the role " + clip(role.Value) + " in " + c.cloud
 			}
 			add(Prize{Place: placed(p, s.Uses.Span), Kind: PrizeCloud, Name: cmp.Or(role.Value, c.cloud), Text: text, Step: i, Weight: 98})
+		} else if (secrets || identity) && signsIn(s.Uses) && LookupAction(s.Uses) == nil {
+			add(Prize{Place: placed(p, s.Uses.Span), Kind: PrizeCloud, Name: name, Text: "what " + clip(s.Uses.Value) + " signs in to, by its name", Step: i, Weight: 50, Setting: true})
 		}
 		return
 	}
@@ -386,6 +389,17 @@ func (x *Project) stepPrizes(p *Pipeline, s *Step, i int, identity, secrets bool
 	}
 	c := publishCommands[at[0]]
 	add(Prize{Place: placed(p, s.Run.At(at[1], at[1]+len(c.command))), Kind: PrizePublish, Name: c.command, Text: "the command that publishes " + c.what + " (" + c.command + ")", Step: i, Weight: 86})
+}
+
+// signsIn reports whether an action is by its name one that signs in somewhere.
+func signsIn(u Use) bool {
+	name := u.Repo
+	if u.Path != "" {
+		name = path.Base(u.Path)
+	}
+	return slices.ContainsFunc(nameWords(name), func(w string) bool {
+		return slices.Contains([]string{"auth", "authenticate", "login", "signin", "credentials", "creds"}, w)
+	})
 }
 
 // publishes finds the first of publishCommands in a script: its index and its place.

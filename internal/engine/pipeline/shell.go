@@ -37,6 +37,13 @@ const (
 	// nothing quotes it. A branch name is one word.
 	ShellBlank
 
+	// ShellPicked: an untrusted text of the forge that is read because somebody has named
+	// or marked it: by number, label, author or merge.
+	ShellPicked
+
+	// ShellSecrets: not one credential but all that the run has.
+	ShellSecrets
+
 	shellPlain // downloaded without transport security
 
 	shellArtifact // an archive of files of another run
@@ -105,8 +112,21 @@ type ShellInput struct {
 	// Log is what is known of messages of commits that the script asks git for. Zero means
 	// that they are as the workspace.
 	Log ShellSource
+	// Name is the script's own path relative to the workspace, empty for one that stands in
+	// a definition.
+	Name string
+	// Args are the script's arguments, nil where nothing is known of them.
+	Args []ShellSource
+	// Calls are functions of the script that somebody calls who has sourced it.
+	Calls []ShellCall
 	// Steps bounds the work, in nodes visited; zero means 300,000.
 	Steps int
+}
+
+// ShellCall is a call with what is known of its arguments.
+type ShellCall struct {
+	Name string
+	Args []ShellSource
 }
 
 // ShellDialect is what reads a script.
@@ -183,6 +203,9 @@ const (
 	// FactDispatch: another workflow is started, which Command names, with an
 	// untrusted text as the input Name.
 	FactDispatch ShellKind = "dispatch"
+	// FactCall: a command that is none of the script's own has an untrusted argument: a
+	// function, where another script was sourced before. Command is its name.
+	FactCall ShellKind = "call"
 	// FactSource: the script itself reads what strangers write; Name says what.
 	FactSource ShellKind = "source"
 )
@@ -237,6 +260,11 @@ type ShellFact struct {
 	// Maybe: it stands in a place that may not run, or the tool could not read the
 	// script and judges by single lines.
 	Maybe bool
+	// Args, of FactExecute and FactCall, is what is known of the arguments, if an untrusted
+	// text is among them.
+	Args []ShellSource
+	// Mild, of FactArgument: no option of the command is known that does harm.
+	Mild bool
 	// Detail says in a few words what happens.
 	Detail string
 	Notes  []string

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -45,10 +47,10 @@ func (r *shRun) call(c *syntax.CallExpr, stdin shVal) shVal {
 	args := make([]shArg, 0, len(c.Args))
 	for _, w := range c.Args {
 		start, end := r.span(w)
-		if n := shSingleVar(w); (n == "@" || n == "*") && r.positional != nil {
+		if n := shSingleVar(w); (n == "@" || n == "*") && r.st.positional != nil {
 			// The arguments of a function, each a word of its own.
 			_, quoted := w.Parts[0].(*syntax.DblQuoted)
-			for _, v := range r.positional {
+			for _, v := range r.st.positional {
 				if v = r.unbare(v); !quoted {
 					v = r.bared(v)
 				}
@@ -157,6 +159,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	case name == "gh" || name == "glab" || name == "hub":
 		return r.gh(name, args)
 	case name == "curl" || name == "wget":
+		r.sendsAll(name, args, stdin)
 		return r.download(name, args)
 	}
 	if shellInterpreters[name] {
@@ -164,7 +167,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 			return out
 		}
 	} else if strings.Contains(name, "/") || strings.HasSuffix(name, ".bat") || strings.HasSuffix(name, ".cmd") {
-		r.runFile(first, path.Base(name), start, end)
+		r.runWith(args[1:], func() { r.runFile(first, path.Base(name), start, end) })
 		// ./gradlew and ./mvnw are known by what they run as well.
 		return nil
 	}
@@ -198,6 +201,11 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 			}
 		}
 		return nil
+	}
+	if r.sourced && shIsName(name) {
+		if given := shGiven(args[1:]); given != nil {
+			r.fact(ShellFact{Kind: FactCall, Span: shSpan(start, end), Command: name, Args: given})
+		}
 	}
 	switch name {
 	case "tar", "bsdtar", "unzip", "patch", "7z", "7za":
@@ -308,14 +316,14 @@ func (r *shRun) function(f *shFunc, args []shArg, stdin shVal) shVal {
 		return nil
 	}
 	r.calls++
-	base, positional := r.base, r.positional
+	base, positional := r.base, r.st.positional
 	r.base = f.base
-	r.positional = make([]shVal, 0, len(args)-1)
+	r.st.positional = make([]shVal, 0, len(args)-1)
 	for _, a := range args[1:] {
-		r.positional = append(r.positional, a.v)
+		r.st.positional = append(r.st.positional, a.v)
 	}
 	out := r.stmt(f.body, stdin)
-	r.base, r.positional = base, positional
+	r.base, r.st.positional = base, positional
 	r.calls--
 	r.st.dead = false
 	if shExits(f.body, 0) {
@@ -346,7 +354,12 @@ func (r *shRun) builtin(name string, args []shArg, stdin shVal) (shVal, bool) {
 		return r.echo(args[1:], end), true
 	case "printf":
 		return r.printf(args[1:], start, end), true
-	case "true", "false", ":", "wait", "type", "hash", "shopt", "ulimit", "umask", "jobs", "bg", "fg", "disown", "getopts", "sleep":
+	case "getopts":
+		if r.st.positional != nil {
+			r.assign("OPTARG", shCollapse(r.posParam("@", start, end)), start, end, false)
+		}
+		return nil, true
+	case "true", "false", ":", "wait", "type", "hash", "shopt", "ulimit", "umask", "jobs", "bg", "fg", "disown", "sleep":
 		return nil, true
 	case "exit", "return", "break", "continue":
 		r.st.dead = true
@@ -364,9 +377,13 @@ func (r *shRun) builtin(name string, args []shArg, stdin shVal) (shVal, bool) {
 		r.set(args)
 		return nil, true
 	case "shift":
-		if len(r.positional) > 0 {
-			r.positional = r.positional[1:]
+		n := 1
+		if len(args) > 1 {
+			if k, err := strconv.Atoi(args[1].text()); err == nil && k > 0 {
+				n = k
+			}
 		}
+		r.st.positional = r.st.positional[min(n, len(r.st.positional)):]
 		return nil, true
 	case "unset":
 		for _, a := range args[1:] {
@@ -381,7 +398,17 @@ func (r *shRun) builtin(name string, args []shArg, stdin shVal) (shVal, bool) {
 	case "popd":
 		r.st.cwd = ""
 		return nil, true
+	case "dirname":
+		if len(args) > 1 {
+			if sym := shSymbol(args[len(args)-1].v); strings.HasPrefix(sym, shWorkspace) {
+				return shVal{{text: path.Dir(sym), opaque: true, start: start, end: end}}, true
+			}
+		}
+		return nil, false
 	case "pwd":
+		if dir := r.st.cwd; dir != "" && !r.outside(dir) {
+			return shVal{{text: shWorkspace + dir, opaque: true, start: start, end: end}}, true
+		}
 		return shVal{{text: "$PWD", opaque: true, start: start, end: end}}, true
 	case "export", "local", "readonly", "typeset", "declare":
 		for _, a := range args[1:] {
@@ -423,7 +450,8 @@ func (r *shRun) builtin(name string, args []shArg, stdin shVal) (shVal, bool) {
 		return nil, true
 	case "source", ".":
 		if len(args) > 1 {
-			r.runFile(args[1], name, start, end)
+			r.sourced = true
+			r.runWith(args[2:], func() { r.runFile(args[1], name, start, end) })
 		}
 		return nil, true
 	case "tee":
@@ -451,9 +479,9 @@ func (r *shRun) set(args []shArg) {
 		t := a.text()
 		switch {
 		case t == "--":
-			r.positional = make([]shVal, 0, len(args))
+			r.st.positional = make([]shVal, 0, len(args))
 			for _, b := range args[i+2:] {
-				r.positional = append(r.positional, b.v)
+				r.st.positional = append(r.st.positional, b.v)
 			}
 			return
 		case strings.HasPrefix(t, "-") && strings.Contains(t, "x"), t == "xtrace" && args[i].text() != "+o":
@@ -718,10 +746,10 @@ func (r *shRun) innerAt(start, end int, args []shVal) bool {
 	}
 	r.steps += (end - start) / 16
 	r.nested++
-	base, positional := r.base, r.positional
-	r.base, r.positional = start, args
+	base, positional := r.base, r.st.positional
+	r.base, r.st.positional = start, args
 	r.subshell(func() shVal { return r.stmts(file.Stmts, nil) })
-	r.base, r.positional = base, positional
+	r.base, r.st.positional = base, positional
 	r.nested--
 	return true
 }
@@ -765,7 +793,7 @@ func (r *shRun) shell(name string, args []shArg, stdin shVal) shVal {
 		if t == "-" || t == "/dev/stdin" {
 			break
 		}
-		r.runFile(args[i], name, start, end)
+		r.runWith(args[i+1:], func() { r.runFile(args[i], name, start, end) })
 		return nil
 	}
 	r.shellStdin(name, stdin, start, end)
@@ -945,7 +973,7 @@ func shOperand(args []shArg, valued, unless string) (shArg, bool) {
 // quoted at the front of an operand before "--".
 func (r *shRun) options(name string, args []shArg) {
 	what, ok := shellOptions[name]
-	if !ok {
+	if _, subs := shellSubOptions[name]; !ok && !subs {
 		return
 	}
 	ended := false
@@ -976,8 +1004,11 @@ func (r *shRun) options(name string, args []shArg) {
 		}
 		option := strings.HasPrefix(prev, "-") && len(prev) > 1 && !strings.Contains(prev, "=")
 		f := ShellFact{Kind: FactArgument, Span: shSpan(a.start, a.end), Sink: name, Command: name, Name: p.name, Labels: p.l}
-		if name == "gh" || name == "glab" {
-			f.Command = shSends(name, args, r.splits(a.v) != nil)
+		if !ok {
+			f.Command, what = shSubOption(name, args, i, r.splits(a.v) != nil)
+			if f.Mild = what == ""; f.Mild {
+				what = "none is known that runs, writes or sends anything"
+			}
 		}
 		switch {
 		case r.splits(a.v) != nil:
@@ -1014,30 +1045,52 @@ func (r *shRun) splits(v shVal) *shPiece {
 	return nil
 }
 
-// shSends is the command of gh with its sub-commands where an option can send a file or a
-// request elsewhere or run something, and gh alone where none can. A single word is no
-// such option of commands that need a number beside it.
-func shSends(name string, args []shArg, several bool) string {
+// shSubOption is a command with its sub-command, and what an option can do to it that
+// stands at a word of it; nothing if none is known that does harm. Several says that the
+// word is split into several.
+func shSubOption(name string, args []shArg, at int, several bool) (command, what string) {
 	var words []string
-	for _, a := range args[1:] {
-		if t := a.text(); t != "" && t[0] != '-' && len(words) < 2 {
+	for i := 1; i < len(args) && len(words) < 2; i++ {
+		t := args[i].text()
+		switch {
+		case i == at && len(words) == 0:
+			words = append(words, "-") // the word may be the sub-command itself
+		case name == "git" && len(words) == 0 && shIn("-C -c --git-dir --work-tree --namespace", t):
+			i++
+		case (name == "gh" || name == "glab") && shIn("-R --repo", t):
+			i++
+		case t == "" || t[0] == '-':
+			if len(words) > 0 && t == "" {
+				i = len(args) // an operand that is not known
+			}
+		default:
 			words = append(words, t)
-		} else if len(words) > 0 {
-			break
 		}
 	}
 	if len(words) == 0 {
-		return name
+		return name, ""
 	}
-	switch words[0] {
-	case "api", "extension", "alias", "gist", "secret":
-		return name + " " + words[0]
-	case "pr", "mr", "issue", "release", "repo":
-		if len(words) > 1 && (words[1] == "create" || words[1] == "clone" || several && shIn("comment edit review merge upload close", words[1])) {
-			return name + " " + words[0] + " " + words[1]
+	command = name + " " + words[0]
+	if name != "git" && words[0] != "api" && len(words) > 1 {
+		command += " " + shPrint(words[1])
+	}
+	for _, row := range shellSubOptions[name] {
+		if first, second, two := strings.Cut(row.sub, " "); name != "git" && two {
+			if len(words) < 2 || words[0] != first || words[1] != second {
+				continue
+			}
+		} else if !shIn(row.sub, words[0]) {
+			continue
 		}
+		if row.words && !several || row.given != "" && slices.ContainsFunc(args, func(a shArg) bool {
+			opt, _, _ := strings.Cut(shSymbol(a.v), "=")
+			return shIn(row.given, opt)
+		}) {
+			return command, ""
+		}
+		return command, row.what
 	}
-	return name
+	return command, ""
 }
 
 // xargs makes arguments of its input.
@@ -1137,6 +1190,9 @@ func (r *shRun) find(args []shArg, depth int) shVal {
 // execute reports that code of the workspace is run.
 func (r *shRun) execute(command, file, what string, start, end int) {
 	f := ShellFact{Kind: FactExecute, Span: shSpan(start, end), Command: command, Name: file, Detail: what, Sink: "workspace"}
+	if file != "" {
+		f.Args = shGiven(r.argv)
+	}
 	dir := r.st.cwd
 	if file != "" {
 		dir = file
@@ -1191,6 +1247,9 @@ func (r *shRun) dirSource(p string) ShellSource {
 	}
 	return r.st.ws
 }
+
+// shWorkspace begins a path of which it is known where in the workspace it lies.
+const shWorkspace = "$GITHUB_WORKSPACE/"
 
 // resolve is a path as the script means it: relative to the workspace, or beginning
 // with / or a symbol outside it.
@@ -1299,6 +1358,35 @@ func shPrint(sym string) string {
 		sym = sym[:80] + "…"
 	}
 	return strings.ToValidUTF8(sym, "?")
+}
+
+// runWith does what runs a file with arguments.
+func (r *shRun) runWith(args []shArg, do func()) {
+	r.argv = args
+	do()
+	r.argv = nil
+}
+
+// shMaxArgs bounds the arguments of which something is said.
+const shMaxArgs = 20
+
+// shGiven is what is known of arguments, nil if no stranger has a say in one.
+func shGiven(args []shArg) []ShellSource {
+	if len(args) > shMaxArgs {
+		args = args[:shMaxArgs]
+	}
+	var out []ShellSource
+	for i, a := range args {
+		l := shLabels(a.v)
+		if l&ShellUntrusted == 0 {
+			continue
+		}
+		if out == nil {
+			out = make([]ShellSource, len(args))
+		}
+		out[i] = ShellSource{Labels: l, Text: shWith(a.v, ShellUntrusted).name}
+	}
+	return out
 }
 
 // runFile is a file that is run as a script.

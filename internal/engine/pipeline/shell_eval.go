@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"runtime"
 	"strings"
 
@@ -46,10 +47,11 @@ type shRun struct {
 	nested int
 	loops  int
 	// log is true where the standard output is the step's log.
-	log        bool
-	maybe      bool    // the place may not be reached
-	positional []shVal // nil where unknown
-	uses       int     // secrets reported under set -x
+	log     bool
+	maybe   bool    // the place may not be reached
+	uses    int     // secrets reported under set -x
+	sourced bool    // another script was
+	argv    []shArg // of the script that is run
 }
 
 type shFunc struct {
@@ -115,6 +117,8 @@ type shState struct {
 	trace    int
 	verified bool
 	masked   map[string]bool
+	// positional are the arguments, nil where they are unknown.
+	positional []shVal
 	// dead: control does not come out of here.
 	dead bool
 }
@@ -185,6 +189,9 @@ func (r *shRun) join(a, b *shState) {
 	}
 	if a.cwd != b.cwd {
 		r.st.cwd = a.cwd
+	}
+	if len(b.positional) < len(a.positional) {
+		r.st.positional = b.positional // further on, as a loop over the arguments is
 	}
 	r.joinGlobal(r.st, b)
 	r.st.verified = a.verified && b.verified
@@ -523,10 +530,26 @@ func (r *shRun) begin() {
 		r.st.ws.Labels |= ShellUntrusted | ShellWorkspace
 		r.st.wst = r.trail(nil, 0, 0, "the workspace holds "+shellName(r.st.ws, "untrusted code"))
 	}
+	if len(r.in.Args) > 0 {
+		r.st.positional = r.given(r.in.Args)
+	}
 	for k, s := range r.in.Files {
 		shSet(r, &r.st.files, k, shVal{{opaque: true, name: s.Text, l: s.Labels, t: r.trail(nil, 0, 0, "the file "+shPrint(k)+" holds a text of an outsider")}})
 	}
 	r.log = true
+}
+
+// given are arguments that the caller knows something of.
+func (r *shRun) given(args []ShellSource) []shVal {
+	out := make([]shVal, len(args))
+	for i, s := range args {
+		p := shPiece{opaque: true, name: s.Text, l: s.Labels}
+		if s.Labels != 0 {
+			p.t = r.trail(nil, 0, 0, s.Text+" is given")
+		}
+		out[i] = shVal{p}
+	}
+	return out
 }
 
 // script analyses the whole.
@@ -539,6 +562,15 @@ func (r *shRun) script() {
 	} else {
 		r.res.Problem = err.Error()
 		r.lines()
+	}
+	for _, c := range r.in.Calls {
+		if f := r.funcs[c.Name]; f != nil && !r.st.dead {
+			args := []shArg{{v: shLit(c.Name, 0, 0)}}
+			for _, v := range r.given(c.Args) {
+				args = append(args, shArg{v: v})
+			}
+			r.function(f, args, nil)
+		}
 	}
 	r.rest()
 	r.res.Untrusted = r.st.ws.Labels&ShellWorkspace != 0
@@ -563,7 +595,7 @@ func (r *shRun) rest() {
 			}
 			any, f.called = true, true
 			saved, base, maybe := r.fork(), r.base, r.maybe
-			r.base, r.maybe, r.positional = f.base, true, nil
+			r.base, r.maybe, r.st.positional = f.base, true, nil
 			r.stmt(f.body, nil)
 			r.base, r.maybe = base, maybe
 			r.st = saved
@@ -1327,6 +1359,12 @@ func (r *shRun) param(p *syntax.ParamExp, ctx ShellContext) shVal {
 	}
 	var v shVal
 	switch {
+	case r.in.Name != "" && (name == "0" || name == "BASH_SOURCE") && !p.Length && !p.Excl && p.Slice == nil && p.Repl == nil:
+		sym := shWorkspace + r.in.Name
+		if e := p.Exp; e != nil && (e.Op == syntax.RemSmallSuffix || e.Op == syntax.RemLargeSuffix) {
+			sym = path.Dir(sym) // ${0%/*}
+		}
+		return shVal{{text: sym, opaque: true, start: start, end: end}}
 	case name == "@" || name == "*" || len(name) == 1 && name[0] >= '1' && name[0] <= '9':
 		v = r.posParam(name, start, end)
 	case name == "" || strings.ContainsAny(name[:1], "#?$!-0_") && len(name) == 1:
@@ -1422,17 +1460,17 @@ func (r *shRun) encoded(v shVal, start, end int) shVal {
 }
 
 func (r *shRun) posParam(name string, start, end int) shVal {
-	if r.positional == nil {
+	if r.st.positional == nil {
 		return shVal{{text: "$" + name, opaque: true, name: name, start: start, end: end}}
 	}
 	var v shVal
 	if name == "@" || name == "*" {
-		for _, a := range r.positional {
+		for _, a := range r.st.positional {
 			v = shCat(v, a)
 		}
 		v = shCollapse(v)
-	} else if i := int(name[0] - '1'); i < len(r.positional) {
-		v = r.positional[i]
+	} else if i := int(name[0] - '1'); i < len(r.st.positional) {
+		v = r.st.positional[i]
 	}
 	out := make(shVal, len(v))
 	copy(out, v)

@@ -504,6 +504,35 @@ func (r *shRun) commandLine(name string, args []shArg) {
 	r.secret(secret, SecretCommandLine, shPrint(path.Base(name)), "", a.start, a.end, "a command line is seen by every process of the machine")
 }
 
+// sendsAll reports that all secrets are sent from a file or from the input of a command.
+func (r *shRun) sendsAll(name string, args []shArg, stdin shVal) {
+	host := shHost(args)
+	if host == "" || shForgeHost(host) {
+		return
+	}
+	for i := 1; i < len(args); i++ {
+		sym := shSymbol(args[i].v)
+		opt, of, _ := strings.Cut(sym, "=")
+		switch {
+		case shIn("-T --upload-file", sym) && i+1 < len(args):
+			of = shSymbol(args[i+1].v)
+		case shIn("--post-file --body-file", opt):
+		case strings.Contains(sym, "@"):
+			of = sym[strings.IndexByte(sym, '@')+1:]
+		default:
+			continue
+		}
+		v := stdin
+		if of, _, _ = strings.Cut(of, ";"); of != "-" && of != "." {
+			v = r.st.files.m[r.resolve(of)]
+		}
+		if p := shWith(v, ShellSecrets); p != nil {
+			r.secret(p, SecretNetwork, name, host, args[i].start, args[i].end, "the value is sent to "+host)
+			return
+		}
+	}
+}
+
 // shHost is the host of the first address among the arguments, empty if not known.
 func shHost(args []shArg) string {
 	for _, a := range args[1:] {
@@ -871,6 +900,9 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 			p.l = r.forge() | l
 			p.name = name + " " + words[0]
 			p.t = r.trail(nil, start, end, "texts of issues or pull requests are read with "+name)
+			if shPicks(words[0], sub, args) {
+				p.l |= ShellPicked
+			}
 			if sub == "diff" && !r.has(args, "--name-only") {
 				p.l |= shellForeign
 			}
@@ -880,6 +912,29 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 		return shVal{{text: n, start: start, end: end}, p}
 	}
 	return shVal{p}
+}
+
+// shPicks reports whether a command of gh reads not what anybody has opened, but what
+// somebody has named, marked or merged.
+func shPicks(command, sub string, args []shArg) bool {
+	switch {
+	case command == "api":
+		path, query, _ := strings.Cut(strings.ToLower(sub), "?")
+		path = strings.TrimSuffix(strings.TrimSuffix(path, "/"), "/comments")
+		return !strings.HasSuffix(path, "/issues") && !strings.HasSuffix(path, "/pulls") || strings.Contains(query, "labels=") || strings.Contains(query, "creator=") || strings.Contains(query, "assignee=")
+	case command != "search" && sub != "list":
+		return true
+	}
+	for i, a := range args {
+		opt, of, ok := strings.Cut(a.text(), "=")
+		if !ok && i+1 < len(args) {
+			of = args[i+1].text()
+		}
+		if shIn("--author -A --label -l --assignee -a --app --milestone -m --search -S", opt) || (opt == "--state" || opt == "-s") && of == "merged" || opt == "--merged" {
+			return true
+		}
+	}
+	return false
 }
 
 // dispatch reports the untrusted inputs with which another workflow is started.

@@ -163,14 +163,12 @@ var shellInstalls = []shellInstall{
 }
 
 // shellOptions says what an option can do to a command whose arguments a stranger
-// writes. The texts name the worst; sources are the manuals.
+// writes. The texts name the worst; sources are the manuals. Programs whose sub-commands
+// differ in that are in shellSubOptions.
 var shellOptions = map[string]string{
-	"git":     "options such as --upload-pack, --exec or -c run a program",
 	"curl":    "options such as -o, -K or --upload-file write and send files",
 	"wget":    "options such as -O, --use-askpass or --post-file write and send files or run a program",
 	"tar":     "--checkpoint-action, --to-command and -I run a program",
-	"gh":      "options such as --repo, --body-file or --hostname send data elsewhere",
-	"glab":    "options such as --repo send data elsewhere",
 	"ssh":     "-oProxyCommand runs a program",
 	"scp":     "-oProxyCommand and -S run a program",
 	"sftp":    "-oProxyCommand and -S run a program",
@@ -201,6 +199,68 @@ var shellOptions = map[string]string{
 	"rg": "--pre runs a program", "ctest": "-S runs a script", "cmake": "-P and -C run a script", "7z": "options write files",
 	"mysql": "options read and write files", "psql": "-c and -f run commands", "vim": "-c runs commands", "tcpdump": "-z runs a program",
 	"nix": "options choose what is built", "skopeo": "options choose registries", "cosign": "options choose keys", "twine": "--repository-url sends files elsewhere",
+}
+
+// shellSubOption says what an option can do to a sub-command.
+type shellSubOption struct {
+	// sub are the sub-commands; "-" is what stands where one is expected.
+	sub, what string
+	// words: a single word is no such option, it takes a value or an operand beside it.
+	words bool
+	// given are options that the program does not take together with these.
+	given string
+}
+
+const (
+	gitUpload = "--upload-pack runs a program"
+	gitOutput = "--output writes any file"
+	ghBody    = "--body-file sends any file, such as the environment of a process"
+	ghFiles   = "further words name files that are sent"
+	ghWrites  = "further words say where files are written"
+)
+
+// shellSubOptions are the sub-commands of which an option runs a program, writes a file,
+// or sends one elsewhere. What is not here has none that the manuals tell of.
+var shellSubOptions = map[string][]shellSubOption{
+	"git": {
+		{sub: "-", what: "-c sets an alias or a setting that runs a program"},
+		{sub: "fetch pull clone ls-remote fetch-pack", what: gitUpload},
+		{sub: "push send-pack", what: "--receive-pack runs a program, and further words name branches that are overwritten"},
+		{sub: "archive", what: "--output writes any file, and --exec runs a program"},
+		{sub: "grep", what: "--open-files-in-pager runs a program"},
+		{sub: "rebase", what: "--exec runs a program"},
+		{sub: "difftool mergetool send-email bisect filter-branch daemon instaweb", what: "options run a program"},
+		{sub: "submodule", what: "foreach runs a program", words: true},
+		{sub: "config", what: "settings such as core.sshCommand run a program", words: true},
+		{sub: "init", what: "--template brings hooks that run"},
+		{sub: "log show diff shortlog whatchanged reflog stash range-diff diff-tree diff-index diff-files format-patch bundle", what: gitOutput},
+	},
+	"gh": {
+		{sub: "api", what: "-F sends any file, and -X writes with the rights of the token", words: true},
+		{sub: "extension", what: "the words name a program that is installed or run"},
+		{sub: "alias", what: "an alias runs a program", words: true},
+		{sub: "gist", what: ghFiles},
+		{sub: "secret set", what: "-f reads any file", words: true}, {sub: "variable set", what: "-f reads any file", words: true},
+		{sub: "pr create", what: ghBody}, {sub: "issue create", what: ghBody},
+		{sub: "pr comment", what: ghBody, words: true, given: "--body -b"}, {sub: "issue comment", what: ghBody, words: true, given: "--body -b"},
+		{sub: "pr edit", what: ghBody, words: true, given: "--body -b"}, {sub: "issue edit", what: ghBody, words: true, given: "--body -b"},
+		{sub: "pr review", what: ghBody, words: true, given: "--body -b"},
+		{sub: "pr merge", what: "--admin and --delete-branch pass the rules of the branch", words: true},
+		{sub: "release create", what: ghFiles}, {sub: "release upload", what: ghFiles, words: true},
+		{sub: "release edit", what: "--notes-file sends any file", words: true},
+		{sub: "release download", what: ghWrites, words: true}, {sub: "run download", what: ghWrites, words: true},
+		{sub: "workflow run", what: "-F sends any file as an input", words: true},
+		{sub: "repo clone", what: "further words are options of git clone"},
+		{sub: "repo create", what: "--source and --push send a folder", words: true},
+	},
+	"glab": {
+		{sub: "api", what: "-F sends any file, and -X writes with the rights of the token", words: true},
+		{sub: "alias", what: "an alias runs a program", words: true},
+		{sub: "mr create", what: "options send files or merge at once"}, {sub: "issue create", what: "options send files"},
+		{sub: "mr merge", what: "options merge at once", words: true},
+		{sub: "release create", what: ghFiles}, {sub: "release upload", what: ghFiles, words: true}, {sub: "release download", what: ghWrites, words: true},
+		{sub: "repo clone", what: "further words are options of git clone"},
+	},
 }
 
 // shellCodeOptions are options whose value is run as code, by program.

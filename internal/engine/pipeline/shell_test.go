@@ -257,6 +257,90 @@ func TestShellPairs(t *testing.T) {
 	}
 }
 
+// TestShellSubOptions tells apart what an option can do to sub-commands.
+func TestShellSubOptions(t *testing.T) {
+	for _, c := range []struct{ script, want string }{
+		{`gh api repos/o/r/issues/$TITLE/comments`, "gh api"},
+		{`gh api "repos/o/r/issues/$TITLE/comments"`, ""}, // no word of its own
+		{`gh api "$TITLE"`, "mild gh api"},                // one word is an option without an endpoint
+		{`gh issue comment $TITLE --body "$MESSAGE"`, "mild gh issue comment"},
+		{`gh issue comment $TITLE`, "gh issue comment"},
+		{`gh -R o/r pr comment $TITLE --body-file x.md`, "gh pr comment"},
+		{`gh pr view $TITLE`, "mild gh pr view"},
+		{`gh pr create --fill $TITLE`, "gh pr create"},
+		{`gh run download $TITLE`, "gh run download"},
+		{`git -C sub fetch origin $TITLE`, "git fetch"},
+		{`git -c a.b=c checkout $TITLE`, "mild git checkout"},
+		{`git $TITLE status`, "git -"},
+		{`git log "$TITLE"`, "git log"},
+		{`git rev-parse $TITLE`, "mild git rev-parse"},
+		{`git config user.name $TITLE`, "git config"},
+		{`git config user.name "$TITLE"`, "mild git config"},
+		{`glab api projects/1/issues/$TITLE`, "glab api"},
+		{`glab mr list $TITLE`, "mild glab mr list"},
+	} {
+		got := ""
+		for _, f := range AnalyseScript(c.script, "bash", shellTestInput()).Facts {
+			if f.Kind == FactArgument {
+				if got != "" {
+					t.Errorf("%s: two facts", c.script)
+				}
+				if got = f.Command; f.Mild {
+					got = "mild " + got
+				}
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.script, got, c.want)
+		}
+	}
+}
+
+// TestShellArguments follows what a script is given, and what it gives to others.
+func TestShellArguments(t *testing.T) {
+	in := shellTestInput()
+	in.Args = []ShellSource{{Text: "argument 1"}, {Labels: ShellUntrusted | ShellBlank, Text: "argument 2"}}
+	in.Name = "ci/run.sh"
+	in.Calls = []ShellCall{{Name: "f", Args: []ShellSource{{Labels: ShellUntrusted, Text: "argument 1"}}}, {Name: "none"}}
+	for _, c := range []struct{ script, want string }{
+		{`eval "$2"`, "code | eval | argument 2 +untrusted"},
+		{`eval "$1"`, ""},
+		{`shift; eval "$1"`, "code | eval | argument 2 +untrusted"},
+		{`shift 2; eval "$1"`, ""},
+		{`if true; then shift; fi; eval "$1"`, "code | eval | argument 2 +untrusted"},
+		{`for a in "$@"; do eval "$a"; done`, "code | eval | argument 2 +untrusted"},
+		{`f() { eval "$1"; }; g() { eval "$1"; }`, "code | eval | argument 1 +untrusted"},
+		{`. "$(dirname "$0")/lib.sh"`, "execute | workspace | ci/lib.sh"},
+		{`. "${0%/*}/../lib.sh"`, "execute | workspace | lib.sh"},
+		{`cd "$(dirname "${BASH_SOURCE[0]}")"; D=$(pwd); "$D/x.sh"`, "execute | workspace | ci/x.sh"},
+	} {
+		got := ""
+		for _, f := range AnalyseScript(c.script, "bash", in).Facts {
+			got += shellFactText(f)
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.script, got, c.want)
+		}
+	}
+	for script, want := range map[string]string{
+		`./x.sh a "$TITLE" "$SHA"`:            "execute x.sh: [{0 } {257 TITLE} {0 }]",
+		`bash -e x.sh "$HEAD"`:                "execute x.sh: [{17 HEAD}]",
+		`./x.sh "$OTHER"`:                     "execute x.sh: []",
+		"source lib.sh\nsay hi \"$TITLE\"":    "execute lib.sh: [], call : [{0 } {257 TITLE}]",
+		"say hi \"$TITLE\"":                   "",
+		"source lib.sh\nsay \"$SHA\"":         "execute lib.sh: []",
+		"source lib.sh\n./y.sh && say \"$1\"": "execute lib.sh: [], execute y.sh: []",
+	} {
+		var got []string
+		for _, f := range AnalyseScript(script, "bash", shellTestInput()).Facts {
+			got = append(got, fmt.Sprintf("%s %s: %v", f.Kind, f.Name, f.Args))
+		}
+		if s := strings.Join(got, ", "); s != want {
+			t.Errorf("%s: %q, want %q", script, s, want)
+		}
+	}
+}
+
 // TestShellChannels shows what is told apart inside one kind.
 func TestShellChannels(t *testing.T) {
 	for _, c := range []struct{ script, want string }{
@@ -596,11 +680,16 @@ func FuzzShell(f *testing.F) {
 	f.Add("iwr x | iex ${{ github.head_ref }}", "pwsh")
 	f.Add("Write-Host \"##vso[task.setvariable variable=x;isOutput=true]$(a.b)\"", "pwsh")
 	f.Add("echo \"##vso[task.setvariable variable=x;issecret=true]$TITLE\" $(mine)", "bash")
+	f.Add("f() { shift; eval \"$1\"; }\n. ./x.sh\ng \"$2\"\nwhile getopts a: o; do eval $OPTARG; shift 2; done\ncd ${0%/*}; $(pwd)/y \"$@\"", "bash")
 	f.Fuzz(func(t *testing.T, script, shell string) {
 		if len(script) > 1<<16 {
 			return
 		}
+		powerShellLines(script)
 		in := shellTestInput()
+		in.Name = "a/b.sh"
+		in.Args = []ShellSource{{}, {Labels: ShellUntrusted | ShellBlank, Text: "argument 2"}}
+		in.Calls = []ShellCall{{Name: "f", Args: in.Args}}
 		in.Steps = 20_000
 		in.Workspace = ShellSource{Labels: ShellWorkspace}
 		in.Templates = TemplateGitHub | TemplateGitLab | TemplateAzure | TemplateMustache | TemplateTekton
