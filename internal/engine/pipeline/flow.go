@@ -171,6 +171,14 @@ type flows struct {
 	most                int // of steps
 	poison              []poisoning
 	victims             []victim // nil before they are looked for
+	// runners are the jobs that ask for a runner, by its label; of those in weighed only
+	// the two that have the most to lose are left.
+	runners map[string][]victim
+	weighed map[string]bool
+	// byFile and byName find workflows that can be started by hand, and hands their entries.
+	byFile, byName map[string]*Pipeline
+	hands          map[handKey]*Entry
+	starters       map[*Trigger][]*Pipeline // what startersOf said
 }
 
 // useKey is what the summary of a use depends on.
@@ -197,12 +205,21 @@ func newFlows(x *Project) *flows {
 	}
 }
 
+// tired reports whether no more scripts are looked at.
+func (f *flows) tired() bool {
+	if f.shell <= flowShell {
+		return false
+	}
+	f.x.limit(limitShell)
+	return true
+}
+
 // spent reports whether no more steps are looked at.
 func (f *flows) spent() bool {
 	if f.steps < f.most {
 		return false
 	}
-	f.x.limit("ways through the pipelines: there are more than are followed")
+	f.x.limit(limitWays)
 	return true
 }
 

@@ -65,7 +65,7 @@ func (r *flowRun) forgeRun() {
 		r.definition()
 	}
 	for _, j := range byNeeds(r.p.Jobs) {
-		if r.steps > flowSteps {
+		if r.spent() {
 			return
 		}
 		jr := &jobRun{flowRun: r, j: j, dirs: make(map[string]tree), env: make(map[string]envVar), reached: make(map[int]reached), reach: reached{truth: True}}
@@ -160,10 +160,10 @@ func (jr *jobRun) forgeJob() {
 	for i := range jr.j.Steps {
 		st := &jr.j.Steps[i]
 		jr.n = i
-		jr.flows.steps++
-		if jr.flows.steps > flowSteps {
+		if jr.spent() {
 			return
 		}
+		jr.flows.steps++
 		if jr.stepReach().truth == False {
 			continue
 		}
@@ -216,7 +216,11 @@ func (jr *jobRun) jenkinsStep(fr *frame, st *Step, merge taint) {
 		}
 	case "stash", "archiveArtifacts":
 		t := jr.ws
-		if !t.foreign() || len(jr.artifacts) > 100 {
+		if !t.foreign() {
+			return
+		}
+		if len(jr.artifacts) >= maxStashes {
+			jr.x.limit(limitStashes)
 			return
 		}
 		t.taint.file = filesArtifact
@@ -342,7 +346,7 @@ func (jr *jobRun) forgeExpansions(fr *frame, st *Step, c code) {
 
 // forgeAnalyse is analyse for forges other than GitHub.
 func (jr *jobRun) forgeAnalyse(fr *frame, st *Step, c code, dir string, out *stepOut) {
-	if jr.flows.shell > flowShell {
+	if jr.tired() {
 		return
 	}
 	var g tagged
@@ -516,7 +520,7 @@ func (jr *jobRun) forgeVariables(st *Step, c code) []envVar {
 	}
 	fields := len(st.Env.Fields) + len(jr.j.Env.Fields) + len(jr.p.Env.Fields) + len(jr.forge.dotenv) + len(jr.env)
 	jr.flows.forge.work += fields * (1 + len(c.text)/64)
-	if jr.forge.work > flowNames {
+	if jr.unnamed() {
 		return nil
 	}
 	switch {
@@ -627,13 +631,23 @@ func (c Control) source(path string, at Place) value {
 
 const (
 	maxForgeDepth = 5          // of variables that are made of variables
+	maxStashes    = 100        // files that jobs of one run keep for others
 	flowNames     = 10_000_000 // variables that are looked for, in all scripts of a project
 )
+
+// unnamed reports whether no more variables are looked for.
+func (jr *jobRun) unnamed() bool {
+	if jr.forge.work <= flowNames {
+		return false
+	}
+	jr.x.limit(limitNames)
+	return true
+}
 
 // gitlabValue is what is known of a variable in a pipeline of GitLab.
 func (jr *jobRun) gitlabValue(name string, at Place, depth int) value {
 	jr.flows.forge.work += 1 + len(jr.j.Env.Fields) + len(jr.p.Env.Fields)
-	if depth > maxForgeDepth || jr.forge.work > flowNames {
+	if depth > maxForgeDepth || jr.unnamed() {
 		return nil
 	}
 	if v := jr.forge.dotenv[name]; len(v) > 0 {
@@ -680,7 +694,7 @@ func (jr *jobRun) gitlabInputs(t Text) value {
 // azureValue is what is known of a variable, by its name in a macro.
 func (jr *jobRun) azureValue(fr *frame, name string, at Place, depth int) value {
 	jr.flows.forge.work += 1 + len(jr.j.Env.Fields) + len(jr.p.Env.Fields)
-	if depth > maxForgeDepth || jr.forge.work > flowNames {
+	if depth > maxForgeDepth || jr.unnamed() {
 		return nil
 	}
 	low := strings.ToLower(name)

@@ -214,8 +214,7 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		jr.forgeAnalyse(fr, st, c, dir, out)
 		return
 	}
-	if jr.flows.shell > flowShell {
-		jr.x.limit("scripts: they take more work than is given to them")
+	if jr.tired() {
 		return
 	}
 	var g tagged

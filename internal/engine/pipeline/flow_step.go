@@ -557,7 +557,11 @@ var dataFile = regexp.MustCompile(`^[\w./${} -]*\.(?:json|txt|ya?ml|env|csv|toml
 
 // inline runs the steps of an action of the repository.
 func (jr *jobRun) inline(fr *frame, st *Step, a *Pipeline, out *stepOut) {
-	if a.Action == nil || len(a.Action.Steps) == 0 || len(fr.stack) > flowDepth || slices.Contains(fr.stack, a) {
+	if a.Action == nil || len(a.Action.Steps) == 0 || slices.Contains(fr.stack, a) {
+		return
+	}
+	if len(fr.stack) > flowDepth {
+		jr.x.limit(limitDepth)
 		return
 	}
 	in := &frame{run: fr.run, job: jr, file: a, inputs: make(map[string]value), steps: make(map[string]*stepOut), over: fr.over, stack: append(slices.Clone(fr.stack), a)}
@@ -594,7 +598,11 @@ func (jr *jobRun) call(fr *frame) {
 		}
 		return
 	}
-	if jr.depth >= flowDepth || slices.Contains(jr.stack, callee) || callee == jr.p {
+	if slices.Contains(jr.stack, callee) || callee == jr.p {
+		return
+	}
+	if jr.depth >= flowDepth {
+		jr.x.limit(limitDepth)
 		return
 	}
 	trigger := callee.Trigger("workflow_call")

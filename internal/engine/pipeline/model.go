@@ -121,6 +121,7 @@ type Pipeline struct {
 
 	ignores Truth   // whether the file has marks of zizmor; Undecided before it is asked
 	lines   []int64 // where the lines of Source begin; nil before line is asked
+	outer   []int32 // what outerLines says; nil before it is asked
 }
 
 // Trigger returns the first trigger of an event, nil without one.
