@@ -134,29 +134,32 @@ func (jr *jobRun) startersOf() []*Pipeline {
 	if known {
 		return out
 	}
-	named := make(map[string]bool, len(trigger.Workflows))
-	var patterns []string
+	seen := make(map[string]bool, len(trigger.Workflows))
 	for _, w := range trigger.Workflows {
-		if strings.ContainsAny(w.Value, `*?[\`) && !named[w.Value] {
-			patterns = append(patterns, w.Value)
-		}
-		named[w.Value] = true
-	}
-	for _, p := range jr.x.Pipelines {
-		if p.Kind != KindWorkflow {
+		if seen[w.Value] {
 			continue
 		}
-		name := p.Name.Value
-		if name == "" {
-			name = strings.TrimPrefix(p.Path, jr.x.Root)
+		seen[w.Value] = true
+		if !strings.ContainsAny(w.Value, `*?[\`) {
+			out = append(out, jr.x.named(w.Value)...)
+			continue
 		}
-		if named[name] || slices.ContainsFunc(patterns, func(w string) bool {
-			ok, err := path.Match(w, name)
-			return err == nil && ok
-		}) {
-			out = append(out, p)
+		jr.flows.steps += len(jr.x.Pipelines) / 20 // as long as a step takes
+		for _, p := range jr.x.Pipelines {
+			if p.Kind != KindWorkflow {
+				continue
+			}
+			name := p.Name.Value
+			if name == "" {
+				name = strings.TrimPrefix(p.Path, jr.x.Root)
+			}
+			if ok, err := path.Match(w.Value, name); name == w.Value || err == nil && ok {
+				out = append(out, p)
+			}
 		}
 	}
+	slices.SortFunc(out, func(a, b *Pipeline) int { return strings.Compare(a.Path, b.Path) })
+	out = slices.Compact(out)
 	if jr.starters == nil {
 		jr.flows.starters = make(map[*Trigger][]*Pipeline)
 	}

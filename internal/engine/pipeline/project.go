@@ -33,6 +33,7 @@ type Project struct {
 	drawn     int
 	secretive map[*Job]bool // what holdsSecrets said
 	limits    []string      // what was left out since it is too much
+	overflows []overflow    // rules with more flaws than are reported
 }
 
 // Bounds of what a project draws in beside its own files.
