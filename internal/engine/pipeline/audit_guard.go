@@ -568,7 +568,7 @@ func everyText(p *Pipeline, do func(Text)) {
 			do(s.Name)
 			s.With.Texts(do)
 			s.Env.Texts(do)
-			do(s.ContinueOnError)
+			do(*s.ContinueOnError.Get())
 		}
 	}
 	for k := range p.Jobs {
@@ -581,16 +581,16 @@ func everyText(p *Pipeline, do func(Text)) {
 		do(j.RunsOn.Group)
 		j.Env.Texts(do)
 		j.Outputs.Texts(do)
-		j.Strategy.Matrix.Texts(do)
-		do(j.Environment.Name)
-		do(j.Environment.URL)
-		do(j.Container.Image)
-		do(j.Concurrency.Group)
-		do(j.Concurrency.CancelInProgress)
-		do(j.Timeout)
-		do(j.ContinueOnError)
+		j.Strategy.Get().Matrix.Texts(do)
+		do(j.Environment.Get().Name)
+		do(j.Environment.Get().URL)
+		do(j.Container.Get().Image)
+		do(j.Concurrency.Get().Group)
+		do(j.Concurrency.Get().CancelInProgress)
+		do(*j.Timeout.Get())
+		do(*j.ContinueOnError.Get())
 		j.With.Texts(do)
-		j.Secrets.Texts(do)
+		j.Secrets.Get().Texts(do)
 		steps(j.Steps)
 	}
 	for _, o := range p.Outputs {
@@ -744,7 +744,7 @@ func auditEnvironments(x *Project, p *Pipeline, report func(Flaw)) {
 	}
 	for k := range p.Jobs {
 		j := &p.Jobs[k]
-		name := j.Environment.Name
+		name := j.Environment.Get().Name
 		if name.Value == "" {
 			continue
 		}

@@ -311,7 +311,7 @@ func AzureVariables(p *Pipeline) map[string]bool {
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
 		add(j.Env)
-		for _, f := range j.Strategy.Matrix.Fields {
+		for _, f := range j.Strategy.Get().Matrix.Fields {
 			add(f.Value)
 		}
 		for k := range j.Steps {
@@ -494,7 +494,7 @@ func (s AzureSituation) define(e *Environment, p *Pipeline, j *Job, written map[
 	scan(p.Env, 1)
 	if j != nil {
 		scan(j.Env, 2)
-		for _, row := range j.Strategy.Matrix.Fields {
+		for _, row := range j.Strategy.Get().Matrix.Fields {
 			for _, f := range row.Value.Fields {
 				changed[strings.ToLower(f.Name.Value)] = true
 			}

@@ -779,8 +779,8 @@ func matrixRunner(j *Job) (at Place, ok bool) {
 			look := func(d Data) {
 				d.Texts(func(t Text) { ok = ok || t.Value == "self-hosted" })
 			}
-			look(j.Strategy.Matrix.Get(name))
-			for _, item := range j.Strategy.Matrix.Get("include").Items {
+			look(j.Strategy.Get().Matrix.Get(name))
+			for _, item := range j.Strategy.Get().Matrix.Get("include").Items {
 				look(item.Get(name))
 			}
 		}

@@ -110,7 +110,7 @@ func (r *flowRun) definitionPlace(j *Job) Place {
 				return r.p.place(rule.If.Span)
 			}
 		}
-		for _, ref := range j.Only.Refs {
+		for _, ref := range j.Only.Get().Refs {
 			if ref.Value == "merge_requests" {
 				return r.p.place(ref.Span)
 			}
@@ -196,7 +196,7 @@ func (jr *jobRun) jenkinsStep(fr *frame, st *Step, merge taint) {
 		}
 		return ""
 	}
-	switch st.Call.Value {
+	switch st.Call.Get().Value {
 	case "checkout":
 		if st.Uses.Kind != UseSelf {
 			return
@@ -224,7 +224,7 @@ func (jr *jobRun) jenkinsStep(fr *frame, st *Step, merge taint) {
 			return
 		}
 		t.taint.file = filesArtifact
-		t.taint.way = t.taint.way.then(Hop{Place: at, Text: st.Call.Value + " keeps files of it"})
+		t.taint.way = t.taint.way.then(Hop{Place: at, Text: st.Call.Get().Value + " keeps files of it"})
 		if jr.artifacts == nil {
 			jr.flowRun.artifacts = make(map[string]tree)
 		}
@@ -298,9 +298,9 @@ func (p *Pipeline) templates() ShellTemplates {
 }
 
 func (jr *jobRun) forgeScript(fr *frame, st *Step, out *stepOut) {
-	c := code{path: jr.p.Path, text: st.Run.Value, at: st.Run.At, shell: st.Run.Shell.Value, pasted: true}
+	c := code{path: jr.p.Path, text: st.Run.Value, at: st.Run.At, shell: st.Run.Shell.Get().Value, pasted: true}
 	if jr.forge.tested {
-		jr.forgeAnalyse(fr, st, c, cleanDir(st.Run.Dir.Value), out)
+		jr.forgeAnalyse(fr, st, c, cleanDir(st.Run.Dir.Get().Value), out)
 	}
 	jr.forgeExpansions(fr, st, c)
 }

@@ -83,9 +83,9 @@ func labelsOf(v value) ShellLabels {
 
 // script is a step that runs a script.
 func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
-	shell, dir := st.Run.Shell.Value, st.Run.Dir.Value
+	shell, dir := st.Run.Shell.Get().Value, st.Run.Dir.Get().Value
 	if len(fr.stack) == 1 {
-		for _, d := range []Defaults{jr.j.Defaults, jr.p.Defaults} {
+		for _, d := range []Defaults{*jr.j.Defaults.Get(), jr.p.Defaults} {
 			if shell == "" {
 				shell = d.Shell.Value
 			}

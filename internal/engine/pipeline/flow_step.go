@@ -359,7 +359,7 @@ func (fr *frame) matrix(rest string) value {
 	if fr.job == nil {
 		return nil
 	}
-	m := fr.job.j.Strategy.Matrix
+	m := fr.job.j.Strategy.Get().Matrix
 	if m.Kind == DataScalar {
 		return fr.value(m.Text).through(Place{fr.job.p.Path, m.Text.Span}, "it is the matrix of the job")
 	}

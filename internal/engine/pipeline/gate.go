@@ -243,7 +243,7 @@ func (x *Project) condition(text string) *Condition {
 
 // environmentGate is what the deployment environment of a job asks for.
 func (x *Project) environmentGate(p *Pipeline, e *Entry, j *Job) (Gate, bool) {
-	name := j.Environment.Name
+	name := j.Environment.Get().Name
 	if !name.IsSet() || name.Value == "" {
 		return Gate{}, false
 	}
@@ -420,7 +420,7 @@ func (x *Project) enders(p *Pipeline, e *Entry, j *Job) []ender {
 			break
 		}
 		c := x.check(s)
-		if strings.TrimSpace(s.ContinueOnError.Value) == "true" {
+		if strings.TrimSpace(s.ContinueOnError.Get().Value) == "true" {
 			continue
 		}
 		a := &asker{x: x, p: p, e: e, j: j, step: i}
@@ -1138,7 +1138,7 @@ type changeEnd struct {
 func (a *asker) changeEnd() changeEnd {
 	for i := range a.j.Steps {
 		s := &a.j.Steps[i]
-		if !strings.Contains(s.If.Value, "synchronize") || strings.TrimSpace(s.ContinueOnError.Value) == "true" {
+		if !strings.Contains(s.If.Value, "synchronize") || strings.TrimSpace(s.ContinueOnError.Get().Value) == "true" {
 			continue
 		}
 		if c := a.x.check(s); !c.ends || !c.always {
