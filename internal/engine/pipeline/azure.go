@@ -153,7 +153,7 @@ const (
 	azureMaxFiles    = 100
 	azureMaxDepth    = 100
 	azureMaxIncludes = 2_000
-	azureMaxWork     = 300_000 // values; the most in 400 real pipelines are 29,000
+	azureMaxWork     = 150_000 // values; the most in 400 real pipelines are 29,000
 	azureMaxPaste    = 4 << 20 // bytes
 	azureMaxNesting  = 400     // values within values
 	azureMaxJobs     = 5_000

@@ -429,6 +429,9 @@ var tierRank = map[penstock.Tier]int{penstock.TierHygiene: 1, penstock.TierExplo
 // add joins a flaw with what is known at its place. The best tier counts, then the
 // weakest actor, then the shorter way.
 func (f *flows) add(flaw Flaw, cuts pathCut) {
+	if p := f.x.byPath[flaw.Path]; p != nil && len(p.Files) > 0 {
+		flaw = f.x.located(flaw) // a file that many are made of has its flaws once
+	}
 	key := draftKey{flaw.Rule, flaw.Path, flaw.Span}
 	d := f.drafts[key]
 	rank := tierRank[flaw.Tier]*100 - int(flaw.Actor)*10

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"regexp"
 	"slices"
@@ -28,6 +29,9 @@ type forgeMemo struct {
 	spaces map[int]tree
 	tested bool // the run is one whose code must be looked at
 	work   int  // names that were looked for, by the length of the script
+	// Of Azure: the variables of maps, by their first field, and what AzureControlOf says.
+	named    map[*Field][]azureEnv
+	controls map[[2]string]controlAnswer
 }
 
 // forges runs the definitions of the forges other than GitHub.
@@ -393,6 +397,9 @@ func (jr *jobRun) forgeAnalyse(fr *frame, st *Step, c code, dir string, out *ste
 		jr.scripts[sig.String()] = res
 		jr.flows.shell += len(c.text)
 	}
+	if jr.again(st, c, &g, res, sig.String()) {
+		return
+	}
 	state := &scriptState{downloaded: -1, dispatched: make(map[string]map[string]value)}
 	full := jr.attacked() && jr.e.After == ""
 	for i := range res.Facts {
@@ -425,6 +432,43 @@ func (jr *jobRun) forgeAnalyse(fr *frame, st *Step, c code, dir string, out *ste
 	for _, t := range state.put {
 		jr.put("", t)
 	}
+}
+
+// again reports whether the very same script was looked at in this job, with the same
+// say of others in it, as happens where a template is used many times. One that leaves
+// something to later steps is looked at each time.
+func (jr *jobRun) again(st *Step, c code, g *tagged, res *ShellResult, sig string) bool {
+	if st.ID.IsSet() || slices.ContainsFunc(res.Facts, func(f ShellFact) bool {
+		switch f.Kind {
+		case FactTemplate, FactCode, FactArithmetic, FactArgument:
+			return false
+		}
+		return true
+	}) {
+		return false
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%v\x00%s\x00", c.place(penstock.Span{End: int64(len(c.text))}), sig)
+	for _, v := range g.values {
+		for _, t := range v {
+			fmt.Fprintf(h, "%s %d %d %s %t %t %t %t %t %d %s\x00", t.path, t.shape, t.actor, t.after, t.code, t.moves, t.checked, t.encoded, t.model, t.file, t.doubt)
+		}
+		h.Write([]byte{1})
+	}
+	fmt.Fprintf(h, "%d\x00", jr.stepReach().truth)
+	for _, gate := range jr.stepReach().gates {
+		fmt.Fprintf(h, "%v %s\x00", gate.Place, gate.Text)
+	}
+	var key [sha256.Size]byte
+	h.Sum(key[:0])
+	if jr.seen[key] {
+		return true
+	}
+	if jr.seen == nil {
+		jr.seen = make(map[[sha256.Size]byte]bool)
+	}
+	jr.seen[key] = true
+	return false
 }
 
 const commitMessage = "the message of a commit"
@@ -550,16 +594,10 @@ func (jr *jobRun) forgeVariables(st *Step, c code) []envVar {
 				take(f.Name.Value, v.through(jr.p.place(f.Value.Text.Span), "it is put into the variable "+f.Name.Value))
 			}
 		}
-		for _, name := range azureNames() {
-			if p, ok := where(AzureEnvironmentName(name)); ok {
-				take(AzureEnvironmentName(name), jr.azureValue(nil, name, p, 0))
-			}
-		}
-		for _, d := range []Data{jr.j.Env, jr.p.Env} {
-			for i := range d.Fields {
-				name := d.Fields[i].Name.Value
-				if p, ok := where(AzureEnvironmentName(name)); ok && name != "" {
-					take(AzureEnvironmentName(name), jr.azureValue(nil, name, p, 0))
+		for _, all := range [][]azureEnv{azureNames(), jr.azureNamed(&jr.j.Env), jr.azureNamed(&jr.p.Env)} {
+			for _, n := range all {
+				if p, ok := where(n.env); ok {
+					take(n.env, jr.azureValue(nil, n.name, p, 0))
 				}
 			}
 		}
@@ -602,11 +640,15 @@ func (jr *jobRun) forgeVariables(st *Step, c code) []envVar {
 // of who controls what know.
 var (
 	gitlabNames = sync.OnceValue(func() []string { return GitLabControlled("") })
-	azureNames  = sync.OnceValue(func() []string {
-		var out []string
-		for _, c := range azureControlIndex() {
-			if !slices.Contains(out, c.Pattern) {
-				out = append(out, c.Pattern)
+	azureNames  = sync.OnceValue(func() []azureEnv {
+		var out []azureEnv
+		for _, row := range azureControls {
+			for _, entry := range strings.Fields(row.names) {
+				_, name, _ := strings.Cut(entry, ":")
+				n := azureEnv{name, AzureEnvironmentName(name)}
+				if !slices.Contains(out, n) {
+					out = append(out, n)
+				}
 			}
 		}
 		return out
@@ -621,6 +663,44 @@ var (
 		return out
 	})
 )
+
+// azureEnv is a variable of Azure, and its name in the environment.
+type azureEnv struct{ name, env string }
+
+// azureNamed are the variables of a map with their names in the environment.
+func (f *flows) azureNamed(d *Data) []azureEnv {
+	if len(d.Fields) == 0 {
+		return nil
+	}
+	key := &d.Fields[0]
+	out, known := f.forge.named[key]
+	if !known {
+		for i := range d.Fields {
+			if name := d.Fields[i].Name.Value; name != "" {
+				out = append(out, azureEnv{name, AzureEnvironmentName(name)})
+			}
+		}
+		if f.forge.named == nil {
+			f.forge.named = make(map[*Field][]azureEnv)
+		}
+		f.forge.named[key] = out
+	}
+	return out
+}
+
+// azureControl is AzureControlOf with a memory.
+func (f *flows) azureControl(name, event string) (Control, bool) {
+	key := [2]string{name, event}
+	a, known := f.forge.controls[key]
+	if !known {
+		a.control, a.ok = AzureControlOf(name, event, f.x.Settings.Azure.Repository)
+		if f.forge.controls == nil {
+			f.forge.controls = make(map[[2]string]controlAnswer)
+		}
+		f.forge.controls[key] = a
+	}
+	return a.control, a.ok
+}
 
 // source is the taint of a control, read at a place.
 func (c Control) source(path string, at Place) value {
@@ -714,7 +794,7 @@ func (jr *jobRun) azureValue(fr *frame, name string, at Place, depth int) value 
 			}
 		}
 	}
-	if c, ok := AzureControlOf(name, jr.e.Event, jr.x.Settings.Azure.Repository); ok {
+	if c, ok := jr.azureControl(name, jr.e.Event); ok {
 		return c.source(c.Pattern, at)
 	}
 	return nil

@@ -30,6 +30,8 @@ type jobRun struct {
 	any     value // of every output, named or not
 	// ran is set when a stranger's code has run in the job.
 	ran *way
+	// seen are the scripts that again has seen.
+	seen map[[32]byte]bool
 	// ended is set when a step has failed for the code of every fork: only steps that
 	// ask for it run after that.
 	ended bool
