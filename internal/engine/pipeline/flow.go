@@ -202,9 +202,7 @@ type prizeKey struct {
 	e   *Entry
 }
 
-// flow follows what outsiders control through all definitions.
-func (x *Project) flow(report func(Flaw)) { newFlows(x).run(report) }
-
+// newFlows is the flow, which follows what outsiders control through all definitions.
 func newFlows(x *Project) *flows {
 	return &flows{
 		x: x, tally: newTally(x), held: make(map[tierRule]int), joints: make(map[joint]int), left: make(map[draftKey]leftDraft),
