@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"cmp"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -99,6 +101,14 @@ func (v value) through(place Place, text string) value {
 	return out
 }
 
+// sign writes all that is known of the text but the way it came.
+func (v value) sign(w io.Writer) {
+	for _, t := range v {
+		fmt.Fprintf(w, "%s %d %d %s %t %t %t %t %t %d %s\x00", t.path, t.shape, t.actor, t.after, t.code, t.moves, t.checked, t.encoded, t.model, t.file, t.doubt)
+	}
+	w.Write([]byte{1})
+}
+
 // outsiders are the taints in which an outsider has a say.
 func (v value) outsiders() value {
 	var out value
@@ -186,6 +196,7 @@ type flows struct {
 	// byFile and byName find workflows that can be started by hand, and hands their entries.
 	byFile, byName map[string]*Pipeline
 	hands          map[handKey]*Entry
+	handRuns       map[[32]byte]int         // what ranByHand has seen, with how many that start one another
 	starters       map[*Trigger][]*Pipeline // what startersOf said
 }
 

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -833,11 +835,7 @@ func (jr *jobRun) dispatch(fr *frame, st *Step, at Place, workflow string, input
 		return
 	}
 	target := jr.startable(workflow)
-	if target == nil || slices.Contains(jr.stack, target) {
-		return
-	}
-	if jr.depth >= flowDepth {
-		jr.x.limit(limitDepth)
+	if target == nil {
 		return
 	}
 	pass := jr.passage(false)
@@ -861,11 +859,40 @@ func (jr *jobRun) dispatch(fr *frame, st *Step, at Place, workflow string, input
 				inputs[k] = v
 			}
 		}
+		if jr.ranByHand(e, inputs) {
+			return
+		}
+		if jr.depth >= flowDepth {
+			jr.x.limit(limitDepth)
+			return
+		}
 		r := &flowRun{flows: jr.flows, p: target, e: e, inputs: inputs, jobs: make(map[string]*jobRun), depth: jr.depth + 1,
 			stack: append(slices.Clone(jr.stack), jr.p, target), origin: hops, cause: jr.e.Event}
 		r.run()
 		return
 	}
+}
+
+// ranByHand reports whether a workflow was run by an entry by hand with the same say of
+// others in its inputs, by as few others that start one another or fewer: what its steps
+// do is then known, also if it is what is running.
+func (jr *jobRun) ranByHand(e *Entry, inputs map[string]value) bool {
+	h := sha256.New()
+	fmt.Fprintf(h, "%p\x00%s\x00", e, jr.e.Event)
+	for _, k := range sortedKeys(inputs) {
+		fmt.Fprintf(h, "%s\x00", k)
+		inputs[k].sign(h)
+	}
+	var key [sha256.Size]byte
+	h.Sum(key[:0])
+	if depth, known := jr.handRuns[key]; known && depth <= jr.depth {
+		return true
+	}
+	if jr.handRuns == nil {
+		jr.flows.handRuns = make(map[[sha256.Size]byte]int)
+	}
+	jr.handRuns[key] = jr.depth
+	return false
 }
 
 // handKey is what makes two entries by hand differ that a script brings about.

@@ -450,10 +450,7 @@ func (jr *jobRun) again(st *Step, c code, g *tagged, res *ShellResult, sig strin
 	h := sha256.New()
 	fmt.Fprintf(h, "%v\x00%s\x00", c.place(penstock.Span{End: int64(len(c.text))}), sig)
 	for _, v := range g.values {
-		for _, t := range v {
-			fmt.Fprintf(h, "%s %d %d %s %t %t %t %t %t %d %s\x00", t.path, t.shape, t.actor, t.after, t.code, t.moves, t.checked, t.encoded, t.model, t.file, t.doubt)
-		}
-		h.Write([]byte{1})
+		v.sign(h)
 	}
 	fmt.Fprintf(h, "%d\x00", jr.stepReach().truth)
 	for _, gate := range jr.stepReach().gates {

@@ -544,7 +544,7 @@ func (x *Project) azurePrizes(p *Pipeline, e *Entry, j *Job) []Prize {
 			c.add(Prize{Place: placed(p, group.Span), Kind: PrizeSecrets, Name: group.Value, Text: "the secrets of the variable group " + clip(group.Value) + ", if it has some", Step: -1, Row: row, Weight: 75, Setting: true})
 		}
 		if !set.known() {
-			defined := AzureVariables(p)
+			defined := x.macros(p)
 			for _, name := range sortedKeys(uses) {
 				if may, sure := AzureSecret(name, defined); may && !sure && (uses[name].env || secretName(strings.ToUpper(name))) {
 					c.add(Prize{Place: placed(p, uses[name].span), Kind: PrizeSecret, Name: name, Text: "the variable " + clip(name) + ", if it is secret", Step: uses[name].step, Row: row, Weight: 75, Setting: true})
