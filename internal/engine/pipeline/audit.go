@@ -36,6 +36,9 @@ const (
 	// maxHygiene is how many of one rule in one project are, where they are hygiene. Of
 	// others there are as many as there are.
 	maxHygiene = 5000
+	// maxTold is of how many of one rule in one project, which are no hygiene, the way is
+	// told. The others are reported without it.
+	maxTold = 5000
 	// maxAlso is how many further places of a joined flaw are shown.
 	maxAlso = 50
 )
@@ -73,10 +76,10 @@ type tally struct {
 	flaws []Flaw
 	seen  map[sameFlaw]bool
 	held  map[tierRule]int
-	// over are those of a rule in a file that are left out, hygiene those of a rule in
-	// the project, also the ones that are kept.
-	over    map[fileRule]int
-	hygiene map[string]int
+	// over are those of a rule in a file that are left out; hygiene and danger are those of
+	// a rule in the project, hygiene also the ones that are not kept.
+	over            map[fileRule]int
+	hygiene, danger map[string]int
 	// also are the further places of joined flaws that are left out.
 	also map[joint]int
 	harm harm
@@ -84,7 +87,7 @@ type tally struct {
 
 func newTally(x *Project) *tally {
 	return &tally{
-		x: x, seen: make(map[sameFlaw]bool), held: make(map[tierRule]int), over: make(map[fileRule]int), hygiene: make(map[string]int),
+		x: x, seen: make(map[sameFlaw]bool), held: make(map[tierRule]int), over: make(map[fileRule]int), hygiene: make(map[string]int), danger: make(map[string]int),
 		also: make(map[joint]int), harm: newHarm(),
 	}
 }
@@ -108,10 +111,19 @@ func (t *tally) add(f Flaw) {
 		if t.hygiene[f.Rule]++; t.hygiene[f.Rule] > maxHygiene {
 			return
 		}
+	default:
+		if t.danger[f.Rule]++; t.danger[f.Rule] > maxTold {
+			t.harm.add(&f)
+			f.Trace, f.Related, f.Cut = nil, nil, nil
+			f.Notes = append(slices.Clone(f.Notes), untold)
+		}
 	}
 	t.held[k]++
 	t.flaws = append(t.flaws, f)
 }
+
+// untold is the note of a flaw whose way is not told.
+const untold = "How it is reached is not shown: this repository has too many findings of the rule."
 
 // cut leaves of each rule in each file as many as are reported, the most dangerous ones.
 func (t *tally) cut() {

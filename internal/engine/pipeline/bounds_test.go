@@ -87,6 +87,15 @@ func TestFlawsOfOneProject(t *testing.T) {
 	if n := tiers["template-injection exploitable"]; n != files*each {
 		t.Errorf("%d injections of %d", n, files*each)
 	}
+	told := 0
+	x.Audit(func(f Flaw) {
+		if f.Rule == "template-injection" && len(f.Trace) > 0 != slices.Contains(f.Notes, untold) && len(f.Trace) > 0 {
+			told++
+		}
+	})
+	if told != maxTold {
+		t.Errorf("the way of %d of %d injections is told, want %d", told, files*each, maxTold)
+	}
 	if n := tiers["unpinned-uses hygiene"]; n != maxHygiene {
 		t.Errorf("%d unpinned uses, want %d", n, maxHygiene)
 	}
