@@ -36,6 +36,9 @@ type forgeMemo struct {
 
 // forges runs the definitions of the forges other than GitHub.
 func (f *flows) forges() {
+	// Included files and templates repeat steps, so that their number says little of what
+	// the files hold.
+	f.most = min(f.most, f.steps+flowSteps)
 	for _, p := range f.x.Pipelines {
 		if p.Kind != KindGitLab && p.Kind != KindAzure && p.Kind != KindJenkinsfile || len(p.Jobs) == 0 {
 			continue
