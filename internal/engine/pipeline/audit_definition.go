@@ -44,7 +44,7 @@ func auditDefinition(x *Project, p *Pipeline, report func(Flaw)) {
 	oddShell(p, p.Defaults.Shell, "", report)
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
-		oddShell(p, j.Defaults.Shell, jobScope(j), report)
+		oddShell(p, j.Defaults.Get().Shell, jobScope(j), report)
 		x.selfReference(p, j.Uses, jobScope(j), report)
 	}
 	for s := range p.steps() {
@@ -218,8 +218,8 @@ func wrongScopes(p *Pipeline, report func(Flaw)) {
 // misfeatures reports what works and is better not used.
 func misfeatures(x *Project, s stepAt, report func(Flaw)) {
 	p, u := s.Pipeline, s.Step.Uses
-	if s.Step.Run.Shell.IsSet() {
-		oddShell(p, s.Step.Run.Shell, s.Scope(), report)
+	if shell := s.Step.Run.Shell; shell.Has() {
+		oddShell(p, *shell.Get(), s.Scope(), report)
 	}
 	if u.Kind == UseRemote && strings.EqualFold(u.Owner+"/"+u.Repo, "actions/setup-python") {
 		if pip := s.Step.With.Get("pip-install"); pip.Kind == DataScalar {

@@ -22,7 +22,7 @@ func auditSecrets(x *Project, p *Pipeline, report func(Flaw)) {
 		j := &p.Jobs[i]
 		if j.InheritsSecrets() {
 			f := Flaw{
-				Rule: "secrets-inherit", Place: p.place(penstock.Span{Start: j.Secrets.Key.Start, End: j.Secrets.Span.End}), Scope: jobScope(j),
+				Rule: "secrets-inherit", Place: p.place(penstock.Span{Start: j.Secrets.Get().Key.Start, End: j.Secrets.Get().Span.End}), Scope: jobScope(j),
 				Message: "the called workflow gets every secret of this one, those that it does not need among them.",
 			}
 			if j.Uses.Kind != UseRemote {
@@ -38,7 +38,9 @@ func auditSecrets(x *Project, p *Pipeline, report func(Flaw)) {
 				})
 			}
 		}
-		hardcoded(&j.Container)
+		if j.Container.Has() {
+			hardcoded(j.Container.Get())
+		}
 		for k := range j.Services {
 			hardcoded(&j.Services[k].Container)
 		}
@@ -91,7 +93,7 @@ func constant(t Text) bool {
 
 // outsideEnvironment reports a job that uses secrets and belongs to no environment.
 func outsideEnvironment(p *Pipeline, j *Job, report func(Flaw)) {
-	if j.Environment.Name.IsSet() || j.Uses.Kind != UseNone {
+	if j.Environment.Get().Name.IsSet() || j.Uses.Kind != UseNone {
 		return
 	}
 	var first penstock.Span
@@ -285,7 +287,9 @@ func (x *Project) eachEnv(p *Pipeline, do func(d *Data, scope string)) {
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
 		do(&j.Env, jobScope(j))
-		do(&j.Container.Env, jobScope(j))
+		if j.Container.Has() {
+			do(&j.Container.Get().Env, jobScope(j))
+		}
 	}
 	if p.Action != nil {
 		do(&p.Action.Env, "")

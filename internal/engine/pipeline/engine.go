@@ -280,6 +280,9 @@ func (p *pass) project(run penstock.Run, root string, files []definition, r pens
 		x.Facts(flaws, r.Report)
 	}
 	x.unread(r)
+	for _, o := range x.overflows {
+		r.Report(o.note(root))
+	}
 	for _, what := range x.limits {
 		r.Report(&penstock.Note{
 			Code: "pipeline-limit", Place: root, Incomplete: true,

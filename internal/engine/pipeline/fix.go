@@ -222,13 +222,13 @@ func (e *editor) stepNode(s *Step) *syntax.Node {
 	text("if", s.If)
 	text("uses", s.Uses.Text)
 	text("run", s.Run.Text)
-	text("shell", s.Run.Shell)
-	text("working-directory", s.Run.Dir)
-	text("continue-on-error", s.ContinueOnError)
-	text("timeout-minutes", s.Timeout)
-	text("background", s.Background)
-	text("wait-all", s.WaitAll)
-	text("cancel", s.Cancel)
+	text("shell", *s.Run.Shell.Get())
+	text("working-directory", *s.Run.Dir.Get())
+	text("continue-on-error", *s.ContinueOnError.Get())
+	text("timeout-minutes", *s.Timeout.Get())
+	text("background", *s.Background.Get())
+	text("wait-all", *s.WaitAll.Get())
+	text("cancel", *s.Cancel.Get())
 	for _, d := range []struct {
 		key string
 		Data

@@ -119,7 +119,7 @@ func fixInherit(e *editor, f *Flaw) *penstock.Fix {
 	}
 	needed := make(map[string]bool)
 	for i := range callee.Jobs {
-		if c := &callee.Jobs[i]; c.InheritsSecrets() || c.Environment.Name.IsSet() {
+		if c := &callee.Jobs[i]; c.InheritsSecrets() || c.Environment.Get().Name.IsSet() {
 			return nil // what it hands on, or the environment has, is not in the list
 		}
 	}

@@ -55,7 +55,7 @@ func (e *editor) need(j *Job) *jobNeeds {
 			}
 		})
 	}
-	credentials := []Data{j.Container.Credentials}
+	credentials := []Data{j.Container.Get().Credentials}
 	for i := range j.Services {
 		credentials = append(credentials, j.Services[i].Credentials)
 	}

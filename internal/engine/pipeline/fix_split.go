@@ -252,7 +252,7 @@ func (e *editor) privilege(j *Job) string {
 	switch {
 	case j.Uses.IsSet():
 		return "the workflow that it calls"
-	case j.Environment.Span.End > 0 || j.Environment.Name.IsSet():
+	case j.Environment.Get().Span.End > 0 || j.Environment.Get().Name.IsSet():
 		return "its environment"
 	case len(j.Steps) == 0 || len(j.Extra) > 0:
 		return "a key that is not known"
@@ -268,7 +268,7 @@ func (e *editor) privilege(j *Job) string {
 	if why := ownRunnerOf(j); why != "" {
 		return why
 	}
-	if why := e.otherwise(j.Span, j.Concurrency.Span); why != "" {
+	if why := e.otherwise(j.Span, j.Concurrency.Get().Span); why != "" {
 		return why
 	}
 	for at := range jobSteps(e.p, j) {

@@ -306,7 +306,7 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 			jr.guarded(fr, st, at, t, row)
 			jr.put(dir, tree{})
 			// The head of a fork that the event names fails the step, and with it the job.
-			jr.ended = jr.ended || jr.e.Origin == OriginFork && strings.HasPrefix(t.path, "github.event.") && !st.ContinueOnError.IsSet() && !st.If.IsSet() && len(fr.stack) == 1
+			jr.ended = jr.ended || jr.e.Origin == OriginFork && strings.HasPrefix(t.path, "github.event.") && !st.ContinueOnError.Get().IsSet() && !st.If.IsSet() && len(fr.stack) == 1
 			return
 		case guard == GuardUnknown:
 			t.doubt = "this commit of actions/checkout is not known, and later ones refuse the code of forks"

@@ -30,6 +30,8 @@ type jobRun struct {
 	any     value // of every output, named or not
 	// ran is set when a stranger's code has run in the job.
 	ran *way
+	// seen are the scripts that again has seen.
+	seen map[[32]byte]bool
 	// ended is set when a step has failed for the code of every fork: only steps that
 	// ask for it run after that.
 	ended bool
@@ -364,7 +366,7 @@ func (fr *frame) matrix(rest string) value {
 	if fr.job == nil {
 		return nil
 	}
-	m := fr.job.j.Strategy.Matrix
+	m := fr.job.j.Strategy.Get().Matrix
 	if m.Kind == DataScalar {
 		return fr.value(m.Text).through(Place{fr.job.p.Path, m.Text.Span}, "it is the matrix of the job")
 	}
@@ -645,7 +647,11 @@ func (jr *jobRun) inline(fr *frame, st *Step, a *Pipeline, out *stepOut) {
 	if a.Action != nil && len(a.Action.Steps) == 0 && jr.attacked() {
 		out.guess = jr.guessed(fr, st) // a program, which is not read
 	}
-	if a.Action == nil || len(a.Action.Steps) == 0 || len(fr.stack) > flowDepth || slices.Contains(fr.stack, a) {
+	if a.Action == nil || len(a.Action.Steps) == 0 || slices.Contains(fr.stack, a) {
+		return
+	}
+	if len(fr.stack) > flowDepth {
+		jr.x.limit(limitDepth)
 		return
 	}
 	in := &frame{run: fr.run, job: jr, file: a, inputs: make(map[string]value), steps: make(map[string]*stepOut), over: fr.over, stack: append(slices.Clone(fr.stack), a)}
@@ -682,7 +688,11 @@ func (jr *jobRun) call(fr *frame) {
 		}
 		return
 	}
-	if jr.depth >= flowDepth || slices.Contains(jr.stack, callee) || callee == jr.p {
+	if slices.Contains(jr.stack, callee) || callee == jr.p {
+		return
+	}
+	if jr.depth >= flowDepth {
+		jr.x.limit(limitDepth)
 		return
 	}
 	trigger := callee.Trigger("workflow_call")

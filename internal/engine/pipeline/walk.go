@@ -174,19 +174,31 @@ func (w *textWalk) job(j *Job) {
 		w.text(&j.RunsOn.Labels[i], scope)
 	}
 	w.text(&j.RunsOn.Group, scope)
-	w.text(&j.Environment.Name, scope)
-	w.text(&j.Environment.URL, scope)
+	if j.Environment.Has() {
+		w.text(&j.Environment.Get().Name, scope)
+		w.text(&j.Environment.Get().URL, scope)
+	}
 	w.data(&j.Env, scope)
 	w.data(&j.Outputs, scope)
-	w.data(&j.Strategy.Matrix, scope)
-	w.container(&j.Container, scope)
+	if j.Strategy.Has() {
+		w.data(&j.Strategy.Get().Matrix, scope)
+	}
+	if j.Container.Has() {
+		w.container(j.Container.Get(), scope)
+	}
 	for i := range j.Services {
 		w.container(&j.Services[i].Container, scope)
 	}
-	w.text(&j.Defaults.Dir, scope)
-	w.text(&j.Concurrency.Group, scope)
+	if j.Defaults.Has() {
+		w.text(&j.Defaults.Get().Dir, scope)
+	}
+	if j.Concurrency.Has() {
+		w.text(&j.Concurrency.Get().Group, scope)
+	}
 	w.data(&j.With, scope)
-	w.data(&j.Secrets, scope)
+	if j.Secrets.Has() {
+		w.data(j.Secrets.Get(), scope)
+	}
 }
 
 func (w *textWalk) step(s stepAt) {
@@ -197,8 +209,12 @@ func (w *textWalk) step(s stepAt) {
 	w.data(&s.Step.With, "")
 	w.data(&s.Step.Env, "")
 	w.text(&s.Step.Run.Text, "")
-	w.text(&s.Step.Run.Shell, "")
-	w.text(&s.Step.Run.Dir, "")
+	if s.Step.Run.Shell.Has() {
+		w.text(s.Step.Run.Shell.Get(), "")
+	}
+	if s.Step.Run.Dir.Has() {
+		w.text(s.Step.Run.Dir.Get(), "")
+	}
 }
 
 // expressions calls do with each expression of a text that can be read and holds one
