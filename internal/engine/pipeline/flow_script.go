@@ -741,14 +741,22 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 			}
 		}
 		if name != "" {
-			out.named[name] = passed.through(at, "it becomes the output "+f.Name)
+			// Of two writes, in two branches, either may be the one that counts.
+			out.named[name] = out.named[name].with(passed.through(at, "it becomes the output "+f.Name))
 		}
 		if f.Smuggle && untrusted {
 			rule = "output-clobbering"
 		}
 	case SinkEnv:
 		if name != "" {
-			jr.env[name] = envVar{name: f.Name, value: passed.through(at, "later steps have it as the variable "+f.Name)}
+			set := passed.through(at, "later steps have it as the variable "+f.Name)
+			if out.set[name] {
+				set = jr.env[name].value.with(set)
+			} else if out.set == nil {
+				out.set = make(map[string]bool)
+			}
+			out.set[name] = true
+			jr.env[name] = envVar{name: f.Name, value: set}
 		}
 		if (f.Smuggle || name == "") && untrusted {
 			rule = "environment-injection"
@@ -781,7 +789,7 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 	}
 	if s.clobbers {
 		// Which other outputs there are shows when the script is read to its end.
-		out.clobbered = append(out.clobbered, clobber{s, passed})
+		out.clobbered = append(out.clobbered, clobber{s, passed, name})
 		return
 	}
 	jr.sink(fr, s, passed)
@@ -791,6 +799,8 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 type clobber struct {
 	sink  sink
 	value value
+	// name is the output that the text is for.
+	name string
 }
 
 // clobbers reports what can set other outputs of a step: it matters if somebody reads
@@ -800,24 +810,40 @@ func (jr *jobRun) clobbers(fr *frame, st *Step, out *stepOut) {
 		out.clobbered = nil
 		return
 	}
-	read := ""
+	var read []string
 	prefix := "steps." + strings.ToLower(st.ID.Value) + ".outputs."
-	for t := range fr.file.texts() {
-		low := strings.ToLower(t.Text.Value)
-		for _, name := range sortedKeys(out.named) {
-			if read == "" && len(out.named[name].outsiders()) == 0 && strings.Contains(low, prefix+name) {
-				read = name
+	for _, name := range sortedKeys(out.named) {
+		if len(out.named[name].outsiders()) > 0 {
+			continue
+		}
+		for t := range fr.file.texts() {
+			if namesOutput(strings.ToLower(t.Text.Value), prefix+name) {
+				read = append(read, name)
+				break
 			}
 		}
 	}
 	for _, c := range out.clobbered {
-		if read != "" {
+		if i := slices.IndexFunc(read, func(name string) bool { return name != c.name }); i >= 0 {
 			c.sink.most = penstock.TierExploitable
-			c.sink.text += ", such as " + clip(read) + ", which later steps rely on"
+			c.sink.text += ", such as " + clip(read[i]) + ", which later steps rely on"
 		}
 		jr.sink(fr, c.sink, c.value)
 	}
 	out.clobbered = nil
+}
+
+// namesOutput reports whether a text reads an output, and not one whose name goes on.
+func namesOutput(text, output string) bool {
+	for {
+		i := strings.Index(text, output)
+		if i < 0 {
+			return false
+		}
+		if text = text[i+len(output):]; text == "" || text[0] != '_' && text[0] != '-' && !shellWordByte(text[0]) {
+			return true
+		}
+	}
 }
 
 // later reports whether something runs after the step: another step, or what an action

@@ -76,6 +76,8 @@ type stepOut struct {
 	any   value // of outputs that are not named
 	// clobbered are writes that can set other outputs.
 	clobbered []clobber
+	// set are the variables of later steps that the step has set.
+	set map[string]bool
 	// guess is what is known of an output that is not named by its name alone.
 	guess func(name string) value
 }

@@ -87,6 +87,7 @@ type shPiece struct {
 	t     *shTrail
 	name  string // of the variable, the expression or the address it came from
 	via   string // the variable that it was taken from last
+	fit   string // what holds of each of its lines, as fitWith writes it
 	start int    // the place where it was used last
 	end   int
 }
@@ -119,6 +120,8 @@ type shState struct {
 	masked   map[string]bool
 	// positional are the arguments, nil where they are unknown.
 	positional []shVal
+	// open are entries that the script has begun in a file for later steps and not ended.
+	open []shEntryOpen
 	// dead: control does not come out of here.
 	dead bool
 }
@@ -194,6 +197,7 @@ func (r *shRun) join(a, b *shState) {
 		r.st.positional = b.positional // further on, as a loop over the arguments is
 	}
 	r.joinGlobal(r.st, b)
+	r.st.open = shJoinOpen(a.open, b.open)
 	r.st.verified = a.verified && b.verified
 	r.st.dead = a.dead && b.dead
 }
@@ -220,7 +224,7 @@ func shSame(a, b shVal) bool {
 		return false
 	}
 	for i := range a {
-		if a[i].text != b[i].text || a[i].opaque != b[i].opaque || a[i].l != b[i].l {
+		if a[i].text != b[i].text || a[i].opaque != b[i].opaque || a[i].l != b[i].l || a[i].fit != b[i].fit {
 			return false
 		}
 	}
@@ -572,6 +576,7 @@ func (r *shRun) script() {
 			r.function(f, args, nil)
 		}
 	}
+	r.flush()
 	r.rest()
 	r.res.Untrusted = r.st.ws.Labels&ShellWorkspace != 0
 	for k, v := range r.st.files.m {
@@ -597,6 +602,7 @@ func (r *shRun) rest() {
 			saved, base, maybe := r.fork(), r.base, r.maybe
 			r.base, r.maybe, r.st.positional = f.base, true, nil
 			r.stmt(f.body, nil)
+			r.flush()
 			r.base, r.maybe = base, maybe
 			r.st = saved
 		}
@@ -1396,7 +1402,7 @@ func (r *shRun) param(p *syntax.ParamExp, ctx ShellContext) shVal {
 	if p.Slice != nil {
 		r.arithm(p.Slice.Offset, start, end)
 		r.arithm(p.Slice.Length, start, end)
-		v = r.encoded(shCollapse(v), start, end)
+		v = r.encoded(shFit(shCollapse(v), ""), start, end)
 	}
 	if p.Repl != nil {
 		v = r.replace(p, v, start, end)
@@ -1428,10 +1434,14 @@ func (r *shRun) param(p *syntax.ParamExp, ctx ShellContext) shVal {
 			if t, ok := shText(v); ok && !strings.ContainsAny(t, "\n") {
 				v = shVal{{opaque: true, start: start, end: end}}
 			} else {
-				v = shCollapse(v)
+				v = shFit(shCollapse(v), "")
 			}
+		case syntax.LowerAll:
+			v = shFit(shCollapse(v), fitLower)
+		case syntax.UpperAll:
+			v = shFit(shCollapse(v), fitUpper)
 		default:
-			v = shCollapse(v)
+			v = shFit(shCollapse(v), "")
 		}
 		for i := range v {
 			v[i].start, v[i].end = start, end
@@ -1495,7 +1505,7 @@ func (r *shRun) replace(p *syntax.ParamExp, v shVal, start, end int) shVal {
 		}
 		return shLit(strings.Replace(t, orig, wt, n), start, end)
 	}
-	v = shCollapse(v)
+	v = shFit(shCollapse(v), "")
 	if ok && p.Repl.All {
 		if shRejectClass(orig) {
 			v = r.checked(v, start, end, "characters outside "+orig+" are removed")

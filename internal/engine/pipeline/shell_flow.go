@@ -3,6 +3,7 @@ package pipeline
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -128,10 +129,23 @@ func (r *shRun) channel(ch string, v shVal, command string, start, end int) {
 	if len(v) == 0 {
 		v = shVal{{opaque: true, start: start, end: end}}
 	}
-	lines := shLines(v)
 	if ch == SinkSummary {
 		r.entry(ch, "", v, command, start, end, false, "")
 		return
+	}
+	lines := shLines(v)
+	ended := strings.HasSuffix(v[len(v)-1].text, "\n") && !v[len(v)-1].opaque
+	if o, ok := shOpenOf(r.st.open, ch); ok {
+		// The lines of an entry that an earlier command has begun.
+		r.st.open = shNotOpen(r.st.open, ch)
+		if o.delim == nil {
+			if len(lines) == 0 {
+				lines = []shVal{nil}
+			}
+			lines[0] = shCat(o.head, lines[0])
+		} else if lines, ok = r.body(&o, lines); !ok {
+			return
+		}
 	}
 	for i := 0; i < len(lines); i++ {
 		line := lines[i]
@@ -147,29 +161,19 @@ func (r *shRun) channel(ch string, v shVal, command string, start, end int) {
 		case !ok:
 			// A whole entry that the script does not write itself: who writes the text
 			// chooses the name.
-			r.entry(ch, "", line, command, start, end, shLabels(line)&ShellUntrusted != 0, "the text chooses the name as well")
+			untrusted := shLabels(line)&ShellUntrusted != 0
+			r.entry(ch, "", line, command, start, end, untrusted, "the text chooses the name as well")
 		case delim != nil:
-			// Lines up to the one that is the delimiter.
-			var body shVal
-			j := i + 1
-			for ; j < len(lines); j++ {
-				if shSame(lines[j], delim) || shSymbol(lines[j]) == shSymbol(delim) && len(lines[j]) == len(delim) {
-					break
-				}
-				body = shCat(body, lines[j])
+			o := shEntryOpen{ch: ch, name: name, delim: delim, command: command, start: start, end: end}
+			if lines, ok = r.body(&o, lines[i+1:]); !ok {
+				return
 			}
-			i = j
-			_, fixed := shText(delim)
-			smuggle := fixed && shLabels(body)&(ShellUntrusted|ShellNewline) == ShellUntrusted|ShellNewline
-			why := ""
-			if smuggle {
-				why = "the delimiter is known, so a line of the value can end the entry and begin another"
-			} else if shLabels(body)&ShellUntrusted != 0 && !fixed {
-				why = "the delimiter cannot be guessed"
-			}
-			r.entry(ch, name, body, command, start, end, smuggle, why)
+			i = -1
+		case len(value) == 0 && i == len(lines)-1 && !ended:
+			// The value comes from the next command, as after echo -n.
+			r.st.open = append(r.st.open[:len(r.st.open):len(r.st.open)], shEntryOpen{ch: ch, name: name, head: line, command: command, start: start, end: end})
 		default:
-			smuggle := shLabels(value)&(ShellUntrusted|ShellNewline) == ShellUntrusted|ShellNewline
+			smuggle := shBreaks(value)
 			why := ""
 			if smuggle {
 				why = "a line break in the value begins another entry"
@@ -177,6 +181,130 @@ func (r *shRun) channel(ch string, v shVal, command string, start, end int) {
 			r.entry(ch, name, value, command, start, end, smuggle, why)
 		}
 	}
+}
+
+// shEntryOpen is an entry that a command has begun: NAME<<DELIMITER, with the lines so far,
+// or the line NAME= without its value.
+type shEntryOpen struct {
+	ch, name, command string
+	head, delim, text shVal
+	start, end        int
+}
+
+func shOpenOf(all []shEntryOpen, ch string) (shEntryOpen, bool) {
+	i := slices.IndexFunc(all, func(o shEntryOpen) bool { return o.ch == ch })
+	if i < 0 {
+		return shEntryOpen{}, false
+	}
+	return all[i], true
+}
+
+// shNotOpen are the others; the list is shared between states, and not changed.
+func shNotOpen(all []shEntryOpen, ch string) []shEntryOpen {
+	var out []shEntryOpen
+	for _, o := range all {
+		if o.ch != ch {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// shJoinOpen is what is open after either of two branches.
+func shJoinOpen(a, b []shEntryOpen) []shEntryOpen {
+	out := a[:len(a):len(a)]
+	for _, o := range b {
+		i := slices.IndexFunc(out, func(p shEntryOpen) bool { return p.ch == o.ch })
+		switch {
+		case i < 0:
+			out = append(out, o)
+		case !shSame(out[i].text, o.text):
+			out = slices.Clone(out)
+			out[i].text = shCat(out[i].text, o.text)
+			if len(out[i].text) > shMaxStored {
+				out[i].text = shCollapse(out[i].text)
+			}
+		}
+	}
+	return out
+}
+
+// body takes the lines up to the delimiter of an entry, and reports the entry if it is
+// among them: then it returns the lines behind, and true.
+func (r *shRun) body(o *shEntryOpen, lines []shVal) ([]shVal, bool) {
+	delim, fixed := shText(o.delim)
+	for j, line := range lines {
+		if !r.step() {
+			return nil, false
+		}
+		if shDelimits(line, o.delim) {
+			r.ended(o)
+			return lines[j+1:], true
+		}
+		if n := len(line) - 1; fixed && n > 0 && line[n-1].opaque && !line[n].opaque && line[n].text == delim && line[n].start != line[n-1].start {
+			// What a program wrote before ends with a line break of its own.
+			o.text = shCat(o.text, line[:n])
+			r.ended(o)
+			return lines[j+1:], true
+		}
+		o.text = shCat(o.text, line)
+	}
+	if len(o.text) > shMaxStored {
+		o.text = shCollapse(o.text)
+	}
+	r.st.open = append(r.st.open[:len(r.st.open):len(r.st.open)], *o)
+	return nil, false
+}
+
+// shDelimits reports whether a line is the delimiter: the same text, or the same variable.
+func shDelimits(line, delim shVal) bool {
+	if len(line) != len(delim) {
+		return false
+	}
+	for i := range line {
+		p, q := &line[i], &delim[i]
+		if p.text != q.text || p.opaque != q.opaque || p.l != q.l || p.via != q.via && p.via != "" && q.via != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// ended reports an entry with its lines.
+func (r *shRun) ended(o *shEntryOpen) {
+	if o.delim == nil {
+		r.entry(o.ch, o.name, nil, o.command, o.start, o.end, false, "")
+		return
+	}
+	delim, fixed := shText(o.delim)
+	smuggle, why := false, ""
+	if shLabels(o.text)&ShellUntrusted != 0 {
+		smuggle = fixed && slices.ContainsFunc(o.text, func(p shPiece) bool {
+			return p.l&ShellUntrusted != 0 && p.l&ShellNewline != 0 && fitAllows(p.fit, delim)
+		})
+		switch {
+		case smuggle:
+			why = "the delimiter is known, so a line of the value can end the entry and begin another"
+		case !fixed:
+			why = "the delimiter cannot be guessed"
+		}
+	}
+	r.entry(o.ch, o.name, o.text, o.command, o.start, o.end, smuggle, why)
+}
+
+// flush reports the entries that the script does not end.
+func (r *shRun) flush() {
+	for _, o := range r.st.open {
+		r.ended(&o)
+	}
+	r.st.open = nil
+}
+
+// shBreaks reports whether a line of a value can be an entry of its own.
+func shBreaks(v shVal) bool {
+	return slices.ContainsFunc(v, func(p shPiece) bool {
+		return p.l&ShellUntrusted != 0 && p.l&ShellNewline != 0 && !fitNoName(p.fit)
+	})
 }
 
 // shEntry reads the head of an entry: NAME=value or NAME<<DELIMITER.
@@ -1452,6 +1580,7 @@ func (r *shRun) filter(name string, args []shArg, stdin shVal) shVal {
 	}
 	v = append(shVal(nil), v...)
 	v[0].start, v[0].end = start, end
+	v[0].fit = fitAfter(name, args, v[0].fit)
 	if !shellKeepers[name] {
 		v[0].l &^= ShellDownload | shellPlain
 	}
