@@ -283,7 +283,11 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 				return
 			}
 		}
-		jr.put(dir, tree{})
+		own := tree{}
+		if !repoSet || strings.Contains(repoText, "github.repository") {
+			own.text = ownTree
+		}
+		jr.put(dir, own)
 		return
 	}
 	t := *from

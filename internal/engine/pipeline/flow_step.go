@@ -39,6 +39,8 @@ type jobRun struct {
 type keptFile struct {
 	value value
 	from  string
+	// pull is shellPull where it is an answer about a pull request.
+	pull ShellLabels
 }
 
 type envVar struct {
@@ -755,6 +757,23 @@ func (jr *jobRun) put(dir string, t tree) {
 		return
 	}
 	jr.dirs[dir] = t
+}
+
+// ownTree is the text of a tree that is a checkout of this repository itself.
+const ownTree = "this repository"
+
+// ownFile is the path in this repository of a file in a checkout of it, in a folder of the
+// workspace.
+func (jr *jobRun) ownFile(name string) string {
+	for dir := path.Dir(name); dir != "." && dir != "/"; dir = path.Dir(dir) {
+		if t, ok := jr.dirs[dir]; ok {
+			if !t.foreign() && t.text == ownTree {
+				return strings.TrimPrefix(name, dir+"/")
+			}
+			break
+		}
+	}
+	return name
 }
 
 // cleanDir is a folder relative to the workspace, empty for the workspace itself.

@@ -44,6 +44,7 @@ const (
 	shellPlain // downloaded without transport security
 
 	shellArtifact // an archive of files of another run
+	shellPull     // an answer of the forge, or the event, that tells of a pull request
 	shellForeign  // that, or an archive or a patch of code that a stranger wrote
 
 	// shellNamed are the bits with a meaning of their own.
@@ -103,6 +104,13 @@ type ShellInput struct {
 	// Forge is what is known of texts of issues and pull requests that the script
 	// itself reads, with gh or curl. Zero means that strangers write them.
 	Forge ShellSource
+	// Head is what is known of commits that the forge names as the head, or as the merge, of a
+	// pull request, HeadRepo of the repository of the head, and HeadRun of the commit of a run.
+	// EventHead is the head that the file of the event names.
+	Head, HeadRepo, HeadRun, EventHead ShellSource
+	// Script says what a script of the workspace writes to its standard output, by its path
+	// and with what is known of its arguments; nil for nothing. It must be a pure function.
+	Script func(name string, args []ShellSource) ShellSource
 	// EnvFiles are files of the working directory whose lines become variables of what
 	// runs later.
 	EnvFiles map[string]bool
@@ -291,6 +299,8 @@ type ShellResult struct {
 	// Files are those that hold untrusted texts when the script ends, with what wrote the
 	// text: as ShellInput has them.
 	Files map[string]ShellSource
+	// Printed is what the script writes to its standard output, if something is known of it.
+	Printed ShellSource
 	// Untrusted is true where the script brought untrusted code into its
 	// workspace, for the steps after it.
 	Untrusted bool

@@ -87,9 +87,32 @@ func (r *shRun) call(c *syntax.CallExpr, stdin shVal) shVal {
 	}
 	if r.log {
 		r.logged(out, args[0].start, args[len(args)-1].end)
+		if l := shLabels(out); l != 0 && !r.stderr {
+			r.res.Printed.Labels |= l
+		}
 		return nil
 	}
 	return out
+}
+
+// printed is what a script of the workspace writes to its standard output.
+func (r *shRun) printed(file shArg, args []shArg) shVal {
+	key := r.fileKey(file.v)
+	if r.in.Script == nil || r.log || r.outside(key) || !r.step() {
+		return nil
+	}
+	if _, ok := r.st.files.m[key]; ok {
+		return nil
+	}
+	s := r.in.Script(key, shGiven(args))
+	if s.Labels == 0 {
+		return nil
+	}
+	end := file.end
+	if len(args) > 0 {
+		end = args[len(args)-1].end
+	}
+	return shVal{{opaque: true, name: s.Text, start: file.start, end: end, l: s.Labels, t: r.trail(nil, file.start, end, "is what "+shPrint(key)+" writes")}}
 }
 
 // shellOf returns the name of a program without the folder of the system's own.
@@ -168,7 +191,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	} else if strings.Contains(name, "/") || strings.HasSuffix(name, ".bat") || strings.HasSuffix(name, ".cmd") {
 		r.runWith(args[1:], func() { r.runFile(first, path.Base(name), start, end) })
 		// ./gradlew and ./mvnw are known by what they run as well.
-		return nil
+		return r.printed(first, args[1:])
 	}
 	for _, p := range shellPrefixes {
 		if p.cmd == name && len(args) > 2 && args[1].text() == p.sub {
@@ -793,7 +816,7 @@ func (r *shRun) shell(name string, args []shArg, stdin shVal) shVal {
 			break
 		}
 		r.runWith(args[i+1:], func() { r.runFile(args[i], name, start, end) })
-		return nil
+		return r.printed(args[i], args[i+1:])
 	}
 	r.shellStdin(name, stdin, start, end)
 	return nil
@@ -1328,6 +1351,9 @@ func (r *shRun) readFile(v shVal, start, end int) shVal {
 	if sym == "$GITHUB_EVENT_PATH" {
 		s := r.in.Event
 		p := shPiece{opaque: true, start: start, end: end, name: "event file", l: s.Labels}
+		if r.in.EventHead.Labels != 0 {
+			p.l |= shellPull
+		}
 		if s.Labels != 0 {
 			p.t = r.trail(nil, start, end, shellName(s, "the event")+" is read from the event file")
 			if s.Labels&ShellUntrusted != 0 {

@@ -47,7 +47,9 @@ type shRun struct {
 	nested int
 	loops  int
 	// log is true where the standard output is the step's log.
-	log     bool
+	log bool
+	// stderr is true where it is the standard error.
+	stderr  bool
 	maybe   bool    // the place may not be reached
 	uses    int     // secrets reported under set -x
 	sourced bool    // another script was
@@ -683,7 +685,7 @@ func (r *shRun) stmt(s *syntax.Stmt, stdin shVal) shVal {
 		start, end int
 	}
 	var targets []target
-	logged := r.log
+	logged, stderr := r.log, r.stderr
 	toErr := false
 	for _, rd := range s.Redirs {
 		switch rd.Op {
@@ -715,10 +717,10 @@ func (r *shRun) stmt(s *syntax.Stmt, stdin shVal) shVal {
 	if len(targets) > 0 {
 		r.log = false
 	} else if toErr {
-		r.log = true
+		r.log, r.stderr = true, true
 	}
 	out := r.command(s.Cmd, s, stdin)
-	r.log = logged
+	r.log, r.stderr = logged, stderr
 	for i, t := range targets {
 		v := out
 		if i < len(targets)-1 {

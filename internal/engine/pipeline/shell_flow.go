@@ -729,6 +729,9 @@ func (r *shRun) download(name string, args []shArg) shVal {
 		p.l |= r.forge() | ShellNewline | ShellBlank
 		p.t = r.trail(nil, start, end, "texts of issues or pull requests are read")
 	}
+	if foreign == nil && r.in.Head.Labels != 0 && (api || strings.Contains(low, "graphql") || shUnknownURL(url)) {
+		p.l |= shellPull
+	}
 	v := shVal{p}
 	switch {
 	case outArg != nil && outArg.text() == "-", out == "-", outArg == nil && !remote && name == "curl":
@@ -907,7 +910,7 @@ func shNamed(filter string) string {
 func (r *shRun) gh(name string, args []shArg) shVal {
 	start, end := args[0].start, args[len(args)-1].end
 	var words []string
-	filter, json := "", ""
+	filter, json, template := "", "", ""
 	hasFilter := false
 	for i := 1; i < len(args); i++ {
 		t := args[i].text()
@@ -920,12 +923,15 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 			} else {
 				filter, hasFilter = v, true
 			}
+		case (t == "--template" || t == "-t") && i+1 < len(args):
+			i++
+			template = shSymbol(args[i].v)
 		case strings.HasPrefix(t, "--jq="):
 			filter, hasFilter = t[5:], true
 		case strings.HasPrefix(t, "--json="):
 			json = t[7:]
 		case strings.HasPrefix(t, "-"):
-			if shIn("-R --repo -H --header -X --method -f -F --field --raw-field -t --template -b --body -B --base --title --limit -L --head --state -s --author --label --search -S -p --pattern -D --dir -n --name -w --workflow -e --event --input --hostname", t) {
+			if shIn("-R --repo -H --header -X --method -f -F --field --raw-field -b --body -B --base --title --limit -L --head --state -s --author --label --search -S -p --pattern -D --dir -n --name -w --workflow -e --event --input --hostname", t) {
 				i++
 			}
 		default:
@@ -1004,6 +1010,21 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 			}
 			if sub == "diff" && !r.has(args, "--name-only") {
 				p.l |= shellForeign
+			}
+		}
+	}
+	if what := shAsks(words[0], sub); what != "" && r.in.Head.Labels != 0 && !shMerged(args) {
+		if filter += template; filter != "" {
+			if h := r.heads(filter, what); h.l != 0 {
+				p.l |= h.l
+				if p.l&ShellUntrusted == 0 {
+					p.name, p.t = h.name, r.trail(nil, start, end, "the forge is asked for it with "+name)
+				}
+			}
+		} else if what != asksCommits && what != asksRef {
+			p.l |= shellPull
+			if p.name == "" {
+				p.name, p.t = name+" "+words[0], r.trail(nil, start, end, "the forge is asked with "+name)
 			}
 		}
 	}
@@ -1375,6 +1396,12 @@ func (r *shRun) git(args []shArg, stdin shVal) shVal {
 				r.gitConfig("remote.url="+sym, a.v, start, end)
 			}
 		}
+	case "ls-remote", "rev-parse":
+		if pull != "" || ref != nil && sub == "rev-parse" || head {
+			if l := r.in.Head.Labels; l != 0 {
+				return shVal{{opaque: true, start: start, end: end, name: "git " + sub, l: l, t: r.trail(nil, start, end, "git "+sub+" names the commit of a pull request")}}
+			}
+		}
 	case "log", "show", "diff", "ls-files", "branch", "shortlog", "diff-tree", "name-rev", "cat-file":
 		own := !(r.st.ws.Labels&ShellUntrusted != 0 && !r.outside(r.st.cwd) || ref != nil || head)
 		if !own || r.in.Log.Labels != 0 && (sub == "log" || sub == "show" || sub == "shortlog") {
@@ -1581,10 +1608,23 @@ func (r *shRun) filter(name string, args []shArg, stdin shVal) shVal {
 	v = append(shVal(nil), v...)
 	v[0].start, v[0].end = start, end
 	v[0].fit = fitAfter(name, args, v[0].fit)
+	var heads *shPiece
+	if v[0].l&shellPull != 0 {
+		v[0], heads = r.headsOf(name, args, v[0])
+	}
 	if !shellKeepers[name] {
 		v[0].l &^= ShellDownload | shellPlain
 	}
-	return shCat(head, r.transform(name, args, v, start, end))
+	v = r.transform(name, args, v, start, end)
+	if heads != nil && len(v) > 0 {
+		v = slices.Clone(v)
+		p := &v[len(v)-1]
+		p.l |= heads.l
+		if p.l&ShellUntrusted == 0 {
+			p.t, p.name = heads.t, heads.name
+		}
+	}
+	return shCat(head, v)
 }
 
 // shReaders are filters whose operands are files, and shFileName is what one looks like
@@ -1687,6 +1727,9 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 			if strings.Contains(t, "length(") || strings.Contains(t, "NR==1") && strings.Contains(t, "print $") {
 				return one()
 			}
+			if strings.HasSuffix(name, "awk") && shCounts(t) {
+				return r.checked(v, start, end, "awk prints a number")
+			}
 			if strings.HasSuffix(name, "awk") && len(args) == 2 && shOneField(t) {
 				v = r.shDrop(v, ShellBlank, 0, start, end, "")
 			}
@@ -1700,25 +1743,8 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 	case "realpath", "readlink", "date", "bc":
 		return r.checked(v, start, end, "is read as a path, a date or a number")
 	case "jq", "gojq":
-		raw := false
-		filter := ""
-		fromEvent := v[0].name == "event file" || strings.HasPrefix(v[0].name, "gh ") || strings.Contains(v[0].name, "api")
-		for i := 1; i < len(args); i++ {
-			t := args[i].text()
-			if strings.HasPrefix(t, "-") && len(t) > 1 {
-				if !strings.HasPrefix(t, "--") {
-					raw = raw || strings.ContainsAny(t, "rj")
-				} else {
-					raw = raw || t == "--raw-output" || t == "--join-output"
-					if t == "--arg" || t == "--argjson" || t == "--slurpfile" || t == "--rawfile" {
-						i += 2
-					}
-				}
-				continue
-			}
-			filter = shSymbol(args[i].v)
-			break
-		}
+		fromEvent := v[0].name == "event file" || strings.HasPrefix(v[0].name, "gh ") || strings.Contains(strings.ToLower(v[0].name), "api") || strings.Contains(v[0].name, "/pulls")
+		filter, raw := shJQ(args)
 		if fromEvent && filter != "" {
 			l := shFields(filter)
 			if l&ShellUntrusted == 0 {
@@ -1744,6 +1770,35 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 		return v
 	}
 	return v
+}
+
+// shJQ is the filter of a call of jq, and whether it writes texts without their quotes.
+func shJQ(args []shArg) (filter string, raw bool) {
+	for i := 1; i < len(args); i++ {
+		t := args[i].text()
+		if strings.HasPrefix(t, "-") && len(t) > 1 {
+			if !strings.HasPrefix(t, "--") {
+				raw = raw || strings.ContainsAny(t, "rj")
+			} else {
+				raw = raw || t == "--raw-output" || t == "--join-output"
+				if t == "--arg" || t == "--argjson" || t == "--slurpfile" || t == "--rawfile" {
+					i += 2
+				}
+			}
+			continue
+		}
+		return shSymbol(args[i].v), raw
+	}
+	return "", raw
+}
+
+// shCounted is what a program of awk prints where it can be nothing but a number.
+var shCounted = regexp.MustCompile(`\bprint\b\s*\(?\s*(?:NR|[A-Za-z_]\w*\s*[+*]\s*[0-9]+|0\s*\+\s*[A-Za-z_]\w*|length(?:\([^()]*\))?)\s*\)?\s*(?:[;}]|$)`)
+
+// shCounts reports whether all that a program of awk prints are numbers.
+func shCounts(t string) bool {
+	n := len(shCounted.FindAllString(t, -1))
+	return n > 0 && n == strings.Count(t, "print")
 }
 
 // shOneField reports whether a program of awk prints one field of each line, which has no
