@@ -58,6 +58,12 @@ func (r *shRun) call(c *syntax.CallExpr, stdin shVal) shVal {
 			}
 			continue
 		}
+		if all, ok := r.elements(w); ok {
+			for _, v := range all {
+				args = append(args, shArg{v, nil, start, end})
+			}
+			continue
+		}
 		args = append(args, shArg{r.word(w), w, start, end})
 	}
 	if len(args) == 0 {

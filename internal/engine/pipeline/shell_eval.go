@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -99,7 +100,12 @@ type shVal []shPiece
 type shVar struct {
 	v     shVal
 	assoc bool
+	// elems are the elements of an array where each is known, nil otherwise.
+	elems []shVal
 }
+
+// shMaxElems bounds the elements of an array that are known one by one.
+const shMaxElems = 64
 
 // shCow is a map that is copied when a branch writes to it.
 type shCow[V any] struct {
@@ -168,7 +174,9 @@ func (r *shRun) join(a, b *shState) {
 			}
 			r.steps++
 			if !shSame(w.v, v.v) {
-				shSet(r, &r.st.vars, k, shVar{v: shEither(w.v, v.v), assoc: w.assoc || v.assoc})
+				shSet(r, &r.st.vars, k, shVar{v: shEither(w.v, v.v), assoc: w.assoc || v.assoc, elems: shJoinElems(w.elems, v.elems)})
+			} else if ok && (w.elems != nil || v.elems != nil) {
+				shSet(r, &r.st.vars, k, shVar{v: w.v, assoc: w.assoc || v.assoc, elems: shJoinElems(w.elems, v.elems)})
 			} else if !ok {
 				shSet(r, &r.st.vars, k, v)
 			}
@@ -1039,6 +1047,12 @@ func (r *shRun) assignment(a *syntax.Assign, assoc, integer bool) {
 		return
 	}
 	var v shVal
+	elems := slices.Clone(old.elems)
+	if a.Array == nil || assoc || !a.Append {
+		elems = nil
+	} else if elems == nil && ok && len(old.v) > 0 {
+		elems = []shVal{old.v}
+	}
 	if a.Value != nil {
 		// No splitting takes place in an assignment.
 		v = r.unbare(r.word(a.Value))
@@ -1059,10 +1073,18 @@ func (r *shRun) assignment(a *syntax.Assign, assoc, integer bool) {
 				r.arithmWords(e.Index)
 			}
 			if e.Value != nil {
-				v = shCat(v, r.word(e.Value))
+				one := r.word(e.Value)
+				elems = append(elems[:len(elems):len(elems)], one)
+				v = shCat(v, one)
+			}
+			if e.Index != nil {
+				assoc = true // not in their order, or not all of them
 			}
 		}
 		v = shCollapse(v)
+		if elems == nil {
+			elems = []shVal{}
+		}
 	}
 	if a.Append || a.Index != nil {
 		v = shCat(r.get(name, start, end), v)
@@ -1071,6 +1093,80 @@ func (r *shRun) assignment(a *syntax.Assign, assoc, integer bool) {
 		}
 	}
 	r.assign(name, v, start, end, assoc)
+	if now, ok := r.st.vars.m[name]; ok && a.Array != nil && !assoc && len(elems) <= shMaxElems {
+		for i := range elems {
+			elems[i] = r.moved(elems[i], start, end, "is stored in "+name)
+			if len(elems[i]) > shMaxStored {
+				elems[i] = shCollapse(elems[i])
+			}
+		}
+		now.elems = elems
+		shSet(r, &r.st.vars, name, now)
+	}
+}
+
+// shJoinElems are the elements of an array after either of two branches: those of both, in
+// their order; nil where they are not known.
+func shJoinElems(a, b []shVal) []shVal {
+	if a == nil || b == nil {
+		return nil
+	}
+	n := 0
+	for n < len(a) && n < len(b) && shSame(a[n], b[n]) {
+		n++
+	}
+	if n == 0 && len(a) > 0 && len(b) > 0 || len(a)+len(b)-n > shMaxElems {
+		return nil // two commands
+	}
+	return append(append(a[:n:n], a[n:]...), b[n:]...)
+}
+
+// elements are the words of "${name[@]}" or ${name[@]}, if each is known.
+func (r *shRun) elements(w *syntax.Word) ([]shVal, bool) {
+	if len(w.Parts) != 1 {
+		return nil, false
+	}
+	part, quoted := w.Parts[0], false
+	if q, ok := part.(*syntax.DblQuoted); ok && len(q.Parts) == 1 {
+		part, quoted = q.Parts[0], true
+	}
+	p, ok := part.(*syntax.ParamExp)
+	if !ok || p.Param == nil || p.Length || p.Excl || p.Slice != nil || p.Repl != nil {
+		return nil, false
+	}
+	at, ok := p.Index.(*syntax.Word)
+	if !ok || at.Lit() != "@" {
+		return nil, false
+	}
+	if e := p.Exp; e != nil {
+		// ${a[@]+"${a[@]}"}: the array, if it is set.
+		if e.Op != syntax.AlternateUnset && e.Op != syntax.AlternateUnsetOrNull || e.Word == nil || p.Param.Value == "" || len(e.Word.Parts) != 1 {
+			return nil, false
+		}
+		if q, ok := e.Word.Parts[0].(*syntax.DblQuoted); !ok || len(q.Parts) != 1 {
+			return nil, false
+		} else if in, ok := q.Parts[0].(*syntax.ParamExp); !ok || in.Param == nil || in.Param.Value != p.Param.Value || in.Exp != nil {
+			return nil, false
+		}
+		return r.elements(e.Word)
+	}
+	v := r.st.vars.m[p.Param.Value]
+	if v.elems == nil {
+		return nil, false
+	}
+	start, end := r.span(w)
+	out := make([]shVal, len(v.elems))
+	for i, e := range v.elems {
+		out[i] = slices.Clone(e)
+		for k := range out[i] {
+			q := &out[i][k]
+			q.start, q.end = start, end
+			if q.via = p.Param.Value; q.opaque && !quoted {
+				q.bare = true
+			}
+		}
+	}
+	return out, true
 }
 
 // unbare marks a text as one that is not split, and keeps its newlines.
