@@ -289,8 +289,9 @@ func (jr *jobRun) readScript(fr *frame, c code, dir string) (*ShellResult, *tagg
 	}
 	var g tagged
 	in := ShellInput{Dir: dir, Vars: make(map[string]ShellSource)}
+	in.SafePath = fr.variables()["pythonsafepath"].text != ""
 	var sig strings.Builder
-	fmt.Fprintf(&sig, "%s\x00%s\x00%d\x00%t\x00", c.shell, dir, len(c.text), fr.lone)
+	fmt.Fprintf(&sig, "%s\x00%s\x00%d\x00%t\x00%t\x00", c.shell, dir, len(c.text), fr.lone, in.SafePath)
 	note := func(name string, l ShellLabels, text string) {
 		fmt.Fprintf(&sig, "%s=%x=%s\x00", name, uint64(l), text)
 	}

@@ -117,6 +117,8 @@ type ShellInput struct {
 	// Log is what is known of messages of commits that the script asks git for. Zero means
 	// that they are as the workspace.
 	Log ShellSource
+	// SafePath says that PYTHONSAFEPATH is set: Python does not look for modules in the folder.
+	SafePath bool
 	// Name is the script's own path relative to the workspace, empty for one that stands in
 	// a definition.
 	Name string

@@ -853,6 +853,7 @@ func (r *shRun) interpreter(name string, args []shArg, stdin shVal) (shVal, bool
 	if name == "perl" {
 		opts = ""
 	}
+	r.loads(name, args, stdin)
 	for i := 1; i < len(args); i++ {
 		t := args[i].text()
 		switch {
@@ -884,7 +885,7 @@ func (r *shRun) interpreter(name string, args []shArg, stdin shVal) (shVal, bool
 			r.installs(mod, rest)
 			return nil, true
 		case strings.HasPrefix(t, "-"):
-			if shIn(opts, t) || name == "perl" && strings.HasSuffix(strings.ToLower(t), "e") && !strings.HasPrefix(t, "--") {
+			if shIn(opts, t) || strings.HasPrefix(name, "py") && strings.HasSuffix(t, "c") && !strings.HasPrefix(t, "--") || name == "perl" && strings.HasSuffix(strings.ToLower(t), "e") && !strings.HasPrefix(t, "--") {
 				if i+1 < len(args) {
 					r.fact(ShellFact{Kind: FactInterpreter, Span: shSpan(args[i+1].start, args[i+1].end), Sink: name, Detail: "the program is not analysed"})
 				}

@@ -173,6 +173,9 @@ func (r *shRun) join(a, b *shState) {
 				w = shVar{v: r.env(k, 0, 0), assoc: v.assoc}
 			}
 			r.steps++
+			if _, given := r.in.Vars[k]; !ok && !given && v.elems != nil {
+				w.elems = []shVal{} // not set, which is an array without elements
+			}
 			if !shSame(w.v, v.v) {
 				shSet(r, &r.st.vars, k, shVar{v: shEither(w.v, v.v), assoc: w.assoc || v.assoc, elems: shJoinElems(w.elems, v.elems)})
 			} else if ok && (w.elems != nil || v.elems != nil) {
@@ -185,7 +188,11 @@ func (r *shRun) join(a, b *shState) {
 			if _, ok := b.vars.m[k]; !ok {
 				r.steps++
 				if e := r.env(k, 0, 0); !shSame(w.v, e) {
-					shSet(r, &r.st.vars, k, shVar{v: shEither(w.v, e), assoc: w.assoc})
+					either := shVar{v: shEither(w.v, e), assoc: w.assoc}
+					if _, given := r.in.Vars[k]; !given {
+						either.elems = w.elems
+					}
+					shSet(r, &r.st.vars, k, either)
 				}
 			}
 		}
