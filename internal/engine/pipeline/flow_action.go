@@ -283,7 +283,11 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 				return
 			}
 		}
-		jr.put(dir, tree{})
+		own := tree{}
+		if !repoSet || strings.Contains(repoText, "github.repository") {
+			own.text = ownTree
+		}
+		jr.put(dir, own)
 		return
 	}
 	t := *from
@@ -577,9 +581,9 @@ func (jr *jobRun) javascript(s string, at Place) value {
 	}
 	t := taint{path: "what a script reads", actor: ActorAnyone}
 	switch {
-	case strings.ContainsAny(s, "(?=<>") && !strings.HasPrefix(s, "context.payload"):
+	case strings.ContainsAny(s, "(?=<>`'\"|&") && !strings.HasPrefix(s, "context.payload"):
 		return nil
-	case has("head.sha", "headRefOid"):
+	case has("head.sha", "headRefOid", "merge_commit_sha", "potentialMergeCommit.oid"):
 		t.path, t.shape, t.code, t.moves = "the head of a pull request", ShapeSHA, true, !strings.Contains(s, "context.payload")
 	case has("head.ref", "headRefName"):
 		t.path, t.shape, t.code, t.moves = "the branch of a pull request", ShapeRef, true, true
@@ -601,7 +605,7 @@ func (jr *jobRun) javascript(s string, at Place) value {
 var javascriptParts = regexp.MustCompile(`(?:\.(?:trim|trimStart|trimEnd|toString|split|slice|substring|substr|toLowerCase|toUpperCase|pop|shift|at|match|replace|replaceAll)\b\([^()]*\)?|\[\d+\])+$`)
 
 // javascriptLet is a line that gives a name to something.
-var javascriptLet = regexp.MustCompile(`(?m)^\s*(?:const|let|var)\s+([A-Za-z_$][\w$]*)\s*=\s*([^\n]*)$`)
+var javascriptLet = regexp.MustCompile(`(?m)^\s*(?:(?:const|let|var)\s+)?([A-Za-z_$][\w$]*)\s*=\s*([^=\n][^\n]*)$`)
 
 // javascriptShell is a call that gives a text to a shell.
 var javascriptShell = regexp.MustCompile(`(?:^|[^.\w])(?:exec|execSync)\(([^\n]*)|\b(?:child_process|cp|childProcess)\.(?:exec|execSync)\(([^\n]*)`)
@@ -613,9 +617,37 @@ var javascriptText = regexp.MustCompile(`\$\{([^{}\n]*)\}|\+\s*([\w$.?\[\]]+)`)
 // scripted are the names of a script in JavaScript that hold texts of strangers.
 func (jr *jobRun) scripted(fr *frame, t Text) map[string]value {
 	out := make(map[string]value)
-	for _, m := range submatches(javascriptLet, t.Value, 100, "head", "title", "body") { // what javascript knows
-		if v := jr.javascript(t.Value[m[4]:m[5]], fr.place(t, m[0], m[1])); len(v) > 0 {
-			out[t.Value[m[2]:m[3]]] = v
+	add := func(name string, v value) {
+		if len(v) > 0 {
+			out[name] = out[name].with(v)
+		}
+	}
+	if indexAny(t.Value, "head", "title", "body", "merge_commit", "MergeCommit") < 0 {
+		return out // nothing that javascript knows
+	}
+	// Twice: a name may be given before what it is made of stands in the script.
+	for range 2 {
+		for _, m := range javascriptLet.FindAllStringSubmatchIndex(t.Value, 100) {
+			add(t.Value[m[2]:m[3]], jr.javascriptOf(t.Value[m[4]:m[5]], out, fr.place(t, m[0], m[1])))
+		}
+		for _, m := range javascriptFunction.FindAllStringSubmatchIndex(t.Value, 20) {
+			name, body := t.Value[m[2]:m[3]], t.Value[m[1]:]
+			if end := strings.Index(body, "\n}"); end >= 0 {
+				body = body[:end]
+			}
+			for _, k := range javascriptReturn.FindAllStringSubmatchIndex(body, 10) {
+				add(name+"()", jr.javascriptOf(body[k[2]:k[3]], out, fr.place(t, m[1]+k[0], m[1]+k[1])))
+			}
+		}
+	}
+	for _, m := range javascriptOpen.FindAllStringSubmatchIndex(t.Value, 50) {
+		of := strings.TrimRight(strings.TrimSpace(t.Value[m[4]:m[5]]), "; ")
+		for _, part := range strings.Split(t.Value[m[2]:m[3]], ",") {
+			member, name, ok := strings.Cut(part, ":")
+			if member = strings.TrimSpace(member); !ok {
+				name = member
+			}
+			add(strings.TrimSpace(name), jr.javascript(of+"."+member, fr.place(t, m[0], m[1])))
 		}
 	}
 	return out
@@ -630,6 +662,18 @@ func submatches(re *regexp.Regexp, text string, most int, words ...string) [][]i
 	return re.FindAllStringSubmatchIndex(text, most)
 }
 
+var (
+	// javascriptFunction is the head of a function with a name.
+	javascriptFunction = regexp.MustCompile(`(?m)(?:\bfunction\s+([A-Za-z_$][\w$]*)\s*\([^)\n]*\)\s*\{)`)
+	javascriptReturn   = regexp.MustCompile(`(?m)\breturn\s+([^\n;]+)`)
+	// javascriptOpen takes members of something into names.
+	javascriptOpen = regexp.MustCompile(`(?m)^\s*(?:const|let|var)\s+\{([^{}\n]*)\}\s*=\s*([\w$.?\[\]]+)\s*;?\s*$`)
+	// javascriptCalled is a call, and what is taken of its answer.
+	javascriptCalled = regexp.MustCompile(`^\(?\s*await\s+[\w$.]+\(.*\)\)?\s*((?:\??\.[\w$]+|\[\d+\])+)$`)
+	javascriptAsk    = regexp.MustCompile(`^(?:await\s+)?([A-Za-z_$][\w$]*)\(.*\)$`)
+	javascriptOr     = regexp.MustCompile(`\|\||\?\?|\s\?\s|\s:\s`)
+)
+
 // javascriptOf is what an expression holds, which may be a name of the script.
 func (jr *jobRun) javascriptOf(s string, names map[string]value, at Place) value {
 	s = strings.TrimSpace(s)
@@ -637,6 +681,25 @@ func (jr *jobRun) javascriptOf(s string, names map[string]value, at Place) value
 		return v
 	}
 	s = strings.TrimRight(s, "; ")
+	if len(s) > 2000 {
+		return nil
+	}
+	if parts := javascriptOr.Split(s, 6); len(parts) > 1 {
+		// One of several; what stands before a question mark only decides.
+		var v value
+		for i, p := range parts {
+			if i > 0 || !strings.Contains(s, " ? ") {
+				v = v.with(jr.javascriptOf(p, names, at))
+			}
+		}
+		return v
+	}
+	if m := javascriptCalled.FindStringSubmatch(s); m != nil {
+		return jr.javascript("answer"+m[1], at)
+	}
+	if m := javascriptAsk.FindStringSubmatch(s); m != nil && len(names[m[1]+"()"]) > 0 {
+		return names[m[1]+"()"]
+	}
 	if m := javascriptParts.FindStringIndex(s); m != nil {
 		s = s[:m[0]]
 	}
@@ -644,7 +707,7 @@ func (jr *jobRun) javascriptOf(s string, names map[string]value, at Place) value
 }
 
 var (
-	setOutput = regexp.MustCompile(`core\.setOutput\(\s*['"` + "`" + `]([A-Za-z0-9_-]+)['"` + "`" + `]\s*,\s*([^\n]*)`)
+	setOutput = regexp.MustCompile(`core\.(?:setOutput|exportVariable)\(\s*['"` + "`" + `]([A-Za-z0-9_-]+)['"` + "`" + `]\s*,\s*([^\n]*)`)
 	readFile  = regexp.MustCompile(`readFile(?:Sync)?\(\s*['"` + "`" + `]([^'"` + "`" + `\n]+)['"` + "`" + `]`)
 	localCode = regexp.MustCompile(`(?:require|import)\(\s*['"` + "`" + `](?:\$\{process\.env\.GITHUB_WORKSPACE\}/|\./|\.\./)([^'"` + "`" + `\n]+)['"` + "`" + `]`)
 )
@@ -666,19 +729,30 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 	}
 	names := jr.scripted(fr, t)
 	jr.javascriptCommands(fr, st, t, names, out)
-	for _, m := range submatches(setOutput, t.Value, 50, "setOutput") {
+	for _, m := range submatches(setOutput, t.Value, 50, "setOutput", "exportVariable") {
 		name, expr := strings.ToLower(t.Value[m[2]:m[3]]), strings.TrimSpace(t.Value[m[4]:m[5]])
 		at := fr.place(t, m[0], m[1])
 		v := jr.javascriptOf(strings.TrimSuffix(strings.TrimRight(expr, "; "), ")"), names, at)
 		number := strings.HasPrefix(expr, "Number(") || strings.HasPrefix(expr, "parseInt(") || strings.HasPrefix(expr, "'") || strings.HasPrefix(expr, `"`)
 		if read.foreign() && !number && !strings.Contains(t.Value, "parseInt(") && !strings.Contains(t.Value, "Number(") {
-			v = v.with(value{read.taint})
+			o := read.taint
+			if javascriptNumber(t.Value[:m[0]], expr) {
+				o.shape = ShapeNumber
+			}
+			v = v.with(value{o})
 		}
 		if env, ok := strings.CutPrefix(strings.TrimRight(expr, "); "), "process.env."); ok {
 			v = v.with(fr.variable(strings.ToLower(env)))
 		}
-		if len(v) > 0 {
-			out.named[name] = v.through(at, "the script gives it as the output "+clip(t.Value[m[2]:m[3]]))
+		switch written := t.Value[m[2]:m[3]]; {
+		case strings.HasPrefix(t.Value[m[0]:], "core.exportVariable"):
+			if len(v) > 0 {
+				jr.env[name] = envVar{name: written, value: v.through(at, "the script sets the variable "+clip(written)+" of later steps")}
+			} else {
+				delete(jr.env, name)
+			}
+		case len(v) > 0:
+			out.named[name] = out.named[name].with(v.through(at, "the script gives it as the output "+clip(written)))
 		}
 	}
 	for _, m := range submatches(localCode, t.Value, 20, "require", "import") {
@@ -686,6 +760,50 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 			jr.execute(fr, st, fr.place(t, m[0], m[1]), "the script loads "+clip(t.Value[m[2]:m[3]])+" of it", "the script", tr, value{tr.taint})
 		}
 	}
+}
+
+var (
+	// javascriptProves is a call of the forge that fails for what is no number of something.
+	javascriptProves = regexp.MustCompile(`\bawait\s+(?:github|octokit|client|gh)\.(?:rest\.|paginate\(\s*github\.(?:rest\.)?)?[\w.]+\s*[(,]\s*\{([^{}]*)\}`)
+	// javascriptID is a member that takes the number of something.
+	javascriptID = regexp.MustCompile(`\b(?:pull_number|issue_number|run_id|comment_id|artifact_id|job_id|review_id|release_id|deployment_id|check_run_id|workflow_run_id)(?:\s*:\s*([A-Za-z_$][\w$.]*)|\s*(?:,|$))`)
+	// javascriptTests are checks of a name that let only a number pass.
+	javascriptTests = regexp.MustCompile(`!\s*/\^(?:\\d|\[0-9\]|\[1-9\]\\d\*|\[1-9\]\[0-9\]\*)[+]?(?:\{\d*,?\d*\})?\$/\.test\(\s*(?:String\()?([A-Za-z_$][\w$.]*)|\bisNaN\(\s*([A-Za-z_$][\w$.]*)`)
+	javascriptStops = regexp.MustCompile(`^[^\n]*\)\s*(?:\{[^{}]*)?\b(?:throw|return|process\.exit)\b`)
+	// javascriptName is a name, or what makes a text of it.
+	javascriptName = regexp.MustCompile("^(?:String\\(\\s*|`\\$\\{)?([A-Za-z_$][\\w$.]*?)(?:\\.toString\\(\\)|\\.trim\\(\\))?[)}`\\s;]*$")
+)
+
+// javascriptNumber reports whether a name holds a number by what a script has done with it
+// up to a place: the forge has answered a call with it, or a check has let it pass.
+func javascriptNumber(before, expr string) bool {
+	m := javascriptName.FindStringSubmatch(expr)
+	if m == nil || strings.Contains(before, "catch") || strings.Contains(before, "allSettled") {
+		return false
+	}
+	name, from := m[1], -1
+	for _, k := range javascriptProves.FindAllStringSubmatchIndex(before, 50) {
+		for _, id := range javascriptID.FindAllStringSubmatch(before[k[2]:k[3]], 10) {
+			given := id[1]
+			if given == "" {
+				given, _, _ = strings.Cut(strings.TrimSpace(id[0]), ",")
+			}
+			if strings.TrimSpace(given) == name {
+				from = k[1]
+			}
+		}
+	}
+	for _, k := range javascriptTests.FindAllStringSubmatchIndex(before, 20) {
+		a, b := k[2], k[3]
+		if a < 0 {
+			a, b = k[4], k[5]
+		}
+		if before[a:b] == name && javascriptStops.MatchString(before[b:]) {
+			from = k[1]
+		}
+	}
+	// What was proved holds until the name gets something else.
+	return from >= 0 && !regexp.MustCompile(`(?:^|[^\w$.])`+regexp.QuoteMeta(name)+`\s*[+]?=[^=]`).MatchString(before[from:])
 }
 
 // written is a call of JavaScript that writes a file.

@@ -527,7 +527,11 @@ func (jr *jobRun) agent(fr *frame, st *Step, s *ActionSummary, e Effect, out *st
 }
 
 // readsForge is what a prompt says that makes an agent read texts of the forge itself.
-var readsForge = regexp.MustCompile(`\bgh (?:issue|pr) (?:view|list|diff)\b|\bmcp__github__(?:get_issue|list_issues|issue_read|get_pull_request|pull_request_read)\b|(?i)\bread (?:the )?(?:issue|pull request|pr|comment)\b`)
+var readsForge = regexp.MustCompile(`\bgh (?:issue|pr) (?:view|list|diff)\b|\bmcp__github__(?:get_issue|list_issues|issue_read|get_pull_request|pull_request_read)\b|(?i)\b(?:read|fetch|view|look at|look up|inspect|retrieve)\s+(?:[\w-]+\s+){0,4}?(?:issue|pull request|pr|discussion|comment)s?\b`)
+
+// namesItem is what a prompt says that makes an agent look at an item of a stranger, if it
+// has a token: what to do with it, its number or its address.
+var namesItem = regexp.MustCompile(`(?i)\b(?:review|triage|analy[sz]e|investigate|summari[sz]e|classify|respond to)\s+(?:[\w-]+\s+){0,4}?(?:issue|pull request|pr|discussion|comment)s?\b|\$\{\{\s*github\.event\.(?:issue|pull_request|discussion|comment)\.(?:number|html_url|url)\s*\}\}`)
 
 // promised are the texts of strangers that a prompt leads to: those of variables that it
 // names, and those that it tells the agent to read.
@@ -542,6 +546,9 @@ func (fr *frame) promised(t Text) value {
 	}
 	if m := readsForge.FindStringIndex(t.Value); m != nil && len(v) == 0 {
 		v = fr.forgeText(fr.place(t, m[0], m[1]))
+	}
+	if m := namesItem.FindStringIndex(t.Value); m != nil && len(v) == 0 && (all["gh_token"].text != "" || all["github_token"].text != "") {
+		v = fr.forgeText(fr.place(t, m[0], m[1])) // it has what it takes to look
 	}
 	return v
 }

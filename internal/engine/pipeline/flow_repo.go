@@ -99,6 +99,7 @@ func (jr *jobRun) repositoryScript(name string) (code, bool) {
 	if ext != ".sh" && ext != ".bash" && ext != "" {
 		return code{}, false
 	}
+	name = jr.ownFile(path.Clean(name))
 	b, ok := jr.read(name)
 	if !ok {
 		return code{}, false

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -256,13 +257,40 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		jr.forgeAnalyse(fr, st, c, dir, out)
 		return
 	}
-	if jr.tired() {
+	res, g := jr.readScript(fr, c, dir)
+	if res == nil {
 		return
+	}
+	jr.flows.shell += factWork * len(res.Facts)
+	state := c.begun(res, g)
+	for i := range res.Facts {
+		fact := &res.Facts[i]
+		state.args = c.handed(fact, g)
+		jr.fact(fr, st, c, fact, g.of(fact.Labels).unpicked(fact.Labels), dir, out, state)
+	}
+	for _, t := range state.put {
+		jr.put("", t)
+	}
+	jr.keepFiles(c, res, g)
+	for _, k := range sortedKeys(state.dispatched) {
+		jr.dispatch(fr, st, state.dispatchAt, k, state.dispatched[k])
+	}
+	if !res.Parsed || c.depth > 0 {
+		return
+	}
+	jr.guessOutputs(c, out)
+}
+
+// readScript reads a script with what its surroundings say of it; nil if no more are read.
+func (jr *jobRun) readScript(fr *frame, c code, dir string) (*ShellResult, *tagged) {
+	if jr.tired() {
+		return nil, nil
 	}
 	var g tagged
 	in := ShellInput{Dir: dir, Vars: make(map[string]ShellSource)}
+	in.SafePath = fr.variables()["pythonsafepath"].text != ""
 	var sig strings.Builder
-	fmt.Fprintf(&sig, "%s\x00%s\x00%d\x00%t\x00", c.shell, dir, len(c.text), fr.lone)
+	fmt.Fprintf(&sig, "%s\x00%s\x00%d\x00%t\x00%t\x00", c.shell, dir, len(c.text), fr.lone, in.SafePath)
 	note := func(name string, l ShellLabels, text string) {
 		fmt.Fprintf(&sig, "%s=%x=%s\x00", name, uint64(l), text)
 	}
@@ -325,7 +353,7 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		if i == 0 {
 			in.Files = make(map[string]ShellSource)
 		}
-		l := g.tag(jr.files[k].value)
+		l := g.tag(jr.files[k].value) | jr.files[k].pull
 		in.Files[k] = ShellSource{Labels: l, Text: jr.files[k].from}
 		note("file "+k, l, jr.files[k].from)
 	}
@@ -341,6 +369,7 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 	}
 	in.Forge = ShellSource{Labels: g.tag(forge), Text: forgeTexts}
 	note("forge", in.Forge.Labels, "")
+	jr.headSources(fr, c, &in, &g, note)
 	g.given(&in, c, note)
 	sig.WriteString(c.text)
 	res := jr.scripts[sig.String()]
@@ -350,24 +379,105 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		jr.scripts[sig.String()] = res
 		jr.flows.shell += len(c.text)
 	}
-	jr.flows.shell += factWork * len(res.Facts)
-	state := c.begun(res, &g)
-	for i := range res.Facts {
-		fact := &res.Facts[i]
-		state.args = c.handed(fact, &g)
-		jr.fact(fr, st, c, fact, g.of(fact.Labels).unpicked(fact.Labels), dir, out, state)
+	return res, &g
+}
+
+// headPath is the name of a commit that a script asks the forge for.
+const headPath = "the head of a pull request"
+
+// headTaint is a commit of a pull request that a script asks the forge for: whoever opened
+// it wrote what the commit holds.
+func (jr *jobRun) headTaint(script string, at Place) taint {
+	// A script that compares what it gets with a commit that somebody named lets no other
+	// through.
+	moves := !strings.Contains(script, "!= \"$") || !strings.Contains(script, "exit 1")
+	t := taint{path: headPath, shape: ShapeSHA, actor: ActorAnyone, code: true, moves: moves,
+		way: (*way)(nil).then(Hop{Place: at, Text: "the script asks the forge for the head of a pull request"})}
+	if e := jr.e; e.Origin == OriginRepository && (strings.HasPrefix(e.Event, "pull_request") || e.Event == "workflow_run") || endsForStrangers(script) {
+		t.actor = ActorWriter // the branch is one of the repository
 	}
-	for _, t := range state.put {
-		jr.put("", t)
+	return t
+}
+
+var (
+	asksWhoseHead = regexp.MustCompile(`(?i)\bisCrossRepository\b|\bhead\.repo\.fork\b|\bhead\.repo\.full_name\s*[=!]=`)
+	namesOwn      = regexp.MustCompile(`(?i)[=!]=?\s*["']?(?:\$\{?GITHUB_REPOSITORY\b|\$\{\{\s*github\.repository\s*\}\})`)
+	scriptEnds    = regexp.MustCompile(`\bexit\b`)
+)
+
+// endsForStrangers reports whether a script asks from which repository the head of a pull request
+// is, and ends by what it hears: then what it gives on is a branch of this repository.
+func endsForStrangers(script string) bool {
+	at := asksWhoseHead.FindStringIndex(script)
+	if at == nil && hasAny(script, "head.repo.full_name", "headRepository", "headrepository") {
+		at = namesOwn.FindStringIndex(script)
 	}
-	jr.keepFiles(c, res, &g)
-	for _, k := range sortedKeys(state.dispatched) {
-		jr.dispatch(fr, st, state.dispatchAt, k, state.dispatched[k])
-	}
-	if !res.Parsed || c.depth > 0 {
+	return at != nil && scriptEnds.MatchString(script[at[1]:])
+}
+
+// headSources tells a script of the commits that it can ask the forge for.
+func (jr *jobRun) headSources(fr *frame, c code, in *ShellInput, g *tagged, note func(name string, l ShellLabels, text string)) {
+	if !hasAny(c.text, "gh ", "curl", "wget", "GITHUB_EVENT_PATH", "event_path", "ls-remote", "rev-parse", ".sh") {
 		return
 	}
-	jr.guessOutputs(c, out)
+	source := func(name string, t taint) ShellSource {
+		s := ShellSource{Labels: g.tag(value{t}), Text: t.path}
+		note(name, s.Labels, "")
+		return s
+	}
+	at := c.place(penstock.Span{})
+	t := jr.headTaint(c.text, at)
+	in.Head = source("head", t)
+	if jr.e.Event == "workflow_run" {
+		in.HeadRun = in.Head
+	}
+	t.shape, t.path = ShapeSlug, "the repository of a pull request"
+	in.HeadRepo = source("head repository", t)
+	if v := fr.github("github.event.pull_request.head.sha"); len(v) > 0 && v[0].outsider() {
+		v[0].way = v[0].way.then(Hop{Place: at, Text: "the file of the event names the head of the pull request"})
+		in.EventHead = source("event head", v[0])
+	}
+	if c.depth < flowScripts {
+		in.Script = func(name string, args []ShellSource) ShellSource { return jr.writes(fr, c, in, g, name, args) }
+	}
+}
+
+// writes is what a script of the repository writes to its standard output, in the labels of
+// the script that runs it.
+func (jr *jobRun) writes(fr *frame, c code, in *ShellInput, g *tagged, name string, args []ShellSource) ShellSource {
+	inner, ok := jr.repositoryScript(name)
+	if !ok || jr.treeAt(name).foreign() {
+		return ShellSource{}
+	}
+	inner.depth = c.depth + 1
+	for _, a := range args {
+		inner.args = append(inner.args, g.of(a.Labels).unpicked(a.Labels).narrowed(a.Labels))
+	}
+	res, h := jr.readScript(fr, inner, in.Dir)
+	if res == nil || res.Printed.Labels == 0 {
+		return ShellSource{}
+	}
+	l := res.Printed.Labels
+	out := ShellSource{Labels: l & shellPull, Text: headPath}
+	for _, t := range h.of(l) {
+		switch {
+		case t.code && t.shape == ShapeSHA:
+			out.Labels |= in.Head.Labels
+		case t.code && t.shape == ShapeSlug:
+			out.Labels |= in.HeadRepo.Labels
+		case t.path == forgeTexts && l&ShellUntrusted != 0:
+			out.Labels |= in.Forge.Labels&^(ShellNewline|ShellBlank) | l&(ShellUntrusted|ShellNewline|ShellBlank|ShellPicked)
+			out.Text = forgeTexts
+		default:
+			for _, a := range args {
+				if slices.ContainsFunc(g.of(a.Labels), func(o taint) bool { return o.path == t.path && o.shape == t.shape }) {
+					out.Labels |= a.Labels &^ (shHarm &^ l)
+					out.Text = a.Text
+				}
+			}
+		}
+	}
+	return out
 }
 
 // given tells a script of its arguments, and of the calls of its functions.
@@ -432,7 +542,7 @@ func (jr *jobRun) keepFiles(c code, res *ShellResult, g *tagged) {
 		if files == nil {
 			files = make(map[string]keptFile)
 		}
-		files[k] = keptFile{from: res.Files[k].Text, value: v.through(c.place(penstock.Span{}), "the script writes it to the file "+clip(k))}
+		files[k] = keptFile{pull: res.Files[k].Labels & shellPull, from: res.Files[k].Text, value: v.through(c.place(penstock.Span{}), "the script writes it to the file "+clip(k))}
 	}
 	jr.files = files
 }
@@ -740,14 +850,22 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 			}
 		}
 		if name != "" {
-			out.named[name] = passed.through(at, "it becomes the output "+f.Name)
+			// Of two writes, in two branches, either may be the one that counts.
+			out.named[name] = out.named[name].with(passed.through(at, "it becomes the output "+f.Name))
 		}
 		if f.Smuggle && untrusted {
 			rule = "output-clobbering"
 		}
 	case SinkEnv:
 		if name != "" {
-			jr.env[name] = envVar{name: f.Name, value: passed.through(at, "later steps have it as the variable "+f.Name)}
+			set := passed.through(at, "later steps have it as the variable "+f.Name)
+			if out.set[name] {
+				set = jr.env[name].value.with(set)
+			} else if out.set == nil {
+				out.set = make(map[string]bool)
+			}
+			out.set[name] = true
+			jr.env[name] = envVar{name: f.Name, value: set}
 		}
 		if (f.Smuggle || name == "") && untrusted {
 			rule = "environment-injection"
@@ -780,7 +898,7 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 	}
 	if s.clobbers {
 		// Which other outputs there are shows when the script is read to its end.
-		out.clobbered = append(out.clobbered, clobber{s, passed})
+		out.clobbered = append(out.clobbered, clobber{s, passed, name})
 		return
 	}
 	jr.sink(fr, s, passed)
@@ -790,6 +908,8 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 type clobber struct {
 	sink  sink
 	value value
+	// name is the output that the text is for.
+	name string
 }
 
 // clobbers reports what can set other outputs of a step: it matters if somebody reads
@@ -799,24 +919,40 @@ func (jr *jobRun) clobbers(fr *frame, st *Step, out *stepOut) {
 		out.clobbered = nil
 		return
 	}
-	read := ""
+	var read []string
 	prefix := "steps." + strings.ToLower(st.ID.Value) + ".outputs."
-	for t := range fr.file.texts() {
-		low := strings.ToLower(t.Text.Value)
-		for _, name := range sortedKeys(out.named) {
-			if read == "" && len(out.named[name].outsiders()) == 0 && strings.Contains(low, prefix+name) {
-				read = name
+	for _, name := range sortedKeys(out.named) {
+		if len(out.named[name].outsiders()) > 0 {
+			continue
+		}
+		for t := range fr.file.texts() {
+			if namesOutput(strings.ToLower(t.Text.Value), prefix+name) {
+				read = append(read, name)
+				break
 			}
 		}
 	}
 	for _, c := range out.clobbered {
-		if read != "" {
+		if i := slices.IndexFunc(read, func(name string) bool { return name != c.name }); i >= 0 {
 			c.sink.most = penstock.TierExploitable
-			c.sink.text += ", such as " + clip(read) + ", which later steps rely on"
+			c.sink.text += ", such as " + clip(read[i]) + ", which later steps rely on"
 		}
 		jr.sink(fr, c.sink, c.value)
 	}
 	out.clobbered = nil
+}
+
+// namesOutput reports whether a text reads an output, and not one whose name goes on.
+func namesOutput(text, output string) bool {
+	for {
+		i := strings.Index(text, output)
+		if i < 0 {
+			return false
+		}
+		if text = text[i+len(output):]; text == "" || text[0] != '_' && text[0] != '-' && !shellWordByte(text[0]) {
+			return true
+		}
+	}
 }
 
 // later reports whether something runs after the step: another step, or what an action
@@ -838,8 +974,8 @@ func (jr *jobRun) guessOutputs(c code, out *stepOut) {
 			continue
 		}
 		name = strings.ToLower(name)
-		t := taint{path: "the head of a pull request", shape: ShapeSHA, actor: ActorAnyone, code: true, moves: moves,
-			way: (*way)(nil).then(Hop{Place: c.place(penstock.Span{}), Text: "the script asks the forge for the head of a pull request"})}
+		t := jr.headTaint(low, c.place(penstock.Span{}))
+		t.moves = moves
 		out.named[name] = out.named[name].with(value{t})
 	}
 }
@@ -860,7 +996,7 @@ func headOutput(line, script string) (name string, moves, ok bool) {
 	if !strings.Contains(low, "sha") && !strings.Contains(low, "head") {
 		return "", false, false
 	}
-	ok = strings.Contains(script, "headrefoid") || strings.Contains(script, ".head.sha")
+	ok = hasAny(script, "headrefoid", ".head.sha", "merge_commit_sha", "potentialmergecommit")
 	// A script that compares what it gets with a commit that somebody named lets no
 	// other through.
 	moves = !strings.Contains(script, "!= \"$") || !strings.Contains(script, "exit 1")

@@ -41,6 +41,8 @@ type jobRun struct {
 type keptFile struct {
 	value value
 	from  string
+	// pull is shellPull where it is an answer about a pull request.
+	pull ShellLabels
 }
 
 type envVar struct {
@@ -78,6 +80,8 @@ type stepOut struct {
 	any   value // of outputs that are not named
 	// clobbered are writes that can set other outputs.
 	clobbered []clobber
+	// set are the variables of later steps that the step has set.
+	set map[string]bool
 	// guess is what is known of an output that is not named by its name alone.
 	guess func(name string) value
 }
@@ -763,6 +767,23 @@ func (jr *jobRun) put(dir string, t tree) {
 		return
 	}
 	jr.dirs[dir] = t
+}
+
+// ownTree is the text of a tree that is a checkout of this repository itself.
+const ownTree = "this repository"
+
+// ownFile is the path in this repository of a file in a checkout of it, in a folder of the
+// workspace.
+func (jr *jobRun) ownFile(name string) string {
+	for dir := path.Dir(name); dir != "." && dir != "/"; dir = path.Dir(dir) {
+		if t, ok := jr.dirs[dir]; ok {
+			if !t.foreign() && t.text == ownTree {
+				return strings.TrimPrefix(name, dir+"/")
+			}
+			break
+		}
+	}
+	return name
 }
 
 // cleanDir is a folder relative to the workspace, empty for the workspace itself.

@@ -47,6 +47,7 @@ const (
 	shellPlain // downloaded without transport security
 
 	shellArtifact // an archive of files of another run
+	shellPull     // an answer of the forge, or the event, that tells of a pull request
 	shellForeign  // that, or an archive or a patch of code that a stranger wrote
 
 	// shellNamed are the bits with a meaning of their own.
@@ -106,12 +107,21 @@ type ShellInput struct {
 	// Forge is what is known of texts of issues and pull requests that the script
 	// itself reads, with gh or curl. Zero means that strangers write them.
 	Forge ShellSource
+	// Head is what is known of commits that the forge names as the head, or as the merge, of a
+	// pull request, HeadRepo of the repository of the head, and HeadRun of the commit of a run.
+	// EventHead is the head that the file of the event names.
+	Head, HeadRepo, HeadRun, EventHead ShellSource
+	// Script says what a script of the workspace writes to its standard output, by its path
+	// and with what is known of its arguments; nil for nothing. It must be a pure function.
+	Script func(name string, args []ShellSource) ShellSource
 	// EnvFiles are files of the working directory whose lines become variables of what
 	// runs later.
 	EnvFiles map[string]bool
 	// Log is what is known of messages of commits that the script asks git for. Zero means
 	// that they are as the workspace.
 	Log ShellSource
+	// SafePath says that PYTHONSAFEPATH is set: Python does not look for modules in the folder.
+	SafePath bool
 	// Name is the script's own path relative to the workspace, empty for one that stands in
 	// a definition.
 	Name string
@@ -294,6 +304,8 @@ type ShellResult struct {
 	// Files are those that hold untrusted texts when the script ends, with what wrote the
 	// text: as ShellInput has them.
 	Files map[string]ShellSource
+	// Printed is what the script writes to its standard output, if something is known of it.
+	Printed ShellSource
 	// Untrusted is true where the script brought untrusted code into its
 	// workspace, for the steps after it.
 	Untrusted bool

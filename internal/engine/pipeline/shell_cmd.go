@@ -58,6 +58,12 @@ func (r *shRun) call(c *syntax.CallExpr, stdin shVal) shVal {
 			}
 			continue
 		}
+		if all, ok := r.elements(w); ok {
+			for _, v := range all {
+				args = append(args, shArg{v, nil, start, end})
+			}
+			continue
+		}
 		args = append(args, shArg{r.word(w), w, start, end})
 	}
 	if len(args) == 0 {
@@ -87,9 +93,32 @@ func (r *shRun) call(c *syntax.CallExpr, stdin shVal) shVal {
 	}
 	if r.log {
 		r.logged(out, args[0].start, args[len(args)-1].end)
+		if l := shLabels(out); l != 0 && !r.stderr {
+			r.res.Printed.Labels |= l
+		}
 		return nil
 	}
 	return out
+}
+
+// printed is what a script of the workspace writes to its standard output.
+func (r *shRun) printed(file shArg, args []shArg) shVal {
+	key := r.fileKey(file.v)
+	if r.in.Script == nil || r.log || r.outside(key) || !r.step() {
+		return nil
+	}
+	if _, ok := r.st.files.m[key]; ok {
+		return nil
+	}
+	s := r.in.Script(key, shGiven(args))
+	if s.Labels == 0 {
+		return nil
+	}
+	end := file.end
+	if len(args) > 0 {
+		end = args[len(args)-1].end
+	}
+	return shVal{{opaque: true, name: s.Text, start: file.start, end: end, l: s.Labels, t: r.trail(nil, file.start, end, "is what "+shPrint(key)+" writes")}}
 }
 
 // shellOf returns the name of a program without the folder of the system's own.
@@ -169,7 +198,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	} else if strings.Contains(name, "/") || strings.HasSuffix(name, ".bat") || strings.HasSuffix(name, ".cmd") {
 		r.runWith(args[1:], func() { r.runFile(first, path.Base(name), start, end) })
 		// ./gradlew and ./mvnw are known by what they run as well.
-		return nil
+		return r.printed(first, args[1:])
 	}
 	for _, p := range shellPrefixes {
 		if p.cmd == name && len(args) > 2 && args[1].text() == p.sub {
@@ -794,7 +823,7 @@ func (r *shRun) shell(name string, args []shArg, stdin shVal) shVal {
 			break
 		}
 		r.runWith(args[i+1:], func() { r.runFile(args[i], name, start, end) })
-		return nil
+		return r.printed(args[i], args[i+1:])
 	}
 	r.shellStdin(name, stdin, start, end)
 	return nil
@@ -825,6 +854,7 @@ func (r *shRun) interpreter(name string, args []shArg, stdin shVal) (shVal, bool
 	if name == "perl" {
 		opts = ""
 	}
+	r.loads(name, args, stdin)
 	for i := 1; i < len(args); i++ {
 		t := args[i].text()
 		switch {
@@ -856,7 +886,7 @@ func (r *shRun) interpreter(name string, args []shArg, stdin shVal) (shVal, bool
 			r.installs(mod, rest)
 			return nil, true
 		case strings.HasPrefix(t, "-"):
-			if shIn(opts, t) || name == "perl" && strings.HasSuffix(strings.ToLower(t), "e") && !strings.HasPrefix(t, "--") {
+			if shIn(opts, t) || strings.HasPrefix(name, "py") && strings.HasSuffix(t, "c") && !strings.HasPrefix(t, "--") || name == "perl" && strings.HasSuffix(strings.ToLower(t), "e") && !strings.HasPrefix(t, "--") {
 				if i+1 < len(args) {
 					r.fact(ShellFact{Kind: FactInterpreter, Span: shSpan(args[i+1].start, args[i+1].end), Sink: name, Detail: "the program is not analysed"})
 				}
@@ -1329,6 +1359,9 @@ func (r *shRun) readFile(v shVal, start, end int) shVal {
 	if sym == "$GITHUB_EVENT_PATH" {
 		s := r.in.Event
 		p := shPiece{opaque: true, start: start, end: end, name: "event file", l: s.Labels}
+		if r.in.EventHead.Labels != 0 {
+			p.l |= shellPull
+		}
 		if s.Labels != 0 {
 			p.t = r.trail(nil, start, end, shellName(s, "the event")+" is read from the event file")
 			if s.Labels&ShellUntrusted != 0 {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -47,7 +48,9 @@ type shRun struct {
 	nested int
 	loops  int
 	// log is true where the standard output is the step's log.
-	log     bool
+	log bool
+	// stderr is true where it is the standard error.
+	stderr  bool
 	maybe   bool    // the place may not be reached
 	uses    int     // secrets reported under set -x
 	sourced bool    // another script was
@@ -87,6 +90,7 @@ type shPiece struct {
 	t     *shTrail
 	name  string // of the variable, the expression or the address it came from
 	via   string // the variable that it was taken from last
+	fit   string // what holds of each of its lines, as fitWith writes it
 	start int    // the place where it was used last
 	end   int
 }
@@ -96,7 +100,12 @@ type shVal []shPiece
 type shVar struct {
 	v     shVal
 	assoc bool
+	// elems are the elements of an array where each is known, nil otherwise.
+	elems []shVal
 }
+
+// shMaxElems bounds the elements of an array that are known one by one.
+const shMaxElems = 64
 
 // shCow is a map that is copied when a branch writes to it.
 type shCow[V any] struct {
@@ -119,6 +128,8 @@ type shState struct {
 	masked   map[string]bool
 	// positional are the arguments, nil where they are unknown.
 	positional []shVal
+	// open are entries that the script has begun in a file for later steps and not ended.
+	open []shEntryOpen
 	// dead: control does not come out of here.
 	dead bool
 }
@@ -162,8 +173,13 @@ func (r *shRun) join(a, b *shState) {
 				w = shVar{v: r.env(k, 0, 0), assoc: v.assoc}
 			}
 			r.steps++
+			if _, given := r.in.Vars[k]; !ok && !given && v.elems != nil {
+				w.elems = []shVal{} // not set, which is an array without elements
+			}
 			if !shSame(w.v, v.v) {
-				shSet(r, &r.st.vars, k, shVar{v: shEither(w.v, v.v), assoc: w.assoc || v.assoc})
+				shSet(r, &r.st.vars, k, shVar{v: shEither(w.v, v.v), assoc: w.assoc || v.assoc, elems: shJoinElems(w.elems, v.elems)})
+			} else if ok && (w.elems != nil || v.elems != nil) {
+				shSet(r, &r.st.vars, k, shVar{v: w.v, assoc: w.assoc || v.assoc, elems: shJoinElems(w.elems, v.elems)})
 			} else if !ok {
 				shSet(r, &r.st.vars, k, v)
 			}
@@ -172,7 +188,11 @@ func (r *shRun) join(a, b *shState) {
 			if _, ok := b.vars.m[k]; !ok {
 				r.steps++
 				if e := r.env(k, 0, 0); !shSame(w.v, e) {
-					shSet(r, &r.st.vars, k, shVar{v: shEither(w.v, e), assoc: w.assoc})
+					either := shVar{v: shEither(w.v, e), assoc: w.assoc}
+					if _, given := r.in.Vars[k]; !given {
+						either.elems = w.elems
+					}
+					shSet(r, &r.st.vars, k, either)
 				}
 			}
 		}
@@ -194,6 +214,7 @@ func (r *shRun) join(a, b *shState) {
 		r.st.positional = b.positional // further on, as a loop over the arguments is
 	}
 	r.joinGlobal(r.st, b)
+	r.st.open = shJoinOpen(a.open, b.open)
 	r.st.verified = a.verified && b.verified
 	r.st.dead = a.dead && b.dead
 }
@@ -220,7 +241,7 @@ func shSame(a, b shVal) bool {
 		return false
 	}
 	for i := range a {
-		if a[i].text != b[i].text || a[i].opaque != b[i].opaque || a[i].l != b[i].l {
+		if a[i].text != b[i].text || a[i].opaque != b[i].opaque || a[i].l != b[i].l || a[i].fit != b[i].fit {
 			return false
 		}
 	}
@@ -572,6 +593,7 @@ func (r *shRun) script() {
 			r.function(f, args, nil)
 		}
 	}
+	r.flush()
 	r.rest()
 	r.res.Untrusted = r.st.ws.Labels&ShellWorkspace != 0
 	for k, v := range r.st.files.m {
@@ -597,6 +619,7 @@ func (r *shRun) rest() {
 			saved, base, maybe := r.fork(), r.base, r.maybe
 			r.base, r.maybe, r.st.positional = f.base, true, nil
 			r.stmt(f.body, nil)
+			r.flush()
 			r.base, r.maybe = base, maybe
 			r.st = saved
 		}
@@ -677,7 +700,7 @@ func (r *shRun) stmt(s *syntax.Stmt, stdin shVal) shVal {
 		start, end int
 	}
 	var targets []target
-	logged := r.log
+	logged, stderr := r.log, r.stderr
 	toErr := false
 	for _, rd := range s.Redirs {
 		switch rd.Op {
@@ -709,10 +732,10 @@ func (r *shRun) stmt(s *syntax.Stmt, stdin shVal) shVal {
 	if len(targets) > 0 {
 		r.log = false
 	} else if toErr {
-		r.log = true
+		r.log, r.stderr = true, true
 	}
 	out := r.command(s.Cmd, s, stdin)
-	r.log = logged
+	r.log, r.stderr = logged, stderr
 	for i, t := range targets {
 		v := out
 		if i < len(targets)-1 {
@@ -1031,6 +1054,12 @@ func (r *shRun) assignment(a *syntax.Assign, assoc, integer bool) {
 		return
 	}
 	var v shVal
+	elems := slices.Clone(old.elems)
+	if a.Array == nil || assoc || !a.Append {
+		elems = nil
+	} else if elems == nil && ok && len(old.v) > 0 {
+		elems = []shVal{old.v}
+	}
 	if a.Value != nil {
 		// No splitting takes place in an assignment.
 		v = r.unbare(r.word(a.Value))
@@ -1051,10 +1080,18 @@ func (r *shRun) assignment(a *syntax.Assign, assoc, integer bool) {
 				r.arithmWords(e.Index)
 			}
 			if e.Value != nil {
-				v = shCat(v, r.word(e.Value))
+				one := r.word(e.Value)
+				elems = append(elems[:len(elems):len(elems)], one)
+				v = shCat(v, one)
+			}
+			if e.Index != nil {
+				assoc = true // not in their order, or not all of them
 			}
 		}
 		v = shCollapse(v)
+		if elems == nil {
+			elems = []shVal{}
+		}
 	}
 	if a.Append || a.Index != nil {
 		v = shCat(r.get(name, start, end), v)
@@ -1063,6 +1100,80 @@ func (r *shRun) assignment(a *syntax.Assign, assoc, integer bool) {
 		}
 	}
 	r.assign(name, v, start, end, assoc)
+	if now, ok := r.st.vars.m[name]; ok && a.Array != nil && !assoc && len(elems) <= shMaxElems {
+		for i := range elems {
+			elems[i] = r.moved(elems[i], start, end, "is stored in "+name)
+			if len(elems[i]) > shMaxStored {
+				elems[i] = shCollapse(elems[i])
+			}
+		}
+		now.elems = elems
+		shSet(r, &r.st.vars, name, now)
+	}
+}
+
+// shJoinElems are the elements of an array after either of two branches: those of both, in
+// their order; nil where they are not known.
+func shJoinElems(a, b []shVal) []shVal {
+	if a == nil || b == nil {
+		return nil
+	}
+	n := 0
+	for n < len(a) && n < len(b) && shSame(a[n], b[n]) {
+		n++
+	}
+	if n == 0 && len(a) > 0 && len(b) > 0 || len(a)+len(b)-n > shMaxElems {
+		return nil // two commands
+	}
+	return append(append(a[:n:n], a[n:]...), b[n:]...)
+}
+
+// elements are the words of "${name[@]}" or ${name[@]}, if each is known.
+func (r *shRun) elements(w *syntax.Word) ([]shVal, bool) {
+	if len(w.Parts) != 1 {
+		return nil, false
+	}
+	part, quoted := w.Parts[0], false
+	if q, ok := part.(*syntax.DblQuoted); ok && len(q.Parts) == 1 {
+		part, quoted = q.Parts[0], true
+	}
+	p, ok := part.(*syntax.ParamExp)
+	if !ok || p.Param == nil || p.Length || p.Excl || p.Slice != nil || p.Repl != nil {
+		return nil, false
+	}
+	at, ok := p.Index.(*syntax.Word)
+	if !ok || at.Lit() != "@" {
+		return nil, false
+	}
+	if e := p.Exp; e != nil {
+		// ${a[@]+"${a[@]}"}: the array, if it is set.
+		if e.Op != syntax.AlternateUnset && e.Op != syntax.AlternateUnsetOrNull || e.Word == nil || p.Param.Value == "" || len(e.Word.Parts) != 1 {
+			return nil, false
+		}
+		if q, ok := e.Word.Parts[0].(*syntax.DblQuoted); !ok || len(q.Parts) != 1 {
+			return nil, false
+		} else if in, ok := q.Parts[0].(*syntax.ParamExp); !ok || in.Param == nil || in.Param.Value != p.Param.Value || in.Exp != nil {
+			return nil, false
+		}
+		return r.elements(e.Word)
+	}
+	v := r.st.vars.m[p.Param.Value]
+	if v.elems == nil {
+		return nil, false
+	}
+	start, end := r.span(w)
+	out := make([]shVal, len(v.elems))
+	for i, e := range v.elems {
+		out[i] = slices.Clone(e)
+		for k := range out[i] {
+			q := &out[i][k]
+			q.start, q.end = start, end
+			if q.via = p.Param.Value; q.opaque && !quoted {
+				q.bare = true
+			}
+		}
+	}
+	return out, true
 }
 
 // unbare marks a text as one that is not split, and keeps its newlines.
@@ -1396,7 +1507,7 @@ func (r *shRun) param(p *syntax.ParamExp, ctx ShellContext) shVal {
 	if p.Slice != nil {
 		r.arithm(p.Slice.Offset, start, end)
 		r.arithm(p.Slice.Length, start, end)
-		v = r.encoded(shCollapse(v), start, end)
+		v = r.encoded(shFit(shCollapse(v), ""), start, end)
 	}
 	if p.Repl != nil {
 		v = r.replace(p, v, start, end)
@@ -1428,10 +1539,14 @@ func (r *shRun) param(p *syntax.ParamExp, ctx ShellContext) shVal {
 			if t, ok := shText(v); ok && !strings.ContainsAny(t, "\n") {
 				v = shVal{{opaque: true, start: start, end: end}}
 			} else {
-				v = shCollapse(v)
+				v = shFit(shCollapse(v), "")
 			}
+		case syntax.LowerAll:
+			v = shFit(shCollapse(v), fitLower)
+		case syntax.UpperAll:
+			v = shFit(shCollapse(v), fitUpper)
 		default:
-			v = shCollapse(v)
+			v = shFit(shCollapse(v), "")
 		}
 		for i := range v {
 			v[i].start, v[i].end = start, end
@@ -1495,7 +1610,7 @@ func (r *shRun) replace(p *syntax.ParamExp, v shVal, start, end int) shVal {
 		}
 		return shLit(strings.Replace(t, orig, wt, n), start, end)
 	}
-	v = shCollapse(v)
+	v = shFit(shCollapse(v), "")
 	if ok && p.Repl.All {
 		if shRejectClass(orig) {
 			v = r.checked(v, start, end, "characters outside "+orig+" are removed")

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -128,10 +129,23 @@ func (r *shRun) channel(ch string, v shVal, command string, start, end int) {
 	if len(v) == 0 {
 		v = shVal{{opaque: true, start: start, end: end}}
 	}
-	lines := shLines(v)
 	if ch == SinkSummary {
 		r.entry(ch, "", v, command, start, end, false, "")
 		return
+	}
+	lines := shLines(v)
+	ended := strings.HasSuffix(v[len(v)-1].text, "\n") && !v[len(v)-1].opaque
+	if o, ok := shOpenOf(r.st.open, ch); ok {
+		// The lines of an entry that an earlier command has begun.
+		r.st.open = shNotOpen(r.st.open, ch)
+		if o.delim == nil {
+			if len(lines) == 0 {
+				lines = []shVal{nil}
+			}
+			lines[0] = shCat(o.head, lines[0])
+		} else if lines, ok = r.body(&o, lines); !ok {
+			return
+		}
 	}
 	for i := 0; i < len(lines); i++ {
 		line := lines[i]
@@ -147,29 +161,19 @@ func (r *shRun) channel(ch string, v shVal, command string, start, end int) {
 		case !ok:
 			// A whole entry that the script does not write itself: who writes the text
 			// chooses the name.
-			r.entry(ch, "", line, command, start, end, shLabels(line)&ShellUntrusted != 0, "the text chooses the name as well")
+			untrusted := shLabels(line)&ShellUntrusted != 0
+			r.entry(ch, "", line, command, start, end, untrusted, "the text chooses the name as well")
 		case delim != nil:
-			// Lines up to the one that is the delimiter.
-			var body shVal
-			j := i + 1
-			for ; j < len(lines); j++ {
-				if shSame(lines[j], delim) || shSymbol(lines[j]) == shSymbol(delim) && len(lines[j]) == len(delim) {
-					break
-				}
-				body = shCat(body, lines[j])
+			o := shEntryOpen{ch: ch, name: name, delim: delim, command: command, start: start, end: end}
+			if lines, ok = r.body(&o, lines[i+1:]); !ok {
+				return
 			}
-			i = j
-			_, fixed := shText(delim)
-			smuggle := fixed && shLabels(body)&(ShellUntrusted|ShellNewline) == ShellUntrusted|ShellNewline
-			why := ""
-			if smuggle {
-				why = "the delimiter is known, so a line of the value can end the entry and begin another"
-			} else if shLabels(body)&ShellUntrusted != 0 && !fixed {
-				why = "the delimiter cannot be guessed"
-			}
-			r.entry(ch, name, body, command, start, end, smuggle, why)
+			i = -1
+		case len(value) == 0 && i == len(lines)-1 && !ended:
+			// The value comes from the next command, as after echo -n.
+			r.st.open = append(r.st.open[:len(r.st.open):len(r.st.open)], shEntryOpen{ch: ch, name: name, head: line, command: command, start: start, end: end})
 		default:
-			smuggle := shLabels(value)&(ShellUntrusted|ShellNewline) == ShellUntrusted|ShellNewline
+			smuggle := shBreaks(value)
 			why := ""
 			if smuggle {
 				why = "a line break in the value begins another entry"
@@ -177,6 +181,130 @@ func (r *shRun) channel(ch string, v shVal, command string, start, end int) {
 			r.entry(ch, name, value, command, start, end, smuggle, why)
 		}
 	}
+}
+
+// shEntryOpen is an entry that a command has begun: NAME<<DELIMITER, with the lines so far,
+// or the line NAME= without its value.
+type shEntryOpen struct {
+	ch, name, command string
+	head, delim, text shVal
+	start, end        int
+}
+
+func shOpenOf(all []shEntryOpen, ch string) (shEntryOpen, bool) {
+	i := slices.IndexFunc(all, func(o shEntryOpen) bool { return o.ch == ch })
+	if i < 0 {
+		return shEntryOpen{}, false
+	}
+	return all[i], true
+}
+
+// shNotOpen are the others; the list is shared between states, and not changed.
+func shNotOpen(all []shEntryOpen, ch string) []shEntryOpen {
+	var out []shEntryOpen
+	for _, o := range all {
+		if o.ch != ch {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// shJoinOpen is what is open after either of two branches.
+func shJoinOpen(a, b []shEntryOpen) []shEntryOpen {
+	out := a[:len(a):len(a)]
+	for _, o := range b {
+		i := slices.IndexFunc(out, func(p shEntryOpen) bool { return p.ch == o.ch })
+		switch {
+		case i < 0:
+			out = append(out, o)
+		case !shSame(out[i].text, o.text):
+			out = slices.Clone(out)
+			out[i].text = shCat(out[i].text, o.text)
+			if len(out[i].text) > shMaxStored {
+				out[i].text = shCollapse(out[i].text)
+			}
+		}
+	}
+	return out
+}
+
+// body takes the lines up to the delimiter of an entry, and reports the entry if it is
+// among them: then it returns the lines behind, and true.
+func (r *shRun) body(o *shEntryOpen, lines []shVal) ([]shVal, bool) {
+	delim, fixed := shText(o.delim)
+	for j, line := range lines {
+		if !r.step() {
+			return nil, false
+		}
+		if shDelimits(line, o.delim) {
+			r.ended(o)
+			return lines[j+1:], true
+		}
+		if n := len(line) - 1; fixed && n > 0 && line[n-1].opaque && !line[n].opaque && line[n].text == delim && line[n].start != line[n-1].start {
+			// What a program wrote before ends with a line break of its own.
+			o.text = shCat(o.text, line[:n])
+			r.ended(o)
+			return lines[j+1:], true
+		}
+		o.text = shCat(o.text, line)
+	}
+	if len(o.text) > shMaxStored {
+		o.text = shCollapse(o.text)
+	}
+	r.st.open = append(r.st.open[:len(r.st.open):len(r.st.open)], *o)
+	return nil, false
+}
+
+// shDelimits reports whether a line is the delimiter: the same text, or the same variable.
+func shDelimits(line, delim shVal) bool {
+	if len(line) != len(delim) {
+		return false
+	}
+	for i := range line {
+		p, q := &line[i], &delim[i]
+		if p.text != q.text || p.opaque != q.opaque || p.l != q.l || p.via != q.via && p.via != "" && q.via != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// ended reports an entry with its lines.
+func (r *shRun) ended(o *shEntryOpen) {
+	if o.delim == nil {
+		r.entry(o.ch, o.name, nil, o.command, o.start, o.end, false, "")
+		return
+	}
+	delim, fixed := shText(o.delim)
+	smuggle, why := false, ""
+	if shLabels(o.text)&ShellUntrusted != 0 {
+		smuggle = fixed && slices.ContainsFunc(o.text, func(p shPiece) bool {
+			return p.l&ShellUntrusted != 0 && p.l&ShellNewline != 0 && fitAllows(p.fit, delim)
+		})
+		switch {
+		case smuggle:
+			why = "the delimiter is known, so a line of the value can end the entry and begin another"
+		case !fixed:
+			why = "the delimiter cannot be guessed"
+		}
+	}
+	r.entry(o.ch, o.name, o.text, o.command, o.start, o.end, smuggle, why)
+}
+
+// flush reports the entries that the script does not end.
+func (r *shRun) flush() {
+	for _, o := range r.st.open {
+		r.ended(&o)
+	}
+	r.st.open = nil
+}
+
+// shBreaks reports whether a line of a value can be an entry of its own.
+func shBreaks(v shVal) bool {
+	return slices.ContainsFunc(v, func(p shPiece) bool {
+		return p.l&ShellUntrusted != 0 && p.l&ShellNewline != 0 && !fitNoName(p.fit)
+	})
 }
 
 // shEntry reads the head of an entry: NAME=value or NAME<<DELIMITER.
@@ -630,6 +758,9 @@ func (r *shRun) download(name string, args []shArg) shVal {
 		p.l |= r.forge() | ShellNewline | ShellBlank
 		p.t = r.trail(nil, start, end, "texts of issues or pull requests are read")
 	}
+	if foreign == nil && r.in.Head.Labels != 0 && (api || strings.Contains(low, "graphql") || shUnknownURL(url)) {
+		p.l |= shellPull
+	}
 	v := shVal{p}
 	switch {
 	case outArg != nil && outArg.text() == "-", out == "-", outArg == nil && !remote && name == "curl":
@@ -808,7 +939,7 @@ func shNamed(filter string) string {
 func (r *shRun) gh(name string, args []shArg) shVal {
 	start, end := args[0].start, args[len(args)-1].end
 	var words []string
-	filter, json := "", ""
+	filter, json, template := "", "", ""
 	hasFilter := false
 	for i := 1; i < len(args); i++ {
 		t := args[i].text()
@@ -821,12 +952,15 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 			} else {
 				filter, hasFilter = v, true
 			}
+		case (t == "--template" || t == "-t") && i+1 < len(args):
+			i++
+			template = shSymbol(args[i].v)
 		case strings.HasPrefix(t, "--jq="):
 			filter, hasFilter = t[5:], true
 		case strings.HasPrefix(t, "--json="):
 			json = t[7:]
 		case strings.HasPrefix(t, "-"):
-			if shIn("-R --repo -H --header -X --method -f -F --field --raw-field -t --template -b --body -B --base --title --limit -L --head --state -s --author --label --search -S -p --pattern -D --dir -n --name -w --workflow -e --event --input --hostname", t) {
+			if shIn("-R --repo -H --header -X --method -f -F --field --raw-field -b --body -B --base --title --limit -L --head --state -s --author --label --search -S -p --pattern -D --dir -n --name -w --workflow -e --event --input --hostname", t) {
 				i++
 			}
 		default:
@@ -905,6 +1039,21 @@ func (r *shRun) gh(name string, args []shArg) shVal {
 			}
 			if sub == "diff" && !r.has(args, "--name-only") {
 				p.l |= shellForeign
+			}
+		}
+	}
+	if what := shAsks(words[0], sub); what != "" && r.in.Head.Labels != 0 && !shMerged(args) {
+		if filter += template; filter != "" {
+			if h := r.heads(filter, what); h.l != 0 {
+				p.l |= h.l
+				if p.l&ShellUntrusted == 0 {
+					p.name, p.t = h.name, r.trail(nil, start, end, "the forge is asked for it with "+name)
+				}
+			}
+		} else if what != asksCommits && what != asksRef {
+			p.l |= shellPull
+			if p.name == "" {
+				p.name, p.t = name+" "+words[0], r.trail(nil, start, end, "the forge is asked with "+name)
 			}
 		}
 	}
@@ -1276,6 +1425,12 @@ func (r *shRun) git(args []shArg, stdin shVal) shVal {
 				r.gitConfig("remote.url="+sym, a.v, start, end)
 			}
 		}
+	case "ls-remote", "rev-parse":
+		if pull != "" || ref != nil && sub == "rev-parse" || head {
+			if l := r.in.Head.Labels; l != 0 {
+				return shVal{{opaque: true, start: start, end: end, name: "git " + sub, l: l, t: r.trail(nil, start, end, "git "+sub+" names the commit of a pull request")}}
+			}
+		}
 	case "log", "show", "diff", "ls-files", "branch", "shortlog", "diff-tree", "name-rev", "cat-file":
 		own := !(r.st.ws.Labels&ShellUntrusted != 0 && !r.outside(r.st.cwd) || ref != nil || head)
 		if !own || r.in.Log.Labels != 0 && (sub == "log" || sub == "show" || sub == "shortlog") {
@@ -1481,10 +1636,24 @@ func (r *shRun) filter(name string, args []shArg, stdin shVal) shVal {
 	}
 	v = append(shVal(nil), v...)
 	v[0].start, v[0].end = start, end
+	v[0].fit = fitAfter(name, args, v[0].fit)
+	var heads *shPiece
+	if v[0].l&shellPull != 0 {
+		v[0], heads = r.headsOf(name, args, v[0])
+	}
 	if !shellKeepers[name] {
 		v[0].l &^= ShellDownload | shellPlain
 	}
-	return shCat(head, r.transform(name, args, v, start, end))
+	v = r.transform(name, args, v, start, end)
+	if heads != nil && len(v) > 0 {
+		v = slices.Clone(v)
+		p := &v[len(v)-1]
+		p.l |= heads.l
+		if p.l&ShellUntrusted == 0 {
+			p.t, p.name = heads.t, heads.name
+		}
+	}
+	return shCat(head, v)
 }
 
 // shReaders are filters whose operands are files, and shFileName is what one looks like
@@ -1587,6 +1756,9 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 			if strings.Contains(t, "length(") || strings.Contains(t, "NR==1") && strings.Contains(t, "print $") {
 				return one()
 			}
+			if strings.HasSuffix(name, "awk") && shCounts(t) {
+				return r.checked(v, start, end, "awk prints a number")
+			}
 			if strings.HasSuffix(name, "awk") && len(args) == 2 && shOneField(t) {
 				v = r.shDrop(v, ShellBlank, 0, start, end, "")
 			}
@@ -1600,25 +1772,8 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 	case "realpath", "readlink", "date", "bc":
 		return r.checked(v, start, end, "is read as a path, a date or a number")
 	case "jq", "gojq":
-		raw := false
-		filter := ""
-		fromEvent := v[0].name == "event file" || strings.HasPrefix(v[0].name, "gh ") || strings.Contains(v[0].name, "api")
-		for i := 1; i < len(args); i++ {
-			t := args[i].text()
-			if strings.HasPrefix(t, "-") && len(t) > 1 {
-				if !strings.HasPrefix(t, "--") {
-					raw = raw || strings.ContainsAny(t, "rj")
-				} else {
-					raw = raw || t == "--raw-output" || t == "--join-output"
-					if t == "--arg" || t == "--argjson" || t == "--slurpfile" || t == "--rawfile" {
-						i += 2
-					}
-				}
-				continue
-			}
-			filter = shSymbol(args[i].v)
-			break
-		}
+		fromEvent := v[0].name == "event file" || strings.HasPrefix(v[0].name, "gh ") || strings.Contains(strings.ToLower(v[0].name), "api") || strings.Contains(v[0].name, "/pulls")
+		filter, raw := shJQ(args)
 		if fromEvent && filter != "" {
 			l := shFields(filter)
 			if l&ShellUntrusted == 0 {
@@ -1644,6 +1799,35 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 		return v
 	}
 	return v
+}
+
+// shJQ is the filter of a call of jq, and whether it writes texts without their quotes.
+func shJQ(args []shArg) (filter string, raw bool) {
+	for i := 1; i < len(args); i++ {
+		t := args[i].text()
+		if strings.HasPrefix(t, "-") && len(t) > 1 {
+			if !strings.HasPrefix(t, "--") {
+				raw = raw || strings.ContainsAny(t, "rj")
+			} else {
+				raw = raw || t == "--raw-output" || t == "--join-output"
+				if t == "--arg" || t == "--argjson" || t == "--slurpfile" || t == "--rawfile" {
+					i += 2
+				}
+			}
+			continue
+		}
+		return shSymbol(args[i].v), raw
+	}
+	return "", raw
+}
+
+// shCounted is what a program of awk prints where it can be nothing but a number.
+var shCounted = regexp.MustCompile(`\bprint\b\s*\(?\s*(?:NR|[A-Za-z_]\w*\s*[+*]\s*[0-9]+|0\s*\+\s*[A-Za-z_]\w*|length(?:\([^()]*\))?)\s*\)?\s*(?:[;}]|$)`)
+
+// shCounts reports whether all that a program of awk prints are numbers.
+func shCounts(t string) bool {
+	n := len(shCounted.FindAllString(t, -1))
+	return n > 0 && n == strings.Count(t, "print")
 }
 
 // shOneField reports whether a program of awk prints one field of each line, which has no
