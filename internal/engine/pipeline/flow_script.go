@@ -681,7 +681,7 @@ func (jr *jobRun) fetched(fr *frame, at Place, f *ShellFact, v value, state *scr
 	case "push", "schedule", "workflow_dispatch", "repository_dispatch", "release", "create", "delete":
 		return tree{}
 	}
-	t := taint{path: "code of a pull request", actor: ActorAnyone, shape: ShapeText, file: filesCheckout, code: true, moves: true}
+	t := taint{path: "code of a pull request", actor: jr.pullAuthor(), shape: ShapeText, file: filesCheckout, code: true, moves: true}
 	fetched := state.fetch != nil && len(v) == 0
 	if fetched {
 		v = state.fetched
@@ -839,7 +839,7 @@ func (jr *jobRun) guessOutputs(c code, out *stepOut) {
 			continue
 		}
 		name = strings.ToLower(name)
-		t := taint{path: "the head of a pull request", shape: ShapeSHA, actor: ActorAnyone, code: true, moves: moves,
+		t := taint{path: "the head of a pull request", shape: ShapeSHA, actor: jr.pullAuthor(), code: true, moves: moves,
 			way: (*way)(nil).then(Hop{Place: c.place(penstock.Span{}), Text: "the script asks the forge for the head of a pull request"})}
 		out.named[name] = out.named[name].with(value{t})
 	}
