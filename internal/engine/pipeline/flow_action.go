@@ -123,7 +123,7 @@ func (jr *jobRun) inputSinks(fr *frame, st *Step, s *ActionSummary) {
 // forgery is the tier of a request whose address an outsider chooses: a hosted runner
 // reaches nothing that the outsider does not.
 func (jr *jobRun) forgery() penstock.Tier {
-	if ownMachine(jr.j) {
+	if ownMachine(jr.p, jr.j) {
 		return penstock.TierExploitable
 	}
 	return penstock.TierHygiene

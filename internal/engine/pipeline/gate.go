@@ -1095,6 +1095,9 @@ func (a *asker) label(n *ExprNode, path string, asks bool, g Gate) (Gate, bool) 
 		g.Weakness = "a workflow of the repository gives this label by the files that are changed"
 	case set || slices.Contains(actions, "labeled"):
 		g.Stops = true
+		// A run of the stranger's own definition is of the commit that was labelled, and
+		// another push makes no run.
+		g.Once = !(set && e.Own && !slices.ContainsFunc(actions, func(a string) bool { return a != "labeled" && a != "unlabeled" }))
 	case e.Event == "issues" || e.Event == "issue_comment" && !strings.Contains(path, "pull_request"):
 		g.Weakness = "a template can give an issue its labels, and they stay when its text changes"
 		if e.Event == "issue_comment" {
