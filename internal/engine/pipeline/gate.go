@@ -1193,6 +1193,10 @@ func (a *asker) result(n *ExprNode, path string, want, asks bool) (Truth, []Gate
 			return Undecided, []Gate{g}
 		}
 	}
+	if answered, yes := a.noFalse(n, segments, want); answered {
+		// Of an answer that is always there, what is no false is a true.
+		asks, told = yes, yes != beginsWith(segments[len(segments)-1], outsiderWords)
+	}
 	if segments[0] == "needs" {
 		j := a.x.jobOf(a.p, segments[1])
 		if j == nil || j == a.j {
@@ -1204,6 +1208,41 @@ func (a *asker) result(n *ExprNode, path string, want, asks bool) (Truth, []Gate
 		return a.stepResult(n, a.j, i, segments[2:], asks, told)
 	}
 	return Undecided, nil
+}
+
+// noFalse reports whether a node, wanted so, asks for an answer that is not false, where
+// the step that gives it always says true or false, and runs whenever the node is asked.
+func (a *asker) noFalse(n *ExprNode, segments []string, want bool) (answered, yes bool) {
+	if n.Kind != ExprCompare || n.Name != "==" && n.Name != "!=" || want != (n.Name == "!=") || !slices.Equal(lowered(texts(n)), []string{"false"}) {
+		return false, false
+	}
+	if len(segments) < 4 || segments[2] != "outputs" {
+		return false, false
+	}
+	j, i, output := a.j, -1, segments[3]
+	if segments[0] == "needs" {
+		if j = a.x.jobOf(a.p, segments[1]); j == nil || j == a.j {
+			return false, false
+		}
+		if c := a.x.condition(a.j.If.Value); a.j.If.IsSet() && (c == nil || !c.Implied && !requiresSuccess(c)) {
+			return false, false // it runs all the same when that job was skipped
+		}
+		paths := ParseTemplate(j.Outputs.Get(output).Text.Value).Paths()
+		if len(paths) != 1 {
+			return false, false
+		}
+		s := splitPath(paths[0].Name)
+		if len(s) != 4 || s[0] != "steps" || s[2] != "outputs" {
+			return false, false
+		}
+		i, output = a.x.stepOf(j, s[1]), s[3]
+	} else if i = a.x.stepOf(j, segments[1]); a.step >= 0 && i >= a.step {
+		return false, false
+	}
+	if i < 0 || j.Steps[i].If.IsSet() || !a.x.alwaysAnswers(&j.Steps[i], output) {
+		return false, false
+	}
+	return true, true
 }
 
 // jobResult is result for a needed job.
