@@ -781,6 +781,9 @@ func (a *asker) atom(n *ExprNode, want bool, truth Truth) (Truth, []Gate) {
 			if truth == False {
 				return False, []Gate{a.named(g, GuardOther, "what an earlier step found out")}
 			}
+			if t, gates, ok := a.headGate(n, want, g); ok {
+				return t, gates
+			}
 			return a.result(n, name, want, asks && !refuses(n, want))
 		}
 	}
