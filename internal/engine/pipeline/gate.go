@@ -1102,9 +1102,18 @@ func (a *asker) label(n *ExprNode, path string, asks bool, g Gate) (Gate, bool) 
 		// another push makes no run.
 		g.Once = !(set && e.Own && !slices.ContainsFunc(actions, func(a string) bool { return a != "labeled" && a != "unlabeled" }))
 	case e.Event == "issues" || e.Event == "issue_comment" && !strings.Contains(path, "pull_request"):
-		g.Weakness = "a template can give an issue its labels, and they stay when its text changes"
-		if e.Event == "issue_comment" {
+		gives := a.x.templateGives(list)
+		switch {
+		case e.Event == "issue_comment":
 			g.Weakness = "a label stays on, and anyone comments"
+		case gives == True:
+			g.Weakness = "a template of the repository gives an issue this label, whoever opens it"
+		case gives == False && slices.Equal(actions, []string{"opened"}):
+			g.Stops, g.Once = true, false // an outsider cannot open one with other labels
+		case gives == False:
+			g.Weakness = "the label stays on when the text of the issue changes"
+		default:
+			g.Weakness = "a template can give an issue its labels, and they stay when its text changes"
 		}
 	case slices.Equal(actions, []string{"opened"}):
 		g.Stops, g.Once = true, false // an outsider cannot open one with labels
@@ -1169,6 +1178,110 @@ func (x *Project) labeler(label string) bool {
 	}
 	s := *x.ways.labels
 	return s != "" && (strings.Contains(s, "\n"+label+":") || strings.Contains(s, "\n'"+label+"':") || strings.Contains(s, "\n\""+label+"\":"))
+}
+
+// templateFolders hold the templates of issues. What an organisation has for all its
+// repositories counts only where a repository has none of its own.
+// https://docs.github.com/en/communities/using-templates-to-encourage-useful-issues-and-pull-requests
+var templateFolders = []string{".github/ISSUE_TEMPLATE", ".github/issue_template", "ISSUE_TEMPLATE", "docs/ISSUE_TEMPLATE"}
+
+// maxTemplates bounds how many templates are read.
+const maxTemplates = 100
+
+// templateGives reports whether a template gives an issue one of the labels: False if
+// there are templates, and none does.
+func (x *Project) templateGives(labels []string) Truth {
+	if x.ways.templates == nil {
+		x.ways.templates = x.readTemplates()
+	}
+	if len(x.ways.templates) == 0 || len(labels) == 0 {
+		return Undecided
+	}
+	answer := False
+	for _, given := range x.ways.templates {
+		switch {
+		case given == unreadLabels:
+			answer = Undecided
+		case given != "" && slices.ContainsFunc(labels, func(l string) bool { return strings.Contains(strings.ToLower(l), given) }):
+			return True
+		}
+	}
+	return answer
+}
+
+// unreadLabels stands for labels of a template that cannot be read.
+const unreadLabels = "*"
+
+// readTemplates are the labels that templates give, in lower case; an empty one for a
+// template that gives none.
+func (x *Project) readTemplates() []string {
+	out := []string{}
+	read := 0
+	for _, dir := range templateFolders {
+		for _, name := range x.below(dir) {
+			base := strings.ToLower(name[strings.LastIndexByte(name, '/')+1:])
+			form := strings.HasSuffix(base, ".yml") || strings.HasSuffix(base, ".yaml")
+			if !form && !strings.HasSuffix(base, ".md") || strings.HasPrefix(base, "config.y") {
+				continue
+			}
+			if read++; read > maxTemplates {
+				return append(out, unreadLabels)
+			}
+			text, ok := x.File(name)
+			if !ok {
+				out = append(out, unreadLabels)
+				continue
+			}
+			out = append(append(out, ""), templateLabels(string(text), form)...)
+		}
+	}
+	return out
+}
+
+// templateLabels are the labels of one template: a form, or Markdown with a head of YAML.
+func templateLabels(text string, form bool) []string {
+	if !form {
+		rest, ok := strings.CutPrefix(strings.ReplaceAll(text, "\r\n", "\n"), "---\n")
+		if !ok {
+			return nil
+		}
+		text, _, _ = strings.Cut(rest, "\n---")
+	}
+	var out []string
+	add := func(s string) {
+		s, _, _ = strings.Cut(s, " #")
+		for label := range strings.SplitSeq(strings.Trim(strings.TrimSpace(s), "[]"), ",") {
+			label = strings.TrimSpace(strings.Trim(strings.TrimSpace(label), `'"`))
+			switch {
+			case label == "":
+			case strings.ContainsAny(label[:1], "*&|>{"):
+				out = append(out, unreadLabels)
+			case len(out) < maxTemplates:
+				out = append(out, strings.ToLower(label))
+			}
+		}
+	}
+	within := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		if rest, ok := strings.CutPrefix(line, "labels:"); ok {
+			add(rest)
+			within = true
+			continue
+		}
+		item := strings.TrimSpace(line)
+		switch {
+		case item == "" || item[0] == '#':
+		case !within:
+		case strings.HasPrefix(item, "- "):
+			add(item[2:])
+		case line[0] == ' ' || item == "]" || item == "[":
+			add(item) // of a list in brackets over several lines
+		default:
+			within = false
+		}
+	}
+	return out
 }
 
 // outsiderWords begin words of outputs that say of a person that it is a stranger.
