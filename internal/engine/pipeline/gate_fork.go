@@ -331,6 +331,9 @@ func (a *asker) headStep(s *Step, i int, output string, depth int) (Value, bool)
 		}
 		return newHeadCode(script).output(output)
 	}
+	if given := headActions[strings.ToLower(s.Uses.Owner+"/"+s.Uses.Repo)]; given != "" && s.Uses.Path == "" {
+		return foreignRepository(), strings.EqualFold(given, output)
+	}
 	script := s.Run.Value
 	if !s.Run.IsSet() || len(script) > maxHeadScript {
 		return Value{}, false
@@ -358,11 +361,15 @@ func (a *asker) headGate(n *ExprNode, want bool, g Gate) (Truth, []Gate, bool) {
 			known, open = true, open || o
 		}
 	}
+	asked := n
+	if m, ok := headJSON(n, 0); ok {
+		asked, known = m, true
+	}
 	if !known {
 		return Undecided, nil, false
 	}
 	refused := func(env *Environment) bool {
-		t := Expression{Root: n}.Evaluate(env).Truth()
+		t := Expression{Root: asked}.Evaluate(env).Truth()
 		if !want {
 			t = t.Not()
 		}
@@ -378,6 +385,54 @@ func (a *asker) headGate(n *ExprNode, want bool, g Gate) (Truth, []Gate, bool) {
 	}
 	g.Stops, g.ownCode = false, true
 	return Undecided, []Gate{g}, true
+}
+
+// headJSON is a node in which what fromJSON reads of a pull request that a step fetched is
+// replaced by what it is for one from a fork.
+func headJSON(n *ExprNode, depth int) (*ExprNode, bool) {
+	if depth > 20 {
+		return n, false
+	}
+	if n.Kind == ExprMember {
+		var path []string
+		base := n
+		for ; base.Kind == ExprMember && len(path) < 8; base = base.Args[0] {
+			path = append([]string{strings.ToLower(base.Name)}, path...)
+		}
+		if base.Kind == ExprCall && base.Name == "fromjson" && strings.Contains(strings.Join((Expression{Root: base}).names(), " "), ".outputs.") {
+			switch read := "." + strings.Join(path, "."); {
+			case strings.HasSuffix(read, ".head.repo.fork"), read == ".iscrossrepository":
+				return &ExprNode{Kind: ExprLiteral, Span: n.Span, Value: Boolean(true)}, true
+			case strings.HasSuffix(read, ".head.repo.full_name"), strings.HasSuffix(read, ".head.repo.owner.login"), strings.HasSuffix(read, ".head.user.login"), read == ".headrepositoryowner.login":
+				return &ExprNode{Kind: ExprLiteral, Span: n.Span, Value: foreignRepository()}, true
+			}
+		}
+	}
+	changed := false
+	out := *n
+	out.Args = append([]*ExprNode(nil), n.Args...)
+	for i, arg := range n.Args {
+		m, ok := headJSON(arg, depth+1)
+		out.Args[i], changed = m, changed || ok
+	}
+	return &out, changed
+}
+
+// names are the contexts that an expression reads.
+func (e Expression) names() []string {
+	var out []string
+	for _, p := range e.Paths() {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
+// headActions are outputs of actions that name the owner or the repository of the head.
+var headActions = map[string]string{
+	"xt0rted/pull-request-comment-branch":   "head_owner",
+	"gotson/pull-request-comment-branch":    "head_owner",
+	"alessbell/pull-request-comment-branch": "head_owner",
+	"potiuk/get-workflow-origin":            "sourceheadrepo",
 }
 
 // headCode is a script of actions/github-script that asks for the repository of a head.

@@ -47,6 +47,11 @@ func TestGatesOfHeads(t *testing.T) {
 		{"a step that may fail", "      - id: pr\n        continue-on-error: true\n        run: |\n          " + indent(api+"echo \"is_fork=$(jq .head.repo.fork <<< $PR)\""+out) + "\n", "@is_fork != 'true'", ""},
 		{"by contexts", shell("echo x=y" + out), "needs.ask.outputs.context == 'false'", closed},
 
+		{"what an action fetched", "      - id: pr\n        uses: octokit/request-action@v2.x\n        with: {route: \"GET /repos/o/r/pulls/1\"}\n", "fromJSON(@go).head.repo.full_name == github.repository", closed},
+		{"what an action fetched, a fork", "      - id: pr\n        uses: octokit/request-action@v2.x\n        with: {route: \"GET /repos/o/r/pulls/1\"}\n", "(!fromJSON(@go).head.repo.fork)", closed},
+		{"what an action fetched, its base", "      - id: pr\n        uses: octokit/request-action@v2.x\n        with: {route: \"GET /repos/o/r/pulls/1\"}\n", "fromJSON(@go).base.repo.full_name == github.repository", ""},
+		{"what an action says", "      - id: pr\n        uses: xt0rted/pull-request-comment-branch@v2\n", "steps.pr.outputs.head_owner == github.repository_owner", closed},
+
 		// outputs of JavaScript
 		{"JavaScript, a name", code(get + "core.setOutput('repo', pr.head.repo.full_name);"), "@repo == github.repository", closed},
 		{"JavaScript, a name that may be missing", code(get + "core.setOutput(\"repo\", pr.head.repo?.full_name)"), "@repo == 'octo/app'", closed},
@@ -71,7 +76,7 @@ func TestGatesOfHeads(t *testing.T) {
 			outputs += "      " + name + ": ${{ steps.pr.outputs." + name + " }}\n"
 		}
 		for _, across := range []bool{false, true} {
-			if !across && strings.Contains(c.condition, "needs.") {
+			if !across && strings.Contains(c.condition, "needs.") || across && strings.Contains(c.condition, "steps.") {
 				continue
 			}
 			text := "on: [pull_request_target, issue_comment]\njobs:\n  ask:\n    runs-on: ubuntu-latest\n" + outputs + "    steps:\n" + c.step
