@@ -160,6 +160,10 @@ func (x *Project) jobConditions(p *Pipeline, e *Entry, j *Job) (Truth, []Gate) {
 			}
 			t, g := x.jobReach(p, e, n)
 			end, h := x.endersBefore(p, e, n, len(n.Steps))
+			if called := x.Workflow(n.Uses); called != nil {
+				u, k := x.calledEnders(called, e)
+				end, h = both(end, u), append(h[:len(h):len(h)], k...)
+			}
 			truth = both(truth, both(t, end))
 			if len(gates) < maxGates {
 				gates = append(append(gates, g...), h...)
@@ -171,6 +175,22 @@ func (x *Project) jobConditions(p *Pipeline, e *Entry, j *Job) (Truth, []Gate) {
 	}
 	if g, ok := x.environmentGate(p, e, j); ok {
 		gates = append(gates, g)
+	}
+	return truth, gates
+}
+
+// calledEnders are the gates of steps that end a job of a called workflow, which fails
+// with it. Jobs that may be skipped end nothing.
+func (x *Project) calledEnders(called *Pipeline, e *Entry) (Truth, []Gate) {
+	truth := True
+	var gates []Gate
+	for i := range called.Jobs[:min(len(called.Jobs), maxNeeds)] {
+		j := &called.Jobs[i]
+		if j.If.IsSet() || len(j.Needs) > 0 || len(gates) >= maxGates {
+			continue
+		}
+		t, g := x.endersBefore(called, e, j, len(j.Steps))
+		truth, gates = both(truth, t), append(gates, g...)
 	}
 	return truth, gates
 }
@@ -1395,6 +1415,30 @@ func (a *asker) jobResult(n *ExprNode, j *Job, segments []string, want, asks, to
 		}
 		if i := a.x.stepOf(j, s[1]); i >= 0 {
 			t, g := a.stepResult(n, j, i, s[2:], asks, told)
+			if t == False {
+				return False, g
+			}
+			gates = append(gates, g...)
+		}
+	}
+	if called := a.x.Workflow(j.Uses); called != nil && a.depth < maxEnvLevels {
+		for i, path := range ParseTemplate(outputOf(called, segments[3]).Value).Paths() {
+			s := splitPath(path.Name)
+			if i == 16 {
+				break
+			}
+			if len(s) != 4 || s[0] != "jobs" {
+				continue
+			}
+			inner := a.x.jobOf(called, s[1])
+			if inner == nil {
+				continue
+			}
+			b := &asker{x: a.x, p: called, e: a.e, j: &Job{}, step: -1, depth: a.depth + 1, env: a.env, work: a.work}
+			t, g := b.jobResult(n, inner, s, want, asks, told)
+			for i := range g {
+				g[i].Place = a.where(n)
+			}
 			if t == False {
 				return False, g
 			}

@@ -13,6 +13,7 @@ import (
 const (
 	maxHeadScript = 1 << 15
 	maxHeadNames  = 64
+	maxHeadDepth  = 10 // of outputs that are made of outputs
 )
 
 // foreignRepository is the name of a repository that is no one's that a pipeline spells.
@@ -72,6 +73,25 @@ func (a *asker) headScript(s *Step, script string, depth int) *headScript {
 		}
 	}
 	return h
+}
+
+// mayAskHead reports whether a script, by its words, can end for what it knows of the
+// repository of a head.
+func (a *asker) mayAskHead(s *Step, script string) bool {
+	if len(script) > maxHeadScript || !strings.Contains(script, "=") || !hasAny(script, "exit", "return", "false", "[", "test ") {
+		return false
+	}
+	if hasAny(script, "head", "isCrossRepository", "${{") {
+		return true
+	}
+	for _, env := range []Data{s.Env, a.j.Env, a.p.Env} {
+		for _, f := range env.Fields {
+			if hasAny(f.Value.Text.Value, "head", "steps.", "needs.") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // word is what a word of the script is for a pull request from a fork.
@@ -244,7 +264,7 @@ func headContext(path string) bool {
 
 // headTemplate is what a text is for a pull request from a fork, if it tells of that.
 func (a *asker) headTemplate(t Template, depth int) (Value, bool) {
-	if depth > maxEnvLevels {
+	if depth > maxHeadDepth {
 		return Value{}, false
 	}
 	env, tells := a.e.Env.over(), false
@@ -265,7 +285,7 @@ func (a *asker) headTemplate(t Template, depth int) (Value, bool) {
 				continue
 			}
 			tells = true
-		case strings.HasPrefix(name, "steps.") || strings.HasPrefix(name, "needs."):
+		case strings.HasPrefix(name, "steps.") || strings.HasPrefix(name, "needs.") || strings.HasPrefix(name, "jobs."):
 			if v, _, ok := a.headOutput(name, depth+1); ok {
 				env.Set(name, v)
 				tells = true
@@ -279,24 +299,56 @@ func (a *asker) headTemplate(t Template, depth int) (Value, bool) {
 	return v, v.Known() || v.u != nil && (v.u.foreign || v.u.is != "")
 }
 
+// headKey is an output as a condition at a step of a job reads it.
+type headKey struct {
+	entry *Entry
+	job   *Job
+	step  int
+	path  string
+}
+
+type headAnswer struct {
+	value    Value
+	open, ok bool
+}
+
 // headOutput is what an output is for a pull request from a fork, if it tells of the
-// repository of the head. open says that the output may be empty instead.
+// repository of the head. open says that the output may be empty instead. Each output is
+// looked at once.
 func (a *asker) headOutput(path string, depth int) (v Value, open, ok bool) {
+	key := headKey{a.e, a.j, a.step, path}
+	if answer, known := a.x.ways.heads[key]; known {
+		return answer.value, answer.open, answer.ok
+	}
+	if a.x.ways.heads == nil {
+		a.x.ways.heads = make(map[headKey]headAnswer)
+	}
+	a.x.ways.heads[key] = headAnswer{} // while it is made
+	v, open, ok = a.readHead(path, depth)
+	a.x.ways.heads[key] = headAnswer{v, open, ok}
+	return v, open, ok
+}
+
+func (a *asker) readHead(path string, depth int) (v Value, open, ok bool) {
 	segments := splitPath(path)
-	if len(segments) != 4 || segments[2] != "outputs" || depth > maxEnvLevels {
+	if len(segments) != 4 || segments[2] != "outputs" || depth > maxHeadDepth {
 		return Value{}, false, false
 	}
-	if a.work++; a.work > maxGateWork {
-		return Value{}, false, false
-	}
-	if segments[0] == "needs" {
+	if segments[0] == "needs" || segments[0] == "jobs" {
 		j := a.x.jobOf(a.p, segments[1])
 		if j == nil || j == a.j {
 			return Value{}, false, false
 		}
 		t := ParseTemplate(j.Outputs.Get(segments[3]).Text.Value)
 		b := &asker{x: a.x, p: a.p, e: a.e, j: j, step: -1, depth: a.depth, env: a.env, work: a.work}
-		for _, p := range t.Paths() {
+		if called := a.x.Workflow(j.Uses); called != nil {
+			// What the workflow that the job calls gives.
+			t, b.p, b.j = ParseTemplate(outputOf(called, segments[3]).Value), called, &Job{}
+		}
+		for i, p := range t.Paths() {
+			if i == 16 {
+				break
+			}
 			if _, o, found := b.headOutput(p.Name, depth+1); found {
 				open = open || o
 			}
@@ -322,6 +374,16 @@ func (a *asker) headOutput(path string, depth int) (v Value, open, ok bool) {
 	return v, open, ok
 }
 
+// outputOf is what a definition gives as an output.
+func outputOf(p *Pipeline, name string) Text {
+	for i := range p.Outputs {
+		if strings.EqualFold(p.Outputs[i].Name.Value, name) {
+			return p.Outputs[i].Value
+		}
+	}
+	return Text{}
+}
+
 // headStep is headOutput for a step.
 func (a *asker) headStep(s *Step, i int, output string, depth int) (Value, bool) {
 	if strings.EqualFold(s.Uses.Owner+"/"+s.Uses.Repo, "actions/github-script") {
@@ -333,6 +395,14 @@ func (a *asker) headStep(s *Step, i int, output string, depth int) (Value, bool)
 	}
 	if given := headActions[strings.ToLower(s.Uses.Owner+"/"+s.Uses.Repo)]; given != "" && s.Uses.Path == "" {
 		return foreignRepository(), strings.EqualFold(given, output)
+	}
+	if s.Uses.Kind == UseLocal || s.Uses.Kind == UseSelf {
+		p := a.x.Action(s.Uses)
+		if p == nil || p.Action == nil {
+			return Value{}, false
+		}
+		b := &asker{x: a.x, p: p, e: a.e, j: &Job{Steps: p.Action.Steps}, step: -1, depth: a.depth + 1, env: a.env, work: a.work}
+		return b.headTemplate(ParseTemplate(outputOf(p, output).Value), depth+1)
 	}
 	script := s.Run.Value
 	if !s.Run.IsSet() || len(script) > maxHeadScript {

@@ -450,7 +450,7 @@ func (a *asker) scriptGates(s *Step) (Truth, []Gate) {
 		return True, nil
 	}
 	truth, gates := True, []Gate(nil)
-	if len(script) <= maxHeadScript && hasAny(script, "=") && a.headScript(s, script, 0).ending(script) == fails {
+	if a.mayAskHead(s, script) && a.headScript(s, script, 0).ending(script) == fails {
 		g := Gate{Place: stepPlace(a.p, s), Kind: GuardRepository, Stops: true, Text: "not for pull requests from forks"}
 		if a.e.Origin == OriginFork {
 			return False, []Gate{g}
