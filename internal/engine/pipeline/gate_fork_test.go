@@ -154,3 +154,28 @@ func TestEndsForHeads(t *testing.T) {
 		}
 	}
 }
+
+// Outputs that are made of each other, and scripts of many branches, end soon.
+func TestGatesOfHeadsHostile(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("on: pull_request_target\njobs:\n")
+	for i := range 60 {
+		n := string(rune('a'+i%26)) + strings.Repeat("x", i/26)
+		m := string(rune('a'+(i+1)%26)) + strings.Repeat("x", (i+1)%60/26)
+		b.WriteString("  " + n + ":\n    needs: [" + m + "]\n    if: needs." + m + ".outputs.o == github.repository || fromJSON(needs." + m + ".outputs.p).head.repo.fork\n    runs-on: x\n    outputs:\n")
+		for _, o := range []string{"o", "p", "q"} {
+			b.WriteString("      " + o + ": ${{ steps.s.outputs.o }}${{ needs." + m + ".outputs.o }}${{ needs." + m + ".outputs.p }}${{ needs." + m + ".outputs.q }}\n")
+		}
+		b.WriteString("    steps:\n      - id: s\n        env: {R: \"${{ steps.s.outputs.o }}\"}\n        run: |\n          X=$(jq .head.repo.fork)\n" +
+			strings.Repeat("          if [ \"$X\" = true ]; then O=true; else O=false; fi\n", 50) + "          echo \"o=$O\" >> $GITHUB_OUTPUT\n")
+	}
+	x := testProject(Settings{}, map[string]string{flowFile: b.String()})
+	x.Audit(func(Flaw) {})
+	if n := len(x.ways.heads); n == 0 || n > 5000 {
+		t.Error(n, "outputs were looked at")
+	}
+	for _, script := range []string{"if (" + strings.Repeat("(", 20000), strings.Repeat("if (pr.head.repo.fork) {", 900), "const a = " + strings.Repeat("!", 5000) + "pr.head.repo.fork", strings.Repeat("const a = b || a ? a : b\n", 900)} {
+		newHeadCode(script).output("a")
+		endsForForks(script)
+	}
+}
