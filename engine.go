@@ -65,7 +65,8 @@ type Setup struct {
 	// Pipeline is for the engine of that name.
 	Pipeline PipelineSetup `json:"pipeline,omitzero"`
 	// Salt is the key of Features: that of the baseline the run compares with, or
-	// any for two sides that are scanned together. Empty means Key.
+	// any for two sides that are scanned together. Empty means Key for two sides and for
+	// a history, and no Features else.
 	Salt []byte `json:"salt,omitempty"`
 }
 

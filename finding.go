@@ -45,7 +45,8 @@ type Finding struct {
 	// is a keyed hash of the value; it never leaves the process that reads it.
 	Group string `json:"-"`
 	// Features are what the finding is known again by, one for each of Location
-	// and Places that lay in a text, in no given order. They stand in no report.
+	// and Places that lay in a text, in no given order. They stand in no report. A run
+	// that is compared with nothing makes none.
 	Features []*Features `json:"-"`
 }
 
@@ -98,10 +99,18 @@ type Fix struct {
 }
 
 // Edit replaces the bytes of Span in the file Path by Text.
+//
+// With New, Path is a file that is not there yet, in the folder of a file that the
+// same fix edits, and the edit is a part of it; the parts follow one another as they
+// do in the fix. A part with From is what the bytes of Span in the file From were
+// before the fix, any other is Text. So a fix that moves lines does not carry them,
+// and no report shows a secret that stands in them.
 type Edit struct {
 	Path string `json:"path"`
 	Span
 	Text string `json:"text"`
+	New  bool   `json:"new,omitempty"`
+	From string `json:"from,omitempty"`
 }
 
 // Tier says how far a flaw of a pipeline leads, as far as it can be shown.
@@ -169,6 +178,9 @@ type PipelineEvidence struct {
 	Semantics []string `json:"semantics,omitempty"`
 	// Cut are the fewest edits that break the path.
 	Cut []string `json:"cut,omitempty"`
+	// Why says what is not proved, of a flaw that is exploitable and no proven path:
+	// checks whose answer is not known, with their places, or what it takes beside.
+	Why []string `json:"why,omitempty"`
 }
 
 // Compare is the total order of findings: path, offset, rule, then the rest.

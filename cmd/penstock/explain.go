@@ -18,8 +18,10 @@ func (a *app) explainCommand() *cobra.Command {
 		Use:   "explain RULE",
 		Short: "Say what a rule is about, why it matters and what to do",
 		Long: `Explain prints all that is known of a rule: its id, an alias such as the id that
-gitleaks uses, or a rule of your own by --rules.`,
-		Example:           "  penstock explain secrets/github-personal-access-token\n  penstock explain github-pat",
+gitleaks uses, or a rule of your own by --rules. Of a rule of the forge that a step of
+a path names, such as github-checkout-guard, it prints what holds, since when and where
+that is written.`,
+		Example:           "  penstock explain secrets/github-personal-access-token\n  penstock explain github-pat\n  penstock explain github-checkout-guard",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeRules,
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.explain(cmd, args[0]) },
@@ -107,6 +109,12 @@ func findRule(rules []penstock.Rule, name string) (*penstock.Rule, error) {
 func tail(id string) string { return id[strings.IndexByte(id, '/')+1:] }
 
 func (a *app) explain(cmd *cobra.Command, name string) error {
+	for _, row := range pipeline.NewSemantics().Rows() {
+		if row.ID == name {
+			_, err := fmt.Fprint(a.out, forgeRule(row))
+			return err
+		}
+	}
 	rules, files, err := a.allRules(cmd)
 	if err != nil {
 		return err
@@ -140,6 +148,37 @@ func (a *app) explain(cmd *cobra.Command, name string) error {
 	}
 	_, err = fmt.Fprint(a.out, explanation(r, needs, settings))
 	return err
+}
+
+// forgeRule is the text of a rule of the forge for a terminal.
+func forgeRule(row pipeline.Row) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: a rule of %s\n\n%s\n", row.ID, row.Forge, wrap(row.Statement, "  ", 80))
+	line := func(word, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "%s: %s\n", word, text)
+		}
+	}
+	version := func(v pipeline.Version) string {
+		if v == (pipeline.Version{}) {
+			return ""
+		}
+		return v.String()
+	}
+	b.WriteString("\n")
+	line("events", strings.Join(row.Events, ", "))
+	line("from", string(row.From))
+	line("until", string(row.Until))
+	line("on servers since", version(row.Since))
+	line("on servers before", version(row.Before))
+	if row.ServiceOnly {
+		b.WriteString("on the forge's own service only\n")
+	}
+	if row.ServerOnly {
+		b.WriteString("on servers only\n")
+	}
+	line("source", row.Source)
+	return b.String()
 }
 
 // explanation is the text of a rule for a terminal, at most 80 columns wide but

@@ -36,7 +36,8 @@ func (a *app) fixCommand() *cobra.Command {
 		Long: `Fix scans, and shows as a diff what would remove the open findings. Secrets are
 redacted in it. With --write the edits are made: only inside the folder, only if
 the file is as it was, and only if a new scan of the edited file has lost the
-finding. An edit that needs a hand after it is made with --unsafe only. What a
+finding. A repair that moves jobs makes a file beside the workflow, never in the
+place of another. An edit that needs a hand after it is made with --unsafe only. What a
 person must do, such as revoking a credential, is listed and comes first.
 
 With --history it prints how to rotate each secret in the history of git and then
@@ -120,9 +121,15 @@ func (a *app) fix(cmd *cobra.Command, targets []string, o *fixOptions) error {
 	}
 	var errs []error
 	for _, f := range plan.Files {
+		if f.New {
+			continue // is made with the one that it belongs to
+		}
 		if err := fix.Write(root, f); err != nil {
 			errs = append(errs, &penstock.Error{Hint: "run fix again", Err: err})
 			continue
+		}
+		for _, made := range f.Made {
+			fmt.Fprintf(a.out, "made %s\n", plain(made.Path))
 		}
 		fmt.Fprintf(a.out, "wrote %s\n", plain(f.Path))
 	}
@@ -370,7 +377,11 @@ func (a *app) showPlan(s *settings, plan *fix.Plan, open []*penstock.Finding) {
 		}
 	}
 	for _, f := range plan.Files {
-		fmt.Fprintf(a.out, "\n%s\n%s\n", paint("1", "--- "+plain(f.Path)), paint("1", "+++ "+plain(f.Path)))
+		old := plain(f.Path)
+		if f.New {
+			old = "/dev/null"
+		}
+		fmt.Fprintf(a.out, "\n%s\n%s\n", paint("1", "--- "+old), paint("1", "+++ "+plain(f.Path)))
 		for _, l := range f.Diff() {
 			text := plainTabs(l.Text)
 			switch l.Kind {

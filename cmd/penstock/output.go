@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,7 +69,8 @@ func (s *settings) targets() ([]target, error) {
 
 // sinkOptions are the choices for one report.
 func (a *app) sinkOptions(s *settings, t target, commit string) report.Options {
-	o := report.Options{All: s.Report.All, Quiet: s.Report.Quiet, Time: a.sourceDate(), Commit: commit}
+	o := report.Options{All: s.Report.All, Verbose: s.Report.Verbose, Quiet: s.Report.Quiet, Time: a.sourceDate(), Commit: commit}
+	o.MaxBytes = int(min(s.Report.MarkdownSize, math.MaxInt32))
 	if t.path != "-" || t.format != "text" {
 		return o
 	}
@@ -286,7 +288,9 @@ func (a *app) stepSummary(s *settings, commit string, records func(func(penstock
 		return
 	}
 	var text strings.Builder
-	sink, err := report.New("markdown", &text, a.sinkOptions(s, target{"markdown", path}, commit))
+	o := a.sinkOptions(s, target{"markdown", path}, commit)
+	o.MaxBytes = 0
+	sink, err := report.New("markdown", &text, o)
 	if err == nil {
 		err = records(sink.Record)
 	}

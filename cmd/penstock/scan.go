@@ -365,7 +365,10 @@ func (s *settings) ignores(targets []string) ([]gate.Ignore, []*penstock.Note, e
 	}
 	dirs := []string{cwd, s.root}
 	for _, t := range targets {
-		if abs, err := filepath.Abs(t); err == nil && t != "-" {
+		if st, err := os.Stat(t); err != nil || !st.IsDir() {
+			continue // a file holds none; of what is not there, the scan says so
+		}
+		if abs, err := filepath.Abs(t); err == nil {
 			dirs = append(dirs, abs)
 		}
 	}
@@ -377,7 +380,6 @@ func (s *settings) ignores(targets []string) ([]gate.Ignore, []*penstock.Note, e
 		data, err := s.project(dir).read(file, 16*maxConfig)
 		name := filepath.ToSlash(displayPath(file))
 		if err != nil {
-			// A target that is a file holds none; of one that is nothing, the scan says so.
 			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 				notes = append(notes, &penstock.Note{Code: "gitleaksignore-unread", Place: name, Message: "it was not read: " + reasonOf(err)})
 			}

@@ -82,13 +82,15 @@ func (l Limits) scan() scan.Limits {
 
 // ReportConfig says how a run is shown.
 type ReportConfig struct {
-	Format  string   `yaml:"format" flag:"format" doc:"format on standard output"`
-	Output  []string `flag:"output" doc:"further reports, as format=path"`
-	All     bool     `yaml:"all" flag:"all" doc:"show every finding, and the suppressed ones"`
-	Color   string   `yaml:"color" flag:"color" choices:"auto,always,never" doc:"colours: auto, always or never"`
-	Width   int      `yaml:"width" flag:"width" doc:"columns to fit to; 0 for the terminal's"`
-	Quiet   bool     `flag:"quiet" short:"q" doc:"show the verdict and what was not read only"`
-	Verbose bool     `yaml:"verbose" flag:"verbose" short:"v" doc:"say on standard error what is done"`
+	Format string   `yaml:"format" flag:"format" doc:"format on standard output"`
+	Output []string `flag:"output" doc:"further reports, as format=path"`
+	All    bool     `yaml:"all" flag:"all" doc:"show every finding, and the suppressed ones"`
+	Color  string   `yaml:"color" flag:"color" choices:"auto,always,never" doc:"colours: auto, always or never"`
+	Width  int      `yaml:"width" flag:"width" doc:"columns to fit to; 0 for the terminal's"`
+	// MarkdownSize is for a comment on a pull request; the step summary has its own.
+	MarkdownSize Size `yaml:"markdown-size" flag:"markdown-size" doc:"largest Markdown report, such as 64KiB for a comment at GitHub; 0 for 1000KiB"`
+	Quiet        bool `flag:"quiet" short:"q" doc:"show the verdict and what was not read only"`
+	Verbose      bool `yaml:"verbose" flag:"verbose" short:"v" doc:"say on standard error what is done"`
 }
 
 func defaults() Config {

@@ -25,6 +25,19 @@ type Line struct {
 // shows a byte that a finding is about; so it is to be read, not to be applied.
 // Text is raw: the caller escapes what a terminal must not see.
 func (f *File) Diff() []Line {
+	if f.New {
+		var b strings.Builder
+		for _, e := range f.edits {
+			b.WriteString(e.Text)
+			b.WriteString(f.of.text(e.Start, e.End, nil))
+		}
+		all := split(b.String())
+		out := []Line{{'@', fmt.Sprintf("@@ -0,0 +1,%d @@", len(all))}}
+		for _, l := range all {
+			out = append(out, Line{'+', l})
+		}
+		return out
+	}
 	starts := lineStarts(f.Before)
 	var out []Line
 	delta := 0
@@ -100,6 +113,10 @@ func (f *File) hunk(starts []int64, i, k, first, last, delta int) (out []Line, g
 // show returns the lines of Before from start to end, with edits applied and
 // everything hidden that has to be.
 func (f *File) show(start, end int64, edits []penstock.Edit) []string {
+	return split(f.text(start, end, edits))
+}
+
+func (f *File) text(start, end int64, edits []penstock.Edit) string {
 	var b bytes.Buffer
 	at := start
 	upTo := func(to int64) {
@@ -128,8 +145,13 @@ func (f *File) show(start, end int64, edits []penstock.Edit) []string {
 		at = e.End
 	}
 	upTo(end)
+	return b.String()
+}
+
+// split cuts a text into lines without their ends.
+func split(text string) []string {
 	var lines []string
-	for l := range strings.Lines(b.String()) {
+	for l := range strings.Lines(text) {
 		lines = append(lines, strings.TrimRight(l, "\r\n"))
 	}
 	return lines

@@ -2,7 +2,8 @@
 //
 // Invariant: a file is changed only inside the root, only if it still holds the
 // bytes that the plan was made from, and only if a new scan of the edited bytes
-// has lost the finding and gained none. What a plan shows never holds a secret.
+// has lost the finding and gained none. A file is made only beside one that is
+// changed, and never in the place of another. What a plan shows never holds a secret.
 package fix
 
 import (
@@ -58,6 +59,13 @@ type File struct {
 	// Fixed are the findings that the edits remove.
 	Fixed []*penstock.Finding
 
+	// New means that there is no such file yet: it is made when another file of the plan
+	// is written, which has it in Made and loses lines to it.
+	New  bool
+	Made []*File
+
+	// of is the file that a new one is made beside, edits its parts.
+	of    *File
 	edits []penstock.Edit
 	// hide are the spans of Before that must not be shown, sorted.
 	hide []penstock.Span
@@ -80,8 +88,17 @@ func Make(ctx context.Context, root *os.Root, findings, all []*penstock.Finding,
 		opts.Name = func(p string) string { return p }
 	}
 	b := &builder{root: root, opts: opts, files: map[string]*File{}, plan: &Plan{}}
-	for _, f := range findings {
-		b.add(f)
+	// What moves lines comes first: edits within them can be made afterwards, and are
+	// mostly about less.
+	moves := func(f *penstock.Finding) bool {
+		return f.Fix != nil && slices.ContainsFunc(f.Fix.Edits, func(e penstock.Edit) bool { return e.New })
+	}
+	for _, first := range []bool{true, false} {
+		for _, f := range findings {
+			if moves(f) == first {
+				b.add(f)
+			}
+		}
 	}
 	b.hide(all)
 	files := make([]*File, 0, len(b.files))
@@ -92,6 +109,11 @@ func Make(ctx context.Context, root *os.Root, findings, all []*penstock.Finding,
 	if err := b.verify(ctx, files); err != nil {
 		return nil, err
 	}
+	index := make(map[*penstock.Finding]int, len(findings))
+	for i, f := range findings {
+		index[f] = i
+	}
+	slices.SortStableFunc(b.plan.Left, func(x, y Left) int { return cmp.Compare(index[x.Finding], index[y.Finding]) })
 	return b.plan, nil
 }
 
@@ -163,12 +185,22 @@ func (b *builder) add(f *penstock.Finding) {
 // comes one after the other.
 func (b *builder) addWhole(f *penstock.Finding) {
 	for _, e := range f.Fix.Edits {
+		if e.New {
+			continue
+		}
 		if w := b.possible(e); w != "" && w != same {
 			b.leave(f, "%s", w)
 			return
 		}
 	}
+	if w := b.addNew(f); w != "" {
+		b.leave(f, "%s", w)
+		return
+	}
 	for _, e := range f.Fix.Edits {
+		if e.New {
+			continue
+		}
 		file := b.files[e.Path]
 		if !slices.Contains(file.edits, e) {
 			file.edits = append(file.edits, e)
@@ -177,6 +209,127 @@ func (b *builder) addWhole(f *penstock.Finding) {
 			file.Fixed = append(file.Fixed, f)
 		}
 	}
+}
+
+// addNew takes the files that a fix makes, each of parts that are in order. It says why
+// one cannot be made, and then takes none.
+func (b *builder) addNew(f *penstock.Finding) string {
+	made := map[string]*File{}
+	var order []string
+	for _, e := range f.Fix.Edits {
+		if !e.New {
+			continue
+		}
+		n := made[e.Path]
+		if n == nil {
+			of, why := b.source(f, e.Path)
+			if why != "" {
+				return why
+			}
+			n = &File{Path: e.Path, Name: path.Join(path.Dir(of.Name), path.Base(e.Path)), New: true, of: of}
+			made[e.Path] = n
+			order = append(order, e.Path)
+		}
+		switch {
+		case e.From == "" && e.Span == (penstock.Span{}):
+		case e.From != n.of.Path || e.Text != "":
+			return "makes a file of what it does not edit"
+		case e.Start < 0 || e.End < e.Start || e.End > int64(len(n.of.Before)):
+			return "has changed since the scan"
+		}
+		n.edits = append(n.edits, e)
+		if n.size() > maxFile {
+			return fmt.Sprintf("makes a file that is larger than %d MiB", maxFile>>20)
+		}
+	}
+	for _, p := range order {
+		n := made[p]
+		if old := b.files[p]; old != nil {
+			// Several findings move the same lines. Anything else is another file.
+			if !old.New || !slices.Equal(old.edits, n.edits) {
+				return overlaps
+			}
+			continue
+		}
+		for _, other := range b.files {
+			if other.New && strings.EqualFold(other.Name, n.Name) {
+				return overlaps
+			}
+		}
+		if why := b.vacant(n); why != "" {
+			return why
+		}
+	}
+	for _, p := range order {
+		if b.files[p] == nil {
+			b.files[p] = made[p]
+		}
+		b.files[p].Fixed = append(b.files[p].Fixed, f)
+	}
+	return ""
+}
+
+// source is the file beside which a fix may make one: it lies in the same folder and is
+// edited by the fix, too.
+func (b *builder) source(f *penstock.Finding, name string) (*File, string) {
+	const odd = "makes a file of a name that is not allowed"
+	base := path.Base(name)
+	if !fs.ValidPath(base) || strings.HasPrefix(base, ".") || len(base) > 255 || path.Clean(name) != name || strings.ContainsFunc(base, odder) {
+		return nil, odd
+	}
+	if _, member := penstock.SplitContainer(name); member != "" {
+		return nil, odd
+	}
+	for _, e := range f.Fix.Edits {
+		if of := b.files[e.Path]; !e.New && of != nil && !of.New && path.Dir(e.Path) == path.Dir(name) {
+			if b.opts.Name(name) != path.Join(path.Dir(of.Name), base) {
+				return nil, odd
+			}
+			return of, ""
+		}
+	}
+	return nil, "makes a file far from those that it edits"
+}
+
+// odder reports what does not belong into the name of a file that we make: what a shell
+// or a terminal takes for something else, and what other systems do not have.
+func odder(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._+-", r))
+}
+
+// vacant says why a file cannot be made: something has its name, if only in another case,
+// by which some systems do not tell them apart.
+func (b *builder) vacant(n *File) string {
+	// The folder was reached without a link, or the file beside it would not be open; the
+	// kernel keeps both inside of the root.
+	dir, err := b.root.Open(path.Dir(n.Name))
+	if err != nil {
+		return "cannot make a file: " + reason(err)
+	}
+	defer dir.Close()
+	for {
+		names, err := dir.Readdirnames(1000)
+		for _, name := range names {
+			if strings.EqualFold(name, path.Base(n.Name)) {
+				return "makes a file that is there already"
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF) || err == nil && len(names) == 0:
+			return ""
+		case err != nil:
+			return "cannot make a file: " + reason(err)
+		}
+	}
+}
+
+// size is how long a new file gets, in bytes.
+func (f *File) size() int {
+	n := 0
+	for _, e := range f.edits {
+		n += len(e.Text) + int(e.End-e.Start)
+	}
+	return n
 }
 
 // drop takes the edits of a finding out of the plan, but for those that others need.
@@ -189,8 +342,11 @@ func (b *builder) drop(f *penstock.Finding) {
 		file.Fixed = slices.Delete(file.Fixed, i, i+1)
 		file.edits = nil
 		for _, x := range file.Fixed {
+			if file.New && len(file.edits) > 0 {
+				break // the parts are the same for all
+			}
 			for _, e := range x.Fix.Edits {
-				if e.Path == file.Path && !slices.Contains(file.edits, e) {
+				if e.Path == file.Path && (file.New || !slices.Contains(file.edits, e)) {
 					file.edits = append(file.edits, e)
 				}
 			}
@@ -205,7 +361,7 @@ func (b *builder) edited(l penstock.Location) bool {
 }
 
 func (f *File) edited(s penstock.Span) bool {
-	return slices.ContainsFunc(f.edits, func(e penstock.Edit) bool { return e.Overlaps(s) })
+	return !f.New && slices.ContainsFunc(f.edits, func(e penstock.Edit) bool { return e.Overlaps(s) })
 }
 
 const (
@@ -215,12 +371,18 @@ const (
 
 // possible opens the file of an edit and says why the edit cannot be made.
 func (b *builder) possible(e penstock.Edit) string {
+	if e.New || e.From != "" {
+		return "moves text, which no repair of this kind does"
+	}
 	if _, member := penstock.SplitContainer(e.Path); member != "" {
 		return "lies in an archive"
 	}
 	file, err := b.file(e.Path)
 	if err != nil {
 		return "cannot be edited: " + reason(err)
+	}
+	if file.New {
+		return overlaps
 	}
 	if e.Start < 0 || e.End < e.Start || e.End > int64(len(file.Before)) {
 		return "has changed since the scan"
@@ -301,7 +463,7 @@ func reason(err error) string {
 // whatever became of them.
 func (b *builder) hide(all []*penstock.Finding) {
 	add := func(l penstock.Location) {
-		if f, ok := b.files[l.Path]; ok && l.Start >= 0 && l.Start < l.End && l.End <= int64(len(f.Before)) {
+		if f, ok := b.files[l.Path]; ok && !f.New && l.Start >= 0 && l.Start < l.End && l.End <= int64(len(f.Before)) {
 			f.hide = append(f.hide, l.Span)
 		}
 	}
@@ -341,6 +503,13 @@ func union(spans []penstock.Span) []penstock.Span {
 }
 
 func (f *File) apply() {
+	if f.New {
+		f.After = make([]byte, 0, f.size())
+		for _, e := range f.edits {
+			f.After = append(append(f.After, e.Text...), f.of.Before[e.Start:e.End]...)
+		}
+		return
+	}
 	slices.SortStableFunc(f.edits, func(a, b penstock.Edit) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End)) })
 	var out bytes.Buffer
 	at := int64(0)
@@ -364,7 +533,13 @@ func (b *builder) verify(ctx context.Context, files []*File) error {
 		return nil
 	}
 	before := map[string][]byte{}
+	made := map[string]bool{}
 	for _, f := range files {
+		if f.New {
+			made[f.Name] = true
+			f.of.Made = append(f.of.Made, f)
+			continue
+		}
 		before[f.Name] = f.Before
 	}
 	old, err := b.scan(ctx, before)
@@ -375,7 +550,9 @@ func (b *builder) verify(ctx context.Context, files []*File) error {
 		after := map[string][]byte{}
 		for _, f := range files {
 			f.apply()
-			after[f.Name] = f.After
+			if !f.New || len(f.edits) > 0 {
+				after[f.Name] = f.After
+			}
 		}
 		now, err := b.scan(ctx, after)
 		if err != nil {
@@ -383,8 +560,18 @@ func (b *builder) verify(ctx context.Context, files []*File) error {
 		}
 		bad := map[*penstock.Finding]string{}
 		for _, f := range files {
+			if f.New {
+				continue // what is found there counts for the file that it was taken from
+			}
 			own := map[*penstock.Finding]string{}
-			f.judge(old[f.Name], now[f.Name], own)
+			all := now[f.Name]
+			for _, n := range f.Made {
+				for _, p := range now[n.Name] {
+					p.apart = true
+					all = append(all, p)
+				}
+			}
+			f.judge(old[f.Name], all, own)
 			if len(own) > 0 && round >= maxRounds {
 				for _, x := range f.Fixed {
 					own[x] = cmp.Or(own[x], "other edits of the file do not work")
@@ -393,7 +580,7 @@ func (b *builder) verify(ctx context.Context, files []*File) error {
 			maps.Copy(bad, own)
 		}
 		for name, all := range now {
-			if _, ours := before[name]; !ours && more(old[name], all) != "" {
+			if _, ours := before[name]; !ours && !made[name] && more(old[name], all) != "" {
 				// Another file gets worse: nobody can say by which edit.
 				for _, f := range files {
 					for _, x := range f.Fixed {
@@ -415,6 +602,7 @@ func (b *builder) verify(ctx context.Context, files []*File) error {
 		}
 	}
 	for _, f := range files {
+		f.Made = slices.DeleteFunc(f.Made, func(n *File) bool { return len(n.edits) == 0 })
 		if len(f.edits) > 0 {
 			b.plan.Files = append(b.plan.Files, f)
 		}
@@ -430,6 +618,8 @@ type place struct {
 	kind string
 	// grave is false for what is told for information only.
 	grave bool
+	// apart: it lies in a file that is made, and Span is one of that.
+	apart bool
 }
 
 func kindOf(f *penstock.Finding) string {
@@ -448,7 +638,7 @@ func (b *builder) scan(ctx context.Context, files map[string][]byte) (map[string
 	places := map[string][]place{}
 	for _, f := range findings {
 		for _, l := range append([]penstock.Location{f.Location}, f.Places...) {
-			places[l.Path] = append(places[l.Path], place{l.Span, kindOf(f), f.Severity != penstock.Info})
+			places[l.Path] = append(places[l.Path], place{Span: l.Span, kind: kindOf(f), grave: f.Severity != penstock.Info})
 		}
 	}
 	return places, nil
@@ -490,14 +680,14 @@ func (f *File) judge(old, now []place, bad map[*penstock.Finding]string) {
 				continue
 			}
 			known = true
-			if at := (place{l.Span, kind, false}); !fixed[at] {
+			if at := (place{Span: l.Span, kind: kind}); !fixed[at] {
 				fixed[at] = true
 				kinds[kind]++
 			}
 			// A place that no edit touches is found again at its new offset.
 			if kind != "secret" && !f.edited(l.Span) {
 				moved := penstock.Span{Start: f.moved(l.Start), End: f.moved(l.End)}
-				if slices.ContainsFunc(now, func(p place) bool { return p.Span == moved && p.kind == kind }) {
+				if slices.ContainsFunc(now, func(p place) bool { return p.Span == moved && p.kind == kind && !p.apart }) {
 					bad[x] = still
 				}
 			}
@@ -511,7 +701,7 @@ func (f *File) judge(old, now []place, bad map[*penstock.Finding]string) {
 	}
 	var stay []place
 	for _, p := range old {
-		if at := (place{p.Span, p.kind, false}); !fixed[at] {
+		if at := (place{Span: p.Span, kind: p.kind}); !fixed[at] {
 			stay = append(stay, p)
 		}
 	}
@@ -546,6 +736,14 @@ func (f *File) narrow(stay, now []place, kind string, bad map[*penstock.Finding]
 	const near = 300 // bytes
 	guilty := map[*penstock.Finding]bool{}
 	for _, p := range now {
+		if p.kind == kind && p.apart {
+			for _, x := range f.Fixed {
+				if slices.ContainsFunc(x.Fix.Edits, func(e penstock.Edit) bool { return e.New }) {
+					guilty[x] = true
+				}
+			}
+			continue
+		}
 		if p.kind != kind || slices.ContainsFunc(stay, func(o place) bool { return o.kind == kind && f.moved(o.Start) == p.Start }) {
 			continue
 		}
@@ -584,8 +782,12 @@ var ErrChanged = errors.New("it changed since the plan was made")
 
 // Write puts one file of the plan in place: a new file beside it with the same
 // permissions and owner, then a rename. It refuses with ErrChanged a file that
-// is not as planned.
+// is not as planned. The files that it has in Made come first, and none of them stays
+// if the file cannot be written; by itself no new file is written.
 func Write(root *os.Root, f *File) error {
+	if f.New {
+		return fmt.Errorf("write %s: it belongs to another file", f.Path)
+	}
 	now, mode, err := read(root, f.Name)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.Path, err)
@@ -597,15 +799,49 @@ func Write(root *os.Root, f *File) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.Path, err)
 	}
-	temp, err := f.writeBeside(root, old)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", f.Path, err)
+	for i, n := range f.Made {
+		if err = n.create(root, old); err != nil {
+			err = fmt.Errorf("write %s: %w", n.Path, err)
+			f.unmake(root, i)
+			return err
+		}
 	}
-	if err := root.Rename(temp, f.Name); err != nil {
-		root.Remove(temp)
+	temp, err := f.writeBeside(root, old)
+	if err == nil {
+		if err = root.Rename(temp, f.Name); err != nil {
+			root.Remove(temp)
+		}
+	}
+	if err != nil {
+		f.unmake(root, len(f.Made))
 		return fmt.Errorf("write %s: %w", f.Path, err)
 	}
 	return nil
+}
+
+// unmake removes the first n files that were made.
+func (f *File) unmake(root *os.Root, n int) {
+	for _, m := range f.Made[:n] {
+		root.Remove(m.Name) // what is left of it does no harm but to be in the way
+	}
+}
+
+// create makes a new file with the permissions and owner of an old one. Nothing is
+// written to what is there already.
+func (f *File) create(root *os.Root, old fs.FileInfo) error {
+	out, err := root.OpenFile(f.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return ErrChanged
+	}
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(f.After)
+	err = errors.Join(err, out.Chmod(old.Mode().Perm()), sameOwner(out, old), out.Sync(), out.Close())
+	if err != nil {
+		root.Remove(f.Name)
+	}
+	return err
 }
 
 func (f *File) writeBeside(root *os.Root, old fs.FileInfo) (name string, err error) {

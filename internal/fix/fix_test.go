@@ -405,3 +405,218 @@ func TestOthersWorse(t *testing.T) {
 		t.Errorf("files %d %s", len(p.Files), diff)
 	}
 }
+
+// badLines finds the lines that begin with "BAD", each a rule of its own.
+func badLines(_ context.Context, files map[string][]byte) ([]*penstock.Finding, error) {
+	var out []*penstock.Finding
+	for name, data := range files {
+		at := 0
+		for line := range strings.Lines(string(data)) {
+			if w := strings.TrimSpace(line); strings.HasPrefix(w, "BAD") {
+				out = append(out, &penstock.Finding{
+					Rule: "x/" + w, Severity: penstock.Low,
+					Location: penstock.Location{Path: name, Span: penstock.Span{Start: int64(at), End: int64(at + len(w))}},
+				})
+			}
+			at += len(line)
+		}
+	}
+	return out, nil
+}
+
+// move is a repair of the flaw in a file: its line goes to a new file.
+func move(t *testing.T, tr *tree, from, to string, span penstock.Span) *penstock.Finding {
+	t.Helper()
+	fs, _ := badLines(t.Context(), map[string][]byte{from: []byte(tr.read(from))})
+	f := fs[0]
+	f.Fix = &penstock.Fix{Edits: []penstock.Edit{
+		{Path: from, Span: span},
+		{Path: to, New: true, Text: "head\n"},
+		{Path: to, New: true, From: from, Span: span},
+		{Path: to, New: true, Text: "head\n"}, // the same part again is none to leave out
+	}}
+	return f
+}
+
+// alone finds the words only in files that begin otherwise than the new one.
+func alone(ctx context.Context, files map[string][]byte) ([]*penstock.Finding, error) {
+	rest := map[string][]byte{}
+	for name, data := range files {
+		if !bytes.HasPrefix(data, []byte("head")) {
+			rest[name] = data
+		}
+	}
+	return badLines(ctx, rest)
+}
+
+func TestMove(t *testing.T) {
+	tr := newTree(t, map[string]string{"d/a.yml": "keep\nSECRETA\nBAD1\nrest\n"})
+	span := penstock.Span{Start: 5, End: 18}
+	f := move(t, tr, "d/a.yml", "d/b.yml", span)
+	second := *f
+	secret := &penstock.Finding{Evidence: penstock.Evidence{Secret: &penstock.SecretEvidence{}}, Location: penstock.Location{Path: "d/a.yml", Span: penstock.Span{Start: 5, End: 12}}}
+	p, err := Make(t.Context(), tr.Root, []*penstock.Finding{f, &second}, []*penstock.Finding{f, secret}, Options{Unsafe: true, Scan: alone})
+	if err != nil || len(p.Files) != 2 || len(p.Left) > 0 {
+		t.Fatalf("%+v, left %q, %v", p, whys(p), err)
+	}
+	if p.Files[1].Name != "d/b.yml" || !p.Files[1].New || len(p.Files[0].Made) != 1 || p.Files[0].Made[0] != p.Files[1] {
+		t.Fatalf("files %+v", p.Files)
+	}
+	got := show(p.Files[0]) + show(p.Files[1])
+	want := "@@ -1,4 +1,2 @@\n keep\n-[redacted]\n-BAD1\n rest\n@@ -0,0 +1,4 @@\n+head\n+[redacted]\n+BAD1\n+head\n"
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("diff (-want +got):\n%s", d)
+	}
+	if err := Write(tr.Root, p.Files[1]); err == nil {
+		t.Error("a new file was written by itself")
+	}
+	if err := Write(tr.Root, p.Files[0]); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := tr.read("d/a.yml"), tr.read("d/b.yml"); a != "keep\nrest\n" || b != "head\nSECRETA\nBAD1\nhead\n" {
+		t.Errorf("wrote %q and %q", a, b)
+	}
+	st, err := os.Stat(filepath.Join(tr.dir, "d/b.yml"))
+	if err != nil || st.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, %v", st.Mode(), err)
+	}
+}
+
+// What stands in the new file counts: it must not have the finding, or another one.
+func TestMoveIsProved(t *testing.T) {
+	tr := newTree(t, map[string]string{"a.yml": "keep\nBAD1\n"})
+	f := move(t, tr, "a.yml", "b.yml", penstock.Span{Start: 5, End: 10})
+	p := plan(t, tr, []*penstock.Finding{f}, Options{Unsafe: true, Scan: badLines})
+	if len(p.Files) > 0 || len(p.Left) != 1 {
+		t.Errorf("the flaw was moved: %v", p.Files)
+	}
+	f = move(t, tr, "a.yml", "b.yml", penstock.Span{Start: 5, End: 10})
+	f.Fix.Edits[1].Text = "head BAD2 \n"
+	worse := func(ctx context.Context, files map[string][]byte) ([]*penstock.Finding, error) {
+		out, err := alone(ctx, files)
+		if bytes.Contains(files["b.yml"], []byte("BAD2")) {
+			out = append(out, &penstock.Finding{Rule: "x/BAD2", Severity: penstock.Low, Location: penstock.Location{Path: "b.yml"}})
+		}
+		return out, err
+	}
+	p = plan(t, tr, []*penstock.Finding{f}, Options{Unsafe: true, Scan: worse})
+	if len(p.Files) > 0 || len(p.Left) != 1 {
+		t.Errorf("another flaw came: %v", p.Files)
+	}
+}
+
+func TestMoveRefused(t *testing.T) {
+	tr := newTree(t, map[string]string{
+		"d/a.yml": "keep\nBAD1\n", "d/there.yml": "x", "d/Case.yml": "x", "d/other.yml": "BAD2\n", "top.yml": "x", "d/sub/x": "x",
+	})
+	if err := os.Symlink("nowhere", filepath.Join(tr.dir, "d/link.yml")); err != nil {
+		t.Fatal(err)
+	}
+	span := penstock.Span{Start: 5, End: 10}
+	for _, c := range []struct{ name, to, want string }{
+		{"there", "d/there.yml", "makes a file that is there already"},
+		{"another case", "d/case.yml", "makes a file that is there already"},
+		{"a link", "d/link.yml", "makes a file that is there already"},
+		{"a folder", "d/sub", "makes a file that is there already"},
+		{"itself", "d/a.yml", "overlaps another edit: run fix again after it"},
+		{"elsewhere", "b.yml", "makes a file far from those that it edits"},
+		{"above", "d/../../b.yml", "makes a file of a name that is not allowed"},
+		{"outside", "../d/b.yml", "makes a file far from those that it edits"},
+		{"absolute", "/d/b.yml", "makes a file far from those that it edits"},
+		{"dots", "d/..", "makes a file of a name that is not allowed"},
+		{"hidden", "d/.b.yml", "makes a file of a name that is not allowed"},
+		{"the folder", "d/", "makes a file of a name that is not allowed"},
+		{"nothing", "", "makes a file of a name that is not allowed"},
+		{"a member", "d/a.zip!/b.yml", "makes a file of a name that is not allowed"},
+		{"a line break", "d/b\n.yml", "makes a file of a name that is not allowed"},
+		{"a shell's", "d/$(id).yml", "makes a file of a name that is not allowed"},
+		{"another system's", `d/..\..\b.yml`, "makes a file of a name that is not allowed"},
+		{"a stream", "d/b.yml:x", "makes a file of a name that is not allowed"},
+		{"long", "d/" + strings.Repeat("b", 300), "makes a file of a name that is not allowed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := move(t, tr, "d/a.yml", c.to, span)
+			p := plan(t, tr, []*penstock.Finding{f}, Options{Unsafe: true, Scan: alone})
+			if d := cmp.Diff([]string{"d/a.yml " + c.want}, whys(p)); d != "" || len(p.Files) > 0 {
+				t.Errorf("files %d, left (-want +got):\n%s", len(p.Files), d)
+			}
+		})
+	}
+	for _, c := range []struct {
+		name, want string
+		change     func(f *penstock.Finding)
+	}{
+		{"text of another file", "makes a file of what it does not edit", func(f *penstock.Finding) { f.Fix.Edits[2].From = "d/there.yml" }},
+		{"text from outside", "makes a file of what it does not edit", func(f *penstock.Finding) { f.Fix.Edits[2].From = "/etc/hostname" }},
+		{"a span without a file", "makes a file of what it does not edit", func(f *penstock.Finding) { f.Fix.Edits[2].From = "" }},
+		{"beyond the end", "has changed since the scan", func(f *penstock.Finding) { f.Fix.Edits[2].End = 1 << 40 }},
+		{"backwards", "has changed since the scan", func(f *penstock.Finding) { f.Fix.Edits[2].Start = 11; f.Fix.Edits[2].End = 10 }},
+		{"before the start", "has changed since the scan", func(f *penstock.Finding) { f.Fix.Edits[2].Start = -1 }},
+		{"nothing edited", "makes a file far from those that it edits", func(f *penstock.Finding) { f.Fix.Edits = f.Fix.Edits[1:] }},
+		{"moved into a file that is there", "moves text, which no repair of this kind does", func(f *penstock.Finding) { f.Fix.Edits[0].From = "d/there.yml" }},
+		{"too large", "makes a file that is larger than 16 MiB", func(f *penstock.Finding) {
+			part := f.Fix.Edits[1]
+			part.Text = strings.Repeat("x", 9<<20)
+			f.Fix.Edits = append(f.Fix.Edits, part, part)
+		}},
+		{"a secret's", "needs a change by hand in 1 of 1 places", func(f *penstock.Finding) {
+			f.Evidence.Secret = &penstock.SecretEvidence{}
+			f.Fix.Edits = f.Fix.Edits[1:]
+			f.Fix.Edits[0].Path = "d/there.yml"
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := move(t, tr, "d/a.yml", "d/b.yml", span)
+			c.change(f)
+			p := plan(t, tr, []*penstock.Finding{f}, Options{Unsafe: true, Scan: alone})
+			if got := whys(p); len(got) != 1 || !strings.Contains(got[0], c.want) && c.name != "a secret's" || len(p.Files) > 0 {
+				t.Errorf("files %d, left %q, want %q", len(p.Files), got, c.want)
+			}
+		})
+	}
+	// Two findings that would make one file of different parts: the first has it.
+	f, other := move(t, tr, "d/a.yml", "d/b.yml", span), move(t, tr, "d/other.yml", "d/B.yml", penstock.Span{End: 5})
+	p := plan(t, tr, []*penstock.Finding{f, other}, Options{Unsafe: true, Scan: alone})
+	if d := cmp.Diff([]string{"d/other.yml overlaps another edit: run fix again after it"}, whys(p)); d != "" || len(p.Files) != 2 {
+		t.Errorf("files %d, left (-want +got):\n%s", len(p.Files), d)
+	}
+	for _, name := range []string{"d/there.yml", "d/Case.yml", "top.yml"} {
+		if tr.read(name) != "x" {
+			t.Errorf("%s was written", name)
+		}
+	}
+}
+
+// A file that came since the plan is not overwritten, and neither half is written alone.
+func TestMoveRefusesWhatChanged(t *testing.T) {
+	span := penstock.Span{Start: 5, End: 10}
+	for _, c := range []struct {
+		name   string
+		change func(dir string) error
+	}{
+		{"a file", func(dir string) error { return os.WriteFile(filepath.Join(dir, "b.yml"), []byte("x"), 0o600) }},
+		{"a link", func(dir string) error { return os.Symlink("c.yml", filepath.Join(dir, "b.yml")) }},
+		{"a folder", func(dir string) error { return os.Mkdir(filepath.Join(dir, "b.yml"), 0o700) }},
+		{"the source", func(dir string) error { return os.WriteFile(filepath.Join(dir, "a.yml"), []byte("BAD3"), 0o600) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tr := newTree(t, map[string]string{"a.yml": "keep\nBAD1\n"})
+			p := plan(t, tr, []*penstock.Finding{move(t, tr, "a.yml", "b.yml", span)}, Options{Unsafe: true, Scan: alone})
+			if err := c.change(tr.dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := Write(tr.Root, p.Files[0]); !errors.Is(err, ErrChanged) {
+				t.Errorf("got %v", err)
+			}
+			if !strings.Contains(tr.read("a.yml"), "BAD") {
+				t.Error("the source was written")
+			}
+			if b, err := os.ReadFile(filepath.Join(tr.dir, "b.yml")); err == nil && string(b) != "x" {
+				t.Errorf("the new file was written: %q", b)
+			}
+			if _, err := os.Lstat(filepath.Join(tr.dir, "c.yml")); err == nil {
+				t.Error("a link was followed")
+			}
+		})
+	}
+}

@@ -101,7 +101,7 @@ func observe(t testing.TB, dir string, engines ...penstock.Engine) []identity.Ob
 	res, err := scan.Run(context.Background(), scan.Config{
 		Roots: []string{dir}, Dir: dir, NoGit: true,
 		Engines: engines,
-		Setup:   penstock.Setup{Key: testKey, DecodeDepth: 1},
+		Setup:   penstock.Setup{Key: testKey, Salt: testKey[:16], DecodeDepth: 1},
 		Limits:  scan.Limits{FindingsPerRule: 5000},
 	})
 	if err != nil {

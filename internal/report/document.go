@@ -151,11 +151,11 @@ func ranked(findings []*penstock.Finding) []*penstock.Finding {
 	return out
 }
 
-// toAct cuts the ranked findings to those that a person is shown first: at most
+// toAct cuts the ranked flaws to those that a person is shown first: at most
 // actFirst, and none that does not block and was there before, or is hygiene: that is
 // nothing to act on now.
-func toAct(ranked []*penstock.Finding) []*penstock.Finding {
-	end := slices.IndexFunc(ranked, func(f *penstock.Finding) bool { return known(f) && !f.Blocks || idle(f) })
+func toAct(ranked []bundle) []bundle {
+	end := slices.IndexFunc(ranked, func(b bundle) bool { return known(b.Finding) && !b.Blocks || idle(b.Finding) })
 	if end >= 0 {
 		ranked = ranked[:end]
 	}
@@ -167,30 +167,31 @@ func known(f *penstock.Finding) bool {
 	return f.Status == penstock.StatusUnchanged || f.Status == penstock.StatusFixed
 }
 
-// byFile brings findings of one file together, the file with the best ranked one
+// byFile brings flaws of one file together, the file with the best ranked one
 // first; within a file they stand by place. What was there before comes after
-// what is new, and one file of many commits is one file.
-func byFile(findings []*penstock.Finding) []*penstock.Finding {
+// what is new, hygiene after both, and one file of many commits is one file.
+func byFile(all []bundle) []bundle {
 	type group struct {
-		known bool
-		path  string
+		known, idle bool
+		path        string
 	}
-	of := func(f *penstock.Finding) group {
-		_, l := splitPlace(f, f.Location)
-		return group{known(f) && !f.Blocks, l.Path}
+	of := func(b bundle) group {
+		_, l := splitPlace(b.Finding, b.Location)
+		return group{known(b.Finding) && !b.Blocks, idle(b.Finding), l.Path}
 	}
 	rank := make(map[group]int)
-	for i, f := range findings {
-		if _, ok := rank[of(f)]; !ok {
-			rank[of(f)] = i
+	for i, b := range all {
+		if _, ok := rank[of(b)]; !ok {
+			rank[of(b)] = i
 		}
 	}
-	out := slices.Clone(findings)
-	slices.SortStableFunc(out, func(a, b *penstock.Finding) int {
+	out := slices.Clone(all)
+	slices.SortStableFunc(out, func(a, b bundle) int {
 		return cmp.Or(
+			boolCompare(of(a).idle, of(b).idle),
 			boolCompare(of(a).known, of(b).known),
 			cmp.Compare(rank[of(a)], rank[of(b)]),
-			a.Compare(b),
+			a.Compare(b.Finding),
 		)
 	})
 	return out
@@ -234,42 +235,57 @@ const (
 	wordNone       = "NO VERDICT"
 )
 
-// headline is the verdict in one word and one sentence.
+// headline is the verdict in one word and one sentence. Hygiene that blocks nothing is
+// counted apart: it is no reason to worry.
 func (d *document) headline() (word, sentence string) {
 	open, _, _ := d.split()
-	found := count(len(open), "finding", "findings")
+	quiet := 0
+	for _, f := range open {
+		if idle(f) {
+			quiet++
+		}
+	}
 	v := d.verdict
 	switch {
 	case d.end == nil:
 		return wordIncomplete, "the scan did not come to its end"
 	case v == nil && d.incomplete():
-		return wordIncomplete, "not everything was read; " + found
+		return wordIncomplete, "not everything was read; " + count(len(open), "finding", "findings")
 	case v == nil:
-		return wordNone, found
+		return wordNone, count(len(open), "finding", "findings")
 	case !v.Pass && v.Blocking > 0:
 		s := count(v.Blocking, "finding blocks", "findings block")
-		if v.Open > v.Blocking {
-			s = fmt.Sprintf("%s of %s", number(v.Blocking), count(v.Open, "finding blocks", "findings block"))
+		if danger := v.Open - quiet; danger > v.Blocking {
+			s = fmt.Sprintf("%s of %s", number(v.Blocking), count(danger, "finding blocks", "findings block"))
+		}
+		if quiet > 0 {
+			s += ", beside " + number(quiet) + " of hygiene"
 		}
 		if v.Incomplete {
 			s += ", and not everything was read"
 		}
 		return wordBlocked, s
 	case !v.Pass && v.Incomplete:
-		return wordIncomplete, "not everything was read; " + openFindings(v.Open)
+		return wordIncomplete, "not everything was read; " + openFindings(v.Open, quiet)
 	case !v.Pass:
-		return wordBlocked, openFindings(v.Open)
+		return wordBlocked, openFindings(v.Open, quiet)
 	case v.Incomplete:
-		return wordPass, "but not everything was read; " + openFindings(v.Open)
+		return wordPass, "but not everything was read; " + openFindings(v.Open, quiet)
 	}
-	return wordPass, openFindings(v.Open)
+	return wordPass, openFindings(v.Open, quiet)
 }
 
-func openFindings(n int) string {
-	if n == 0 {
+// openFindings counts open findings, of which some are hygiene that blocks nothing.
+func openFindings(n, quiet int) string {
+	switch {
+	case n == 0:
 		return "nothing found"
+	case quiet == 0:
+		return count(n, "open finding", "open findings")
+	case n <= quiet:
+		return "no danger found; " + count(quiet, "finding", "findings") + " of hygiene"
 	}
-	return count(n, "open finding", "open findings")
+	return count(n-quiet, "open finding", "open findings") + ", beside " + number(quiet) + " of hygiene"
 }
 
 // severities counts open findings, worst first; only those that occur.

@@ -86,15 +86,21 @@ func runs(s string) []run {
 
 type (
 	htmlPage struct {
-		CSP                    string
-		CSS                    template.CSS
-		JS                     template.JS
-		Word, Sentence, Tone   string
-		Reasons, Roots         []string
-		Severities, Filters    []severityCount
-		Suppressed             string
-		Compared, History      string
-		Changes                []htmlChange
+		CSP                  string
+		CSS                  template.CSS
+		JS                   template.JS
+		Word, Sentence, Tone string
+		Reasons, Roots       []string
+		Severities, Filters  []severityCount
+		Suppressed           string
+		Compared, History    string
+		Changes              []htmlChange
+		// Tiered pages tell danger from hygiene: Danger counts the former by kind,
+		// Severities are those of danger, and Hygiene is told by rule.
+		Tiered                 bool
+		Danger, Tiers          []htmlChange
+		Hygiene, HygieneText   string
+		Groups                 []htmlGroup
 		Scanned, UnreadCount   string
 		Excluded, ScannedText  string
 		Findings               []htmlFinding
@@ -110,7 +116,14 @@ type (
 		Digests                string
 	}
 	// htmlChange is one status with the number of its findings.
-	htmlChange     struct{ Word, Count string }
+	htmlChange struct{ Word, Count string }
+	// htmlGroup is a rule with its findings of hygiene.
+	htmlGroup struct {
+		Anchor, Severity, Title, Rule, RuleAnchor string
+		Remedy, Count                             string
+		Findings                                  []htmlFinding
+		worst                                     penstock.Severity
+	}
 	htmlUnreadFile struct{ Path, Why string }
 	htmlSkip       struct {
 		Count, Why string
@@ -133,15 +146,21 @@ type (
 	htmlFinding struct {
 		Anchor, Rule, RuleAnchor, Engine, Severity, Title, Place string
 		// Status is that of the finding, Mark the same where it tells something.
-		Tier                                     string
+		// Kind is the value of the filter for tiers.
+		Tier, Kind                               string
 		Status, Mark, Now                        string
 		Blocks, Open                             bool
 		Message, Rank, Off, Facts, Scope, Commit []run
 		Lines                                    []htmlLine
 		Trace, Related                           []htmlStep
 		Places                                   []string
-		Notes, Fix                               [][]run
+		Notes, Fix, Cuts                         [][]run
 		Path                                     []htmlFact
+		// Also are further findings of the same flaw, Differs in which way this one
+		// differs from the first, Size how many findings the flaw has.
+		Also    []htmlFinding
+		Differs []run
+		Size    int
 	}
 	htmlFact struct {
 		Word string
@@ -150,6 +169,10 @@ type (
 	htmlStep struct {
 		Place string
 		Text  []run
+		// Rule is that of the forge by which the step works; Gain says that the step
+		// is what is won.
+		Rule string
+		Gain bool
 	}
 	htmlLine struct {
 		Number string
@@ -225,18 +248,66 @@ func (h *htmlReport) page() htmlPage {
 	}
 
 	order := slices.Concat(ranked(open), ranked(fixed), ranked(suppressed))
+	// Danger that was there before is worth more room than new hygiene.
+	slices.SortStableFunc(order, func(a, b *penstock.Finding) int { return boolCompare(idle(a), idle(b)) })
 	if n := len(order) - h.most; n > 0 {
 		p.Omitted, order = number(n), order[:h.most]
 	}
 	p.Filters, p.Long = severities(order), len(order) > htmlLong
+	if tiered(order) {
+		h.tiers(&p, open, order)
+	}
 	anchors := h.ruleSection(&p, order)
 	engines := make(map[string]bool)
-	for i, f := range order {
+	groups := make(map[string]int)
+	last := 0
+	next := func(f *penstock.Finding) htmlFinding {
+		last++
 		v := h.finding(f, anchors[f.Rule])
-		v.Anchor = "f" + strconv.Itoa(i+1)
-		v.Open = i < actFirst && f.Suppressed == nil && !known(f) && (f.Blocks || f.Severity >= penstock.Medium)
+		v.Anchor, v.Size = "f"+strconv.Itoa(last), 1
 		engines[v.Engine] = true
+		return v
+	}
+	for _, b := range bundles(order) {
+		f := b.Finding
+		v := next(f)
+		if idle(f) {
+			i, ok := groups[f.Rule]
+			if !ok {
+				i = len(p.Groups)
+				groups[f.Rule] = i
+				g := htmlGroup{Title: v.Title, Rule: v.Rule, RuleAnchor: v.RuleAnchor}
+				if r := h.rules[f.Rule]; r != nil {
+					g.Remedy = oneLine(r.Remedy)
+					if r.Title != "" {
+						g.Title = oneLine(r.Title)
+					}
+				}
+				p.Groups = append(p.Groups, g)
+			}
+			g := &p.Groups[i]
+			g.Findings, g.worst = append(g.Findings, v), max(g.worst, f.Severity)
+			continue
+		}
+		v.Open = len(p.Findings) < actFirst && f.Suppressed == nil && !known(f) && (f.Blocks || f.Severity >= penstock.Medium)
+		v.setFacts(b.facts())
+		for _, o := range b.also {
+			w := next(o)
+			w.Differs = words(b.differs(o))
+			v.Also = append(v.Also, w)
+			v.Size++
+		}
 		p.Findings = append(p.Findings, v)
+	}
+	for i := range p.Groups {
+		g := &p.Groups[i]
+		g.Count, g.Severity = number(len(g.Findings)), g.worst.String()
+	}
+	slices.SortStableFunc(p.Groups, func(a, b htmlGroup) int {
+		return cmp.Or(cmp.Compare(b.worst, a.worst), cmp.Compare(len(b.Findings), len(a.Findings)))
+	})
+	for i := range p.Groups {
+		p.Groups[i].Anchor = "h" + strconv.Itoa(i+1)
 	}
 	if len(engines) > 1 {
 		p.Engines = sortedKeys(engines)
@@ -268,6 +339,25 @@ func (h *htmlReport) page() htmlPage {
 		p.Notes = append(p.Notes, htmlNote{oneLine(noteText(n)), n.Incomplete})
 	}
 	return p
+}
+
+// tiers fills in what tells danger from hygiene. The filter has what is in the page.
+func (h *htmlReport) tiers(p *htmlPage, open, order []*penstock.Finding) {
+	p.Tiered = true
+	danger, hygiene := tally(open)
+	for _, c := range danger {
+		p.Danger = append(p.Danger, htmlChange{visible(c.kind), number(c.n)})
+	}
+	p.Hygiene = number(hygiene.n)
+	p.HygieneText = severityText(hygiene.severities)
+	p.Severities = allSeverities(slices.DeleteFunc(slices.Clone(open), func(f *penstock.Finding) bool { return f.Evidence.Tier == penstock.TierHygiene }))
+	kinds, rest := tally(order)
+	if rest.n > 0 {
+		kinds = append(kinds, rest)
+	}
+	for _, c := range kinds {
+		p.Tiers = append(p.Tiers, htmlChange{visible(c.kind), number(c.n)})
+	}
 }
 
 // allSeverities counts open findings of every severity, also of those without.
@@ -331,15 +421,30 @@ func (h *htmlReport) ruleSection(p *htmlPage, findings []*penstock.Finding) map[
 	return anchors
 }
 
+// setFacts sets what stands before the way, and the cuts, which stand behind it.
+func (v *htmlFinding) setFacts(facts []pathFact) {
+	v.Path, v.Cuts = nil, nil
+	for _, p := range facts {
+		if p.word == "cut" {
+			v.Cuts = append(v.Cuts, words(p.text))
+		} else {
+			v.Path = append(v.Path, htmlFact{upperFirst(p.word), words(p.text)})
+		}
+	}
+}
+
+// words is a line of running text.
+func words(s string) []run { return runs(strings.Join(strings.Fields(s), " ")) }
+
 func (h *htmlReport) finding(f *penstock.Finding, ruleAnchor string) htmlFinding {
 	f = shown(f)
-	line := func(s string) []run { return runs(strings.Join(strings.Fields(s), " ")) }
+	line := words
 	v := htmlFinding{
 		Rule: visible(f.Rule), RuleAnchor: ruleAnchor, Engine: visible((&penstock.Rule{ID: f.Rule}).Engine()),
 		Severity: f.Severity.String(), Title: oneLine(h.title(f)), Place: visible(position(f.Location)), Blocks: f.Blocks,
 		Message: line(f.Message), Rank: line(rank(f)), Facts: line(h.secretFacts(f)), Scope: line(f.Evidence.Scope),
 	}
-	v.Mark, v.Tier = h.status(f), tierText(f)
+	v.Mark, v.Tier, v.Kind = h.status(f), tierText(f), visible(kindOf(f))
 	switch f.Status {
 	case penstock.StatusNew, penstock.StatusUnchanged, penstock.StatusFixed:
 		v.Status = string(f.Status)
@@ -351,10 +456,11 @@ func (h *htmlReport) finding(f *penstock.Finding, ruleAnchor string) htmlFinding
 		v.Off = line(suppressedText(f.Suppressed))
 	}
 	for _, l := range f.Trace[:min(len(f.Trace), htmlPlaces)] {
-		v.Trace = append(v.Trace, htmlStep{visible(position(l.Location)), line(l.Message)})
+		text, rule := forgeRule(f, l.Message)
+		v.Trace = append(v.Trace, htmlStep{visible(position(l.Location)), line(text), visible(rule), strings.HasPrefix(text, gainText)})
 	}
 	for _, l := range f.Related[:min(len(f.Related), htmlPlaces)] {
-		v.Related = append(v.Related, htmlStep{visible(position(l.Location)), line(l.Message)})
+		v.Related = append(v.Related, htmlStep{Place: visible(position(l.Location)), Text: line(l.Message)})
 	}
 	for i, l := range f.Places {
 		if i == htmlPlaces {
@@ -363,9 +469,7 @@ func (h *htmlReport) finding(f *penstock.Finding, ruleAnchor string) htmlFinding
 		}
 		v.Places = append(v.Places, visible(position(l)))
 	}
-	for _, p := range pathFacts(f) {
-		v.Path = append(v.Path, htmlFact{upperFirst(p.word), line(p.text)})
-	}
+	v.setFacts(pathFacts(f))
 	for _, n := range f.Notes {
 		v.Notes = append(v.Notes, line(n))
 	}

@@ -161,6 +161,8 @@ func FuzzHTML(f *testing.F) {
 	f.Add("]]><!-- --><svg/onload=1>\t##[x]", 2, 30)
 	f.Fuzz(func(t *testing.T, s string, from, to int) {
 		s = validText(s)
+		tiers := hostileTiers(s, penstock.Location{Path: s})
+		checkHTML(t, parseHTML(t, render(t, "html", Options{}, append(tiers, &penstock.Rule{ID: s, Title: s, Remedy: s}, &penstock.End{}))))
 		doc := parseHTML(t, render(t, "html", Options{}, []penstock.Record{
 			&penstock.Header{Roots: []string{s}, Version: s},
 			&penstock.Rule{ID: s, Title: s, Why: s, Bad: s, References: []string{s, "https://x/" + s}, Tags: []string{s}},
@@ -186,7 +188,7 @@ func FuzzHTML(f *testing.F) {
 			if attr(n, "class") != "body" {
 				continue
 			}
-			if p := n.FirstChild.NextSibling; p != nil && p.Data == "p" {
+			if p := n.FirstChild; p != nil && p.Data == "p" {
 				line := oneLine(s)
 				if got := textOf(p); got != line && !strings.Contains(s, "##") {
 					t.Errorf("the message %q is shown as %q", line, got)
@@ -239,6 +241,13 @@ func TestHTMLBrowser(t *testing.T) {
 	}
 	if got := shown(dump(stream(), "#filter:q=app+sql&state=all&sev=high,low")); got != "1 of 19 findings shown" {
 		t.Errorf("filtered by its address, the page says %q", got)
+	}
+	for filter, want := range map[string]string{
+		"tier=hygiene&sev=high": "5", "tier=proven+path,exploitable": "2",
+	} {
+		if got := shown(dump(tierStream(), "#filter:"+filter)); got != want+" of 7 findings shown" {
+			t.Errorf("filter %s: the page says %q", filter, got)
+		}
 	}
 	for state, want := range map[string]string{"open": "3", "new": "2", "fixed": "5"} {
 		if got := shown(dump(rangeStream(), "#filter:state="+state)); got != want+" of 9 findings shown" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"slices"
 	"strings"
 
 	"penstock"
@@ -21,6 +22,8 @@ const (
 	// mdItems and mdChars bound the lists and texts of one finding.
 	mdItems = 20
 	mdChars = 2000
+	// mdKinds bounds the rows of numbers: tiers, and engines without them.
+	mdKinds = 8
 )
 
 // markdown writes a report for the step summary of a CI run or a comment. The
@@ -63,33 +66,26 @@ func (m *markdown) Close() error {
 	room -= len(tail)
 
 	order := ranked(open)
-	full := order
+	all := single(order)
+	full := all
 	if !m.opts.All {
-		full = toAct(order)
+		all = bundles(order)
+		full = toAct(all)
 	}
 	shown := 0
 	if len(full) > 0 {
 		m.block(&room, "### To act on first\n\n")
 	}
-	for _, f := range full {
-		if !m.block(&room, m.finding(f)) && !m.block(&room, m.line(f)+"\n") {
+	cut := false
+	for _, b := range full {
+		if !m.block(&room, m.finding(b)) && !m.block(&room, m.line(b)+"\n") {
+			cut = true
 			break
 		}
-		shown++
+		shown += 1 + len(b.also)
 	}
-	if shown == len(full) && len(order) > len(full) {
-		title := "### More findings\n\n"
-		if len(full) == 0 {
-			title = "### Findings that were there before\n\n"
-		}
-		m.block(&room, title)
-		for _, f := range order[shown:] {
-			if !m.block(&room, m.line(f)) {
-				break
-			}
-			shown++
-		}
-		m.block(&room, "\n")
+	if !cut {
+		shown += m.rest(&room, all[len(full):], len(full) == 0)
 	}
 	if rest := len(order) - shown; rest > 0 {
 		fmt.Fprintf(&m.b, "\n**%s not shown: this report is limited to %s.** The other formats have them all.\n\n",
@@ -100,6 +96,57 @@ func (m *markdown) Close() error {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+// rest writes what is not shown in full: a line for each danger, then hygiene by rule.
+// It returns how many findings that tells of.
+func (m *markdown) rest(room *int, all []bundle, first bool) (told int) {
+	var danger []bundle
+	var hygiene []*penstock.Finding
+	for _, b := range all {
+		if idle(b.Finding) {
+			hygiene = append(hygiene, b.Finding)
+		} else {
+			danger = append(danger, b)
+		}
+	}
+	if len(danger) > 0 {
+		title := "### More findings\n\n"
+		if first {
+			title = "### Findings that were there before\n\n"
+		}
+		m.block(room, title)
+		for _, b := range danger {
+			if !m.block(room, m.line(b)) {
+				return told
+			}
+			told += 1 + len(b.also)
+		}
+		m.block(room, "\n")
+	}
+	if len(hygiene) == 0 {
+		return told
+	}
+	const end = "\n</details>\n\n"
+	left := *room - len(end)
+	head := fmt.Sprintf("### Hygiene\n\n<details>\n<summary>%s, no danger by %s</summary>\n\n", count(len(hygiene), "finding", "findings"), plural(len(hygiene), "itself", "themselves"))
+	if !m.block(&left, head+"| findings | rule | first place | remedy |\n| ---: | --- | --- | --- |\n") {
+		return told
+	}
+	for _, c := range m.byRule(hygiene, 1) {
+		remedy := ""
+		if r := m.rules[c.rule]; r != nil {
+			remedy = clip(r.Remedy, 300)
+		}
+		row := fmt.Sprintf("| %s | %s<br>%s | %s | %s |\n", number(c.n), mdCell(clip(c.title, 200)), mdCell(clip(c.rule, 200)), mdCell(clip(c.places[0], 300)), mdCell(remedy))
+		if !m.block(&left, row) {
+			break
+		}
+		told += c.n
+	}
+	m.b.WriteString(end)
+	*room = left
+	return told
 }
 
 // block writes s if there is room for it.
@@ -147,7 +194,9 @@ func (m *markdown) head(open, suppressed []*penstock.Finding) {
 			fmt.Fprintf(&m.b, "%s%s.\n\n", s.label, mdText(clip(s.text, 500)))
 		}
 	}
-	if counts := severities(open); len(counts) > 0 {
+	if tiered(open) {
+		m.b.WriteString(m.numbers(open))
+	} else if counts := severities(open); len(counts) > 0 {
 		_, compared := m.compared()
 		m.b.WriteString(map[bool]string{
 			false: "| severity | open |\n| --- | ---: |\n",
@@ -173,6 +222,49 @@ func (m *markdown) head(open, suppressed []*penstock.Finding) {
 	}
 }
 
+// numbers is the table of what is open, danger and hygiene apart.
+func (m *markdown) numbers(open []*penstock.Finding) string {
+	danger, hygiene := tally(open)
+	_, compared := m.compared()
+	var b strings.Builder
+	row := func(name string, cells ...string) {
+		fmt.Fprintf(&b, "| %s | %s |\n", name, strings.Join(cells, " | "))
+	}
+	line := func(name string, c kindCount, mark string) {
+		cells := []string{mark + number(c.n) + mark}
+		if compared {
+			cells = append(cells, number(c.fresh))
+		}
+		row(name, append(cells, severityText(c.severities))...)
+	}
+	if compared {
+		row("", "open", "new", "")
+		row("---", "---:", "---:", "---")
+	} else {
+		row("", "open", "")
+		row("---", "---:", "---")
+	}
+	var of []*penstock.Finding
+	total := kindCount{}
+	for _, f := range open {
+		if f.Evidence.Tier != penstock.TierHygiene {
+			of = append(of, f)
+		}
+	}
+	total.n, total.severities = len(of), severities(of)
+	for _, c := range danger {
+		total.fresh += c.fresh
+	}
+	line("**danger**", total, "**")
+	for _, c := range danger[:min(len(danger), mdKinds)] {
+		line(mdCell(clip(c.kind, 40)), c, "")
+	}
+	if hygiene.n > 0 {
+		line("hygiene", hygiene, "")
+	}
+	return b.String() + "\n"
+}
+
 func upperFirst(s string) string {
 	if s == "" || s[0] < 'a' || s[0] > 'z' {
 		return s
@@ -180,12 +272,12 @@ func upperFirst(s string) string {
 	return string(s[0]-'a'+'A') + s[1:]
 }
 
-// finding is one finding in full, folded.
-func (m *markdown) finding(f *penstock.Finding) string {
+// finding is one flaw in full, folded.
+func (m *markdown) finding(all bundle) string {
 	var b strings.Builder
-	f = shown(f)
-	fmt.Fprintf(&b, "<details>\n<summary><b>%s</b>%s %s <code>%s</code></summary>\n\n",
-		f.Severity, m.mark(f), mdHTML(clip(m.title(f), 200)), html.EscapeString(visible(clip(position(f.Location), 500))))
+	f := shown(all.Finding)
+	fmt.Fprintf(&b, "<details>\n<summary><b>%s</b>%s %s <code>%s</code>%s</summary>\n\n",
+		m.level(f), m.mark(f), mdHTML(clip(m.title(f), 200)), html.EscapeString(visible(clip(position(f.Location), 500))), more(all))
 	if f.Message != "" {
 		b.WriteString(mdClip(f.Message) + "\n\n")
 	}
@@ -207,21 +299,35 @@ func (m *markdown) finding(f *penstock.Finding) string {
 	if f.Commit != nil {
 		fmt.Fprintf(&b, "- commit %s; **%s**\n", mdClip(commitLine(f.Commit)), presence(f.Commit))
 	}
-	for _, p := range pathFacts(f) {
+	facts := all.facts()
+	for _, p := range facts {
+		if p.word != "cut" {
+			fmt.Fprintf(&b, "- %s: %s\n", p.word, mdClip(p.text))
+		}
+	}
+	if len(f.Trace) > 0 {
+		b.WriteString("- how it gets there:\n" + m.steps("", f, f.Trace))
+	}
+	for _, l := range f.Related[:min(len(f.Related), mdItems)] {
+		fmt.Fprintf(&b, "- %s %s\n", mdPlace(l.Location), mdClip(l.Message))
+	}
+	for i, o := range all.also {
+		if i == mdItems {
+			fmt.Fprintf(&b, "- ... and %s by the same way in\n", count(len(all.also)-i, "more place", "more places"))
+			break
+		}
+		o = shown(o)
+		fmt.Fprintf(&b, "- the same way in leads to %s %s\n", mdPlace(o.Location), mdClip(all.differs(o)))
+		b.WriteString(m.steps("  ", o, all.own(o)))
+	}
+	for i, p := range slices.DeleteFunc(facts, func(p pathFact) bool { return p.word != "cut" }) {
+		if i == mdItems {
+			break
+		}
 		fmt.Fprintf(&b, "- %s: %s\n", p.word, mdClip(p.text))
 	}
 	for _, n := range f.Notes[:min(len(f.Notes), mdItems)] {
 		fmt.Fprintf(&b, "- %s\n", mdClip(n))
-	}
-	for i, step := range f.Trace {
-		if i == mdItems {
-			fmt.Fprintf(&b, "- ... and %s\n", count(len(f.Trace)-i, "more step", "more steps"))
-			break
-		}
-		fmt.Fprintf(&b, "- step %d: %s %s\n", i+1, mdPlace(step.Location), mdClip(step.Message))
-	}
-	for _, l := range f.Related[:min(len(f.Related), mdItems)] {
-		fmt.Fprintf(&b, "- %s %s\n", mdPlace(l.Location), mdClip(l.Message))
 	}
 	if n := len(f.Places); n > 0 {
 		fmt.Fprintf(&b, "- in %s:", count(n, "more place", "more places"))
@@ -253,15 +359,51 @@ func (m *markdown) finding(f *penstock.Finding) string {
 	return b.String()
 }
 
+// steps is a numbered list within a list.
+func (m *markdown) steps(indent string, f *penstock.Finding, trace []penstock.Label) string {
+	var b strings.Builder
+	for i, step := range trace {
+		if i == mdItems {
+			fmt.Fprintf(&b, "%s  %d. ... and %s\n", indent, i+1, count(len(trace)-i, "more step", "more steps"))
+			break
+		}
+		text, rule := forgeRule(f, step.Message)
+		fmt.Fprintf(&b, "%s  %d. %s %s", indent, i+1, mdPlace(step.Location), mdClip(text))
+		if rule != "" {
+			b.WriteString(" (rule of the forge: " + mdCode(clip(rule, 200)) + ")")
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// level is the severity, with the tier where there is one.
+func (m *markdown) level(f *penstock.Finding) string {
+	s := f.Severity.String()
+	if tier := tierText(f); tier != "" {
+		s += ", " + tier
+	}
+	return s
+}
+
+// more says in how many further places a flaw is.
+func more(b bundle) string {
+	if len(b.also) == 0 {
+		return ""
+	}
+	return " and in " + count(len(b.also), "more place", "more places")
+}
+
 // mdClip is mdText for text of any length.
 func mdClip(s string) string { return mdText(clip(s, mdChars)) }
 
 // mdPlace is a position as code.
 func mdPlace(l penstock.Location) string { return mdCode(clip(position(l), 500)) }
 
-// line is one finding in one line.
-func (m *markdown) line(f *penstock.Finding) string {
-	s := fmt.Sprintf("- %s%s: %s %s", f.Severity, m.mark(f), mdPlace(shown(f).Location), mdText(clip(m.title(f), 200)))
+// line is one flaw in one line.
+func (m *markdown) line(b bundle) string {
+	f := b.Finding
+	s := fmt.Sprintf("- %s%s: %s %s%s", m.level(f), m.mark(f), mdPlace(shown(f).Location), mdText(clip(m.title(f), 200)), more(b))
 	if f.Commit != nil {
 		s += ", " + presence(f.Commit)
 	}
@@ -315,9 +457,10 @@ func (m *markdown) coverage() string {
 	}
 	list("**not read**", m.skips(penstock.Unread))
 	list("left out", m.skips(penstock.Excluded))
-	for i, n := range m.notes {
+	notes := slices.DeleteFunc(slices.Clone(m.notes), func(n *penstock.Note) bool { return minor(n) && !m.opts.All && !m.opts.Verbose })
+	for i, n := range notes {
 		if i == 50 {
-			fmt.Fprintf(&b, "- ... and %s\n", count(len(m.notes)-i, "more note", "more notes"))
+			fmt.Fprintf(&b, "- ... and %s\n", count(len(notes)-i, "more note", "more notes"))
 			break
 		}
 		label := "note"
@@ -365,6 +508,9 @@ func mdText(s string) string {
 	}
 	return b.String()
 }
+
+// mdCell is mdText for a cell of a table, which a bar would end.
+func mdCell(s string) string { return strings.ReplaceAll(mdText(s), `\|`, "&#124;") }
 
 // opensBlock reports whether the sign at i would make a list, a rule or a
 // heading of a line that begins with s: "- x", "1. x", "===".

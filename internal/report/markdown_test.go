@@ -91,6 +91,9 @@ func FuzzMarkdown(f *testing.F) {
 		if got, want := readMarkdown(md), oneLine(s); got != want {
 			t.Fatalf("%q is written as %q and reads as %q", want, md, got)
 		}
+		if cell := mdCell(s); readMarkdown(cell) != oneLine(s) || strings.Contains(cell, "|") {
+			t.Fatalf("the cell of %q is written as %q", s, cell)
+		}
 		bare := mdSpan.ReplaceAllString(md, " ")
 		bare = strings.NewReplacer("&amp;", " ", "&lt;", " ", "&gt;", " ").Replace(bare)
 		if strings.ContainsAny(bare, "<>\n") || raw.MatchString(bare) || active.MatchString(bare) {

@@ -12,12 +12,17 @@ import (
 // paths in the escaped form of EscapePath, other text with U+FFFD for each
 // byte that is not UTF-8. So a report made from a run and one made later from
 // its stream are the same.
-type normal struct{ next Sink }
+type normal struct {
+	next Sink
+	w    rewriter
+}
+
+func newNormal(next Sink) *normal { return &normal{next, newRewriter(EscapePath, validText)} }
 
 func (n *normal) Close() error { return n.next.Close() }
 
 func (n *normal) Record(r penstock.Record) error {
-	return n.next.Record(rewrite(r, EscapePath, validText))
+	return n.next.Record(n.w.rewrite(r))
 }
 
 // EscapePath makes a path printable as UTF-8 and is undone by UnescapePath: a
@@ -115,8 +120,7 @@ func clampMarks(l penstock.SnippetLine) (start, end int) {
 // rewrite returns r with every path and every other string put through a
 // function. Records that neither changes are returned as they are; others are
 // copied, since a sink must not change what it is given.
-func rewrite(r penstock.Record, path, text func(string) string) penstock.Record {
-	w := rewriter{path, text}
+func (w rewriter) rewrite(r penstock.Record) penstock.Record {
 	v := reflect.ValueOf(r)
 	if !w.changes(v, false) {
 		return r
@@ -124,7 +128,23 @@ func rewrite(r penstock.Record, path, text func(string) string) penstock.Record 
 	return w.copy(v, false).Interface().(penstock.Record)
 }
 
-type rewriter struct{ path, text func(string) string }
+// rewriter puts the strings of records through functions.
+type rewriter struct {
+	path, text func(string) string
+	// fields are the fields of each struct type that can hold a string: most hold
+	// none, and reflection is slow at telling.
+	fields map[reflect.Type][]textField
+}
+
+// textField is a field that can hold a string.
+type textField struct {
+	index  int
+	isPath bool
+}
+
+func newRewriter(path, text func(string) string) rewriter {
+	return rewriter{path, text, make(map[reflect.Type][]textField)}
+}
 
 func (w rewriter) str(s string, isPath bool) string {
 	if isPath {
@@ -136,6 +156,34 @@ func (w rewriter) str(s string, isPath bool) string {
 // pathField names the fields of the vocabulary that hold paths.
 func pathField(name string) bool { return name == "Path" || name == "Place" || name == "Roots" }
 
+// holdsText reports whether a value of the type can hold a string.
+func (w rewriter) holdsText(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Map, reflect.Interface:
+		return true
+	case reflect.Pointer, reflect.Slice:
+		return w.holdsText(t.Elem())
+	case reflect.Struct:
+		return len(w.textFields(t)) > 0
+	}
+	return false
+}
+
+func (w rewriter) textFields(t reflect.Type) []textField {
+	fields, known := w.fields[t]
+	if known {
+		return fields
+	}
+	w.fields[t] = []textField{{}} // one that holds itself
+	for i := range t.NumField() {
+		if f := t.Field(i); w.holdsText(f.Type) {
+			fields = append(fields, textField{i, pathField(f.Name)})
+		}
+	}
+	w.fields[t] = fields
+	return fields
+}
+
 func (w rewriter) changes(v reflect.Value, isPath bool) bool {
 	switch v.Kind() {
 	case reflect.String:
@@ -143,7 +191,7 @@ func (w rewriter) changes(v reflect.Value, isPath bool) bool {
 	case reflect.Pointer:
 		return !v.IsNil() && w.changes(v.Elem(), isPath)
 	case reflect.Slice:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
+		if v.Len() == 0 || !w.holdsText(v.Type().Elem()) {
 			return false
 		}
 		for i := range v.Len() {
@@ -158,8 +206,8 @@ func (w rewriter) changes(v reflect.Value, isPath bool) bool {
 			}
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if w.changes(v.Field(i), pathField(v.Type().Field(i).Name)) {
+		for _, f := range w.textFields(v.Type()) {
+			if w.changes(v.Field(f.index), f.isPath) {
 				return true
 			}
 		}

@@ -54,7 +54,7 @@ func TestNormalCopies(t *testing.T) {
 		Message: "a\xffb", Location: penstock.Location{Path: "p\xff"}, Notes: []string{"n\xfe"},
 		Snippet: &penstock.Snippet{FirstLine: 1, Lines: []penstock.SnippetLine{{Text: "\xe9\xe8 = secret\xff!", MarkStart: 5, MarkEnd: 12}}},
 	}
-	got := rewrite(dirty, EscapePath, validText).(*penstock.Finding)
+	got := newRewriter(EscapePath, validText).rewrite(dirty).(*penstock.Finding)
 	if dirty.Message != "a\xffb" || dirty.Notes[0] != "n\xfe" || dirty.Snippet.Lines[0].MarkStart != 5 {
 		t.Error("the finding was changed in place")
 	}
@@ -66,7 +66,7 @@ func TestNormalCopies(t *testing.T) {
 		t.Errorf("the marker moved to %q of %q", mark, l.Text)
 	}
 	clean := &penstock.Finding{Message: "é", Location: penstock.Location{Path: "p"}}
-	if rewrite(clean, EscapePath, validText) != penstock.Record(clean) {
+	if newRewriter(EscapePath, validText).rewrite(clean) != penstock.Record(clean) {
 		t.Error("a clean record was copied")
 	}
 }

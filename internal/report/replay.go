@@ -25,7 +25,7 @@ const maxLine = 16 << 20
 // at all is a *penstock.Error; s has then been given some records and must be
 // dropped without Close. Memory is bounded by one line of at most 16 MiB.
 func Replay(r io.Reader, s Sink) error {
-	p := &replay{in: bufio.NewReaderSize(r, 64<<10), sink: s, digest: sha256.New()}
+	p := &replay{in: bufio.NewReaderSize(r, 64<<10), sink: s, digest: sha256.New(), paths: newRewriter(UnescapePath, func(s string) string { return s })}
 	for {
 		line, err := p.line()
 		if err == io.EOF {
@@ -44,7 +44,8 @@ type replay struct {
 	in      *bufio.Reader
 	sink    Sink
 	buf     []byte
-	number  int // of the current line, from 1
+	paths   rewriter // brings back paths as they are
+	number  int      // of the current line, from 1
 	records int
 	digest  hash.Hash
 	started bool
@@ -127,7 +128,7 @@ func (p *replay) record(line []byte) error {
 	if r == nil {
 		return nil
 	}
-	return p.sink.Record(rewrite(r, UnescapePath, func(s string) string { return s }))
+	return p.sink.Record(p.paths.rewrite(r))
 }
 
 // newRecord returns an empty record of a type, nil for one that is not known.

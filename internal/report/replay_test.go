@@ -201,7 +201,7 @@ func FuzzReplay(f *testing.F) {
 				continue
 			}
 			if r := newRecord(kind.Type); r != nil && json.Unmarshal(line, r) == nil {
-				records = append(records, rewrite(r, UnescapePath, validText))
+				records = append(records, newRewriter(UnescapePath, validText).rewrite(r))
 			}
 		}
 		if len(records) == 0 {

@@ -33,6 +33,8 @@ type Options struct {
 	// All shows every open finding and lists the suppressed ones: text and
 	// markdown, which otherwise show the ten to act on first.
 	All bool
+	// Verbose also gives notes that are the same in every run: text and markdown.
+	Verbose bool
 	// Quiet leaves out findings: text shows the verdict and what was not read.
 	Quiet bool
 	// Color, Links and Width are for the terminal: SGR colours, OSC 8 links, and
@@ -91,5 +93,5 @@ func New(name string, w io.Writer, opts Options) (Sink, error) {
 			Hint:    "use one of " + strings.Join(Formats(), ", "),
 		}
 	}
-	return &normal{all[i].open(w, opts)}, nil
+	return newNormal(all[i].open(w, opts)), nil
 }

@@ -374,6 +374,15 @@ func (s *sarif) result(f *penstock.Finding, rule int) sarifResult {
 		// GitHub shows the first location only.
 		text += fmt.Sprintf(" Also in %s, the first at %s.", count(n, "more place", "more places"), position(shown(f).Places[0]))
 	}
+	if tier := tierText(f); tier != "" {
+		// Viewers show the message, and no properties.
+		text = strings.TrimSuffix(text, ".") + ". " + upperFirst(tier) + "."
+		for _, p := range pathFacts(f) {
+			if p.word != "cut" {
+				text += " " + upperFirst(p.word) + ": " + p.text + "."
+			}
+		}
+	}
 	if f.Commit != nil {
 		text += " " + inCommit(f.Commit)
 	}

@@ -276,7 +276,7 @@ func TestSARIFLimits(t *testing.T) {
 	}
 	records = append(records, &penstock.End{Totals: penstock.Totals{Files: 30000, Unread: 3000}})
 	var out bytes.Buffer
-	feed(t, &normal{&sarif{w: &out, results: most}}, records)
+	feed(t, newNormal(&sarif{w: &out, results: most}), records)
 	b := out.Bytes()
 	checkSARIF(t, b)
 	r := run0(t, b)

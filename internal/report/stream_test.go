@@ -125,7 +125,10 @@ func stream() []penstock.Record {
 			},
 			Fix: &penstock.Fix{
 				Description: "read the token from the environment", Safe: false,
-				Edits: []penstock.Edit{{Path: "app/deploy.py", Span: penstock.Span{Start: 1209, End: 1251}, Text: "os.environ[\"TOKEN\"]"}},
+				Edits: []penstock.Edit{
+					{Path: "app/deploy.py", Span: penstock.Span{Start: 1209, End: 1251}, Text: "os.environ[\"TOKEN\"]"},
+					{Path: "app/deploy_env.py", Span: penstock.Span{Start: 0, End: 10}, New: true, From: "app/deploy.py"},
+				},
 				Steps: []string{"revoke the token", "remove it from the history"},
 			},
 			Fingerprint: "0f1e2d3c4b5a69788796a5b4c3d2e1f0", Blocks: true, Reason: "critical is at or above high",

@@ -49,42 +49,82 @@ func (t *text) Record(r penstock.Record) error {
 func (t *text) Close() error {
 	open, fixed, suppressed := t.split()
 	order := ranked(open)
-	shown := order
+	all := single(order)
+	full := all
 	if !t.opts.All {
-		shown = toAct(order)
+		all = bundles(order)
+		full = toAct(all)
 	}
 	if t.opts.Quiet {
-		shown = nil
+		full = nil
 	}
-	for _, f := range byFile(shown) {
-		t.finding(f)
-	}
-	rest := order[len(shown):]
-	if !t.opts.Quiet {
-		hygiene := slices.DeleteFunc(slices.Clone(rest), func(f *penstock.Finding) bool { return !idle(f) || known(f) })
-		rest = slices.DeleteFunc(slices.Clone(rest), func(f *penstock.Finding) bool { return idle(f) && !known(f) })
-		t.hygiene(hygiene)
-	}
-	if len(rest) > 0 && !t.opts.Quiet {
-		kind := [2]string{"more finding", "more findings"}
-		if !slices.ContainsFunc(rest, func(f *penstock.Finding) bool { return !known(f) }) {
-			kind = [2]string{"unchanged finding", "unchanged findings"}
-		}
-		t.printf("%s %s: %s. See them all with --all.\n\n", t.paint(bold, "... and"),
-			count(len(rest), kind[0], kind[1]), severityText(severities(rest)))
+	for _, b := range byFile(full) {
+		t.finding(b)
 	}
 	if !t.opts.Quiet {
+		t.rest(all[len(full):])
 		t.fixed(fixed)
+		if t.opts.All {
+			t.suppressed(suppressed)
+		}
 	}
-	if t.opts.All && !t.opts.Quiet {
-		t.suppressed(suppressed)
-	}
-	t.summary(order, shown, suppressed)
+	t.summary(order, full, suppressed)
 	if _, err := io.WriteString(t.w, breakCommands(t.b.String())); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
 }
+
+// textLines is how many dangers have a line each, beyond those in full.
+const textLines = 40
+
+// rest tells of what is not shown in full: a line for each danger, hygiene by rule, and
+// the number of all others.
+func (t *text) rest(all []bundle) {
+	var danger []bundle
+	var hygiene, others []*penstock.Finding
+	for _, b := range all {
+		switch {
+		case known(b.Finding) && !b.Blocks:
+			others = append(others, loose([]bundle{b})...)
+		case idle(b.Finding):
+			hygiene = append(hygiene, b.Finding)
+		case len(danger) < textLines && (b.Blocks || b.Evidence.Tier != ""):
+			danger = append(danger, b)
+		default:
+			others = append(others, loose([]bundle{b})...)
+		}
+	}
+	if len(danger) > 0 {
+		t.printf("%s %s, in short. In full with --all.\n", t.paint(bold, "more danger:"), count(len(loose(danger)), "finding", "findings"))
+		for _, b := range danger {
+			word, st := level(b.Evidence.Tier.Shown(b.Severity))
+			head := fmt.Sprintf("%s[%s]", word, visible(b.Rule))
+			s := t.title(b.Finding) + ": " + position(shown(b.Finding).Location)
+			if tier := tierText(b.Finding); tier != "" {
+				s += ", " + tier
+			}
+			if len(b.also) > 0 {
+				s += fmt.Sprintf(", and in %s", count(len(b.also), "more place", "more places"))
+			}
+			t.b.WriteString("  " + t.paint(st, head))
+			t.words(2+t.columns(head), 6, s)
+		}
+		t.b.WriteByte('\n')
+	}
+	t.hygiene(hygiene)
+	if len(others) > 0 {
+		kind := [2]string{"more finding", "more findings"}
+		if !slices.ContainsFunc(others, func(f *penstock.Finding) bool { return !known(f) }) {
+			kind = [2]string{"unchanged finding", "unchanged findings"}
+		}
+		t.printf("%s %s: %s. See them all with --all.\n\n", t.paint(bold, "... and"),
+			count(len(others), kind[0], kind[1]), severityText(severities(others)))
+	}
+}
+
+// hygieneRules is how many rules of hygiene are told with their places.
+const hygieneRules = 8
 
 // hygiene counts what is no danger by itself, rule by rule.
 func (t *text) hygiene(findings []*penstock.Finding) {
@@ -93,7 +133,18 @@ func (t *text) hygiene(findings []*penstock.Finding) {
 	}
 	t.printf("%s %s, no danger by %s. See %s with --all.\n", t.paint(bold, "hygiene:"),
 		count(len(findings), "finding", "findings"), plural(len(findings), "itself", "themselves"), plural(len(findings), "it", "them"))
-	for _, c := range t.byRule(findings, examples) {
+	rules := t.byRule(findings, examples)
+	for i, c := range rules {
+		if i == hygieneRules && len(rules) > i+1 {
+			var names []string
+			n := 0
+			for _, c := range rules[i:] {
+				n += c.n
+				names = append(names, c.rule+" ("+number(c.n)+")")
+			}
+			t.wrap(fmt.Sprintf("  %4s  ", number(n)), 8, "by "+number(len(names))+" more rules: "+strings.Join(names, ", "))
+			break
+		}
 		t.wrap(fmt.Sprintf("  %4s  ", number(c.n)), 8, c.text())
 	}
 	t.b.WriteByte('\n')
@@ -121,12 +172,22 @@ func level(s penstock.Severity) (string, style) {
 	return "note", cyan
 }
 
-// finding prints one finding.
-func (t *text) finding(f *penstock.Finding) {
+// finding prints one flaw.
+func (t *text) finding(b bundle) {
+	f := b.Finding
 	word, st := level(f.Evidence.Tier.Shown(f.Severity))
 	title := ": " + oneLine(t.title(f))
-	if s := t.status(f); s != "" {
-		title += " (" + s + ")"
+	var marks []string
+	if n := len(b.also); n > 0 {
+		marks = append(marks, "in "+number(n+1)+" places")
+	}
+	for _, s := range []string{tierText(f), t.status(f)} {
+		if s != "" {
+			marks = append(marks, visible(s))
+		}
+	}
+	if len(marks) > 0 {
+		title += " (" + strings.Join(marks, ", ") + ")"
 	}
 	t.printf("%s%s\n", t.paint(st, fmt.Sprintf("%s[%s]", word, visible(f.Rule))), t.paint(bold, title))
 
@@ -151,24 +212,34 @@ func (t *text) finding(f *penstock.Finding) {
 	if len(v.rows) > 0 || len(v.elsewhere) > 0 {
 		t.b.WriteString(bar)
 	}
-	if len(f.Trace) > 0 {
-		t.note(v.gutter, "note", "how it gets there:")
-		for i, step := range f.Trace {
-			t.printf("%s     %d. %s", indent, i+1, t.place(step.Location))
-			if step.Message != "" {
-				t.printf(": %s", oneLine(step.Message))
-			}
-			t.b.WriteByte('\n')
-		}
-	}
 	if f.Message != "" && !v.messageShown {
 		t.note(v.gutter, "note", f.Message)
 	}
 	if s := t.secretFacts(f); s != "" {
 		t.note(v.gutter, "note", s)
 	}
-	for _, p := range pathFacts(f) {
-		t.note(v.gutter, p.word, p.text)
+	facts := b.facts()
+	for _, p := range facts {
+		if p.word != "cut" {
+			t.note(v.gutter, p.word, p.text)
+		}
+	}
+	if len(f.Trace) > 0 {
+		t.note(v.gutter, "note", "how it gets there:")
+		for i, step := range f.Trace {
+			t.step(v.gutter, fmt.Sprintf("%2d. ", i+1), step.Location, step.Message)
+		}
+	}
+	if n := len(b.also); n > 0 {
+		t.note(v.gutter, "also", "the same way in leads to "+count(n, "more place", "more places")+"; each way with --all:")
+		for _, o := range b.also {
+			t.step(v.gutter, "  - ", o.Location, b.differs(o))
+		}
+	}
+	for _, p := range facts {
+		if p.word == "cut" {
+			t.note(v.gutter, p.word, p.text)
+		}
 	}
 	for _, n := range f.Notes {
 		t.note(v.gutter, "note", n)
@@ -186,6 +257,19 @@ func (t *text) finding(f *penstock.Finding) {
 	}
 	t.note(v.gutter, "help", "penstock explain "+f.Rule)
 	t.b.WriteByte('\n')
+}
+
+// step prints a place and what happens there, below a note.
+func (t *text) step(gutter int, mark string, l penstock.Location, message string) {
+	indent := strings.Repeat(" ", gutter+4)
+	s := t.place(l)
+	column := gutter + 4 + len(mark) + t.columns(visible(position(l)))
+	if message != "" {
+		s += ":"
+		column++
+	}
+	t.b.WriteString(indent + mark + s)
+	t.words(column, gutter+4+len(mark)+2, message)
 }
 
 // rank says how bad and how sure a finding is, and what the gate says of it.
@@ -250,12 +334,18 @@ func (t *text) note(gutter int, word, s string) {
 // indented to the width of head, which is given since head may hold colours.
 func (t *text) wrap(head string, indent int, s string) {
 	t.b.WriteString(head)
-	column := indent
+	t.words(indent, indent, s)
+}
+
+// words prints s in lines that fit, from a column on; lines after the first begin at
+// indent. Where the column is another one, a blank stands before the first word.
+func (t *text) words(column, indent int, s string) {
 	for i, word := range strings.Fields(s) {
 		word = visible(word)
 		w := t.columns(word)
+		glued := column == indent && i == 0
 		switch {
-		case i == 0:
+		case glued:
 		case column+1+w > t.width && column > indent:
 			t.b.WriteString("\n" + strings.Repeat(" ", indent))
 			column = indent
@@ -354,9 +444,9 @@ func suppressedText(s *penstock.Suppression) string {
 	return line
 }
 
-// summary prints the verdict and the account of the run. Shown are those of the
-// open findings that stand above it.
-func (t *text) summary(open, shown, suppressed []*penstock.Finding) {
+// summary prints the verdict and the account of the run. Shown is what stands in full
+// above it.
+func (t *text) summary(open []*penstock.Finding, shown []bundle, suppressed []*penstock.Finding) {
 	word, sentence := t.headline()
 	st := map[string]style{wordPass: green, wordBlocked: red, wordIncomplete: yellow, wordNone: bold}[word]
 	if word == wordPass && t.incomplete() {
@@ -370,7 +460,15 @@ func (t *text) summary(open, shown, suppressed []*penstock.Finding) {
 	}
 	if !t.opts.Quiet {
 		t.b.WriteByte('\n')
-		t.row("findings", plain, findingsText(open, suppressed))
+		if tiered(open) {
+			danger, hygiene := tally(open)
+			t.row("danger", plain, dangerText(danger)+suppressedCount(suppressed))
+			if hygiene.n > 0 {
+				t.row("hygiene", plain, number(hygiene.n)+": "+severityText(hygiene.severities))
+			}
+		} else {
+			t.row("findings", plain, findingsText(open, suppressed))
+		}
 		for _, r := range []struct{ label, text string }{{"compared", t.comparedText()}, {"history", t.historyText()}} {
 			if r.text != "" {
 				t.row(r.label, plain, r.text)
@@ -404,10 +502,28 @@ func findingsText(open, suppressed []*penstock.Finding) string {
 	if len(open) > 0 {
 		s = severityText(severities(open))
 	}
-	if len(suppressed) > 0 {
-		s += "; " + number(len(suppressed)) + " suppressed (" + kinds(suppressed) + ")"
+	return s + suppressedCount(suppressed)
+}
+
+// dangerText counts danger by tier, or by engine where that has none.
+func dangerText(danger []kindCount) string {
+	n := 0
+	var parts []string
+	for _, c := range danger {
+		n += c.n
+		parts = append(parts, fmt.Sprintf("%s %s (%s)", number(c.n), c.kind, severityText(c.severities)))
 	}
-	return s
+	if n == 0 {
+		return "none"
+	}
+	return number(n) + ": " + strings.Join(parts, ", ")
+}
+
+func suppressedCount(suppressed []*penstock.Finding) string {
+	if len(suppressed) == 0 {
+		return ""
+	}
+	return "; " + number(len(suppressed)) + " suppressed (" + kinds(suppressed) + ")"
 }
 
 // scannedText says what was read, and by which engines.
@@ -474,10 +590,9 @@ func (s skip) text() string {
 }
 
 func (t *text) printNotes() {
-	notes := t.notes
-	if t.opts.Quiet {
-		notes = slices.DeleteFunc(slices.Clone(notes), func(n *penstock.Note) bool { return !n.Incomplete })
-	}
+	notes := slices.DeleteFunc(slices.Clone(t.notes), func(n *penstock.Note) bool {
+		return t.opts.Quiet && !n.Incomplete || minor(n) && !t.opts.All && !t.opts.Verbose
+	})
 	const few = 20
 	rest := 0
 	if !t.opts.All && len(notes) > few {
@@ -510,7 +625,7 @@ func noteText(n *penstock.Note) string {
 }
 
 // next says what to do now.
-func (t *text) next(open, shown []*penstock.Finding) {
+func (t *text) next(open []*penstock.Finding, shown []bundle) {
 	var steps []string
 	if len(shown) > 0 {
 		steps = append(steps, "penstock explain "+shown[0].Rule)

@@ -178,7 +178,12 @@ func FuzzText(f *testing.F) {
 	f.Add(strings.Repeat("日", 300), strings.Repeat("a b ", 100), 200, 41)
 	f.Fuzz(func(t *testing.T, path, s string, mark, width int) {
 		l := penstock.Location{Path: path, Line: mark, Column: mark, EndLine: mark, EndColumn: mark + 3}
-		out := string(render(t, "text", Options{Width: width % 300, All: true}, []penstock.Record{
+		out := ""
+		for _, all := range []bool{false, true} {
+			tiers := hostileTiers(s, l)
+			out += string(render(t, "text", Options{Width: width % 300, All: all}, append(tiers, &penstock.Verdict{Open: 4}, &penstock.End{})))
+		}
+		out += string(render(t, "text", Options{Width: width % 300, All: true}, []penstock.Record{
 			&penstock.Finding{
 				Rule: s, Title: s, Message: s, Severity: penstock.Severity(mark % 6), Location: l, Places: []penstock.Location{l},
 				Snippet: &penstock.Snippet{FirstLine: mark, Lines: []penstock.SnippetLine{{Text: s, MarkStart: mark, MarkEnd: mark + len(path)}, {Text: path}}},

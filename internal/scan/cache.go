@@ -23,7 +23,7 @@ import (
 // the worker reads it through a descriptor.
 
 const (
-	cacheMagic = "penstock cache 3\n"
+	cacheMagic = "penstock cache 4\n"
 	cacheHead  = len(cacheMagic) + sha256.Size
 	cacheTotal = 512 << 20 // bytes in one trust class; the oldest files go first
 	// racy is how long before the run a file must have been left alone for its

@@ -99,14 +99,17 @@ func (p *piece) locate(l *penstock.Location, path string) {
 	l.EndLine, l.EndColumn = p.position(l.End)
 }
 
-// resolve completes the open findings.
+// resolve completes the open findings, with features if there is a salt for them.
 func (c *collector) resolve(p *piece, ig *ignores, hide func(path string, b []byte) []penstock.Span, salt []byte) {
 	if len(c.open) == 0 {
 		return
 	}
 	p.lines = syntax.NewLines(p.text)
 	cut := newCutter(c.path, p, c.open, hide)
-	known := newFeatures(p, cut, c.path, salt)
+	var known *features
+	if salt != nil {
+		known = newFeatures(p, cut, c.path, salt)
+	}
 	for _, f := range c.open {
 		p.locate(&f.Location, c.path)
 		for i := range f.Places {
@@ -118,7 +121,9 @@ func (c *collector) resolve(p *piece, ig *ignores, hide func(path string, b []by
 		for i := range f.Trace {
 			p.locate(&f.Trace[i].Location, c.path)
 		}
-		f.Features = []*penstock.Features{known.of(f)}
+		if known != nil {
+			f.Features = []*penstock.Features{known.of(f)}
+		}
 		if f.Location.Path == c.path && f.Location.End > f.Location.Start {
 			f.Snippet = cut.snippet(f)
 		}

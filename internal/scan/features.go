@@ -95,12 +95,10 @@ func (x *features) of(f *penstock.Finding) *penstock.Features {
 	_, last := x.lineAt(end - 1)
 	last = max(last, end)
 	if x.cut.hide != nil && len(x.p.text) > 0 {
-		// One search of a large text serves this finding, its snippet and those
-		// that follow soon.
-		const ahead = 64 << 10
+		// One search of a large text serves all that is hashed of it.
 		from, to := max(0, start-redactReach), min(len(x.p.text), end+redactReach)
 		if from < x.cut.wideFrom || to > x.cut.wideTo {
-			x.cut.found(from, min(len(x.p.text), to+ahead))
+			x.cut.found(from, to)
 		}
 	}
 	x.from, x.to = max(0, first-contextSeek*longLine), min(len(x.p.text), last+contextSeek*longLine)

@@ -225,7 +225,7 @@ func TestFeaturesOfLongLines(t *testing.T) {
 // in no report.
 func TestFeaturesTravel(t *testing.T) {
 	dir := plant(t, map[string]string{"a.txt": "x = SECRET-one\n", "b/c.txt": "\n\ny = SECRET-one\ny = SECRET-one\n"})
-	res := mustRun(t, Config{Roots: []string{dir}, Dir: dir, Worker: testWorker, Select: []string{"words"}})
+	res := mustRun(t, Config{Roots: []string{dir}, Dir: dir, Worker: testWorker, Select: []string{"words"}, Setup: penstock.Setup{Salt: []byte("salt")}})
 	if len(res.Findings) != 1 {
 		t.Fatalf("%d findings, want 1", len(res.Findings))
 	}

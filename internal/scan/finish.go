@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path"
@@ -29,18 +30,17 @@ func (f *facts) add(base bool, found []penstock.Fact) {
 	}
 }
 
+// factsOf are the facts among the records of a unit; other records are not decoded.
 func factsOf(records []byte) []penstock.Fact {
-	if len(records) == 0 || !bytes.Contains(records, []byte(`"fact"`)) {
-		return nil
-	}
-	decoded, err := decodeRecords(records)
-	if err != nil {
-		return nil
-	}
 	var facts []penstock.Fact
-	for _, r := range decoded {
-		if f, ok := r.(*penstock.Fact); ok {
-			facts = append(facts, *f)
+	for r := (recordReader{b: records}); len(r.b) > 0; {
+		kind, _, _, value, err := r.next()
+		if err != nil {
+			return nil
+		}
+		var f penstock.Fact
+		if string(kind) == "fact" && json.Unmarshal(value, &f) == nil {
+			facts = append(facts, f)
 		}
 	}
 	return facts
@@ -53,6 +53,7 @@ func (w *worker) finish(ctx context.Context, p *pass, all facts) error {
 	// held, and collecting them often costs a third of the time.
 	debug.SetGCPercent(200)
 	done := setOf(p.job.Done)
+	head, base := byRoot(p.roots, all.head), byRoot(p.roots, all.base)
 	var prefixes []string
 	for _, root := range p.roots {
 		// Files that were named one by one in one folder belong together.
@@ -60,11 +61,11 @@ func (w *worker) finish(ctx context.Context, p *pass, all facts) error {
 			continue
 		}
 		prefixes = append(prefixes, root.Prefix)
-		if err := w.finishSide(ctx, p, root, all.head, false, done); err != nil {
+		if err := w.finishSide(ctx, p, root, head[root.Prefix], false, done); err != nil {
 			return err
 		}
 		if root.sides != nil {
-			if err := w.finishSide(ctx, p, root, all.base, true, done); err != nil {
+			if err := w.finishSide(ctx, p, root, base[root.Prefix], true, done); err != nil {
 				return err
 			}
 		}
@@ -72,13 +73,27 @@ func (w *worker) finish(ctx context.Context, p *pass, all facts) error {
 	return nil
 }
 
-func (w *worker) finishSide(ctx context.Context, p *pass, root *openRoot, all []penstock.Fact, base bool, done map[string]bool) error {
-	var facts []penstock.Fact
-	for _, f := range all {
-		if strings.HasPrefix(f.Path, root.Prefix) {
-			facts = append(facts, f)
+// byRoot groups facts by the prefix of the root that their files lie in: by a folder
+// rather than by the folder around it in which a file was named, so that nothing is
+// looked at twice.
+func byRoot(roots []*openRoot, all []penstock.Fact) map[string][]penstock.Fact {
+	var prefixes []string
+	for _, r := range roots {
+		if !r.Stdin && !slices.Contains(prefixes, r.Prefix) {
+			prefixes = append(prefixes, r.Prefix)
 		}
 	}
+	slices.SortFunc(prefixes, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	groups := make(map[string][]penstock.Fact)
+	for _, f := range all {
+		if i := slices.IndexFunc(prefixes, func(p string) bool { return strings.HasPrefix(f.Path, p) }); i >= 0 {
+			groups[prefixes[i]] = append(groups[prefixes[i]], f)
+		}
+	}
+	return groups
+}
+
+func (w *worker) finishSide(ctx context.Context, p *pass, root *openRoot, facts []penstock.Fact, base bool, done map[string]bool) error {
 	slices.SortFunc(facts, compareFacts)
 	kind := byte(frameRecords)
 	if base {

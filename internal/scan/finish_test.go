@@ -105,17 +105,22 @@ func TestFinishPlaces(t *testing.T) {
 	write(t, dir, "one.def", "good\nbad\n")
 	write(t, dir, "two.def", "bad\n")
 	write(t, dir, "clean.user", "use none # penstock: ignore[pair/bad] nothing here\n")
-	run := func(cache string) *Result {
-		r, err := Run(t.Context(), Config{Roots: []string{dir}, Dir: dir, Engines: append(testEngines(), pairEngine()), CacheDir: cache, Worker: testWorker})
+	run := func(cache, salt string) *Result {
+		r, err := Run(t.Context(), Config{Roots: []string{dir}, Dir: dir, Engines: append(testEngines(), pairEngine()), CacheDir: cache, Worker: testWorker, Setup: penstock.Setup{Salt: []byte(salt)}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
+	for _, f := range run("", "").Findings {
+		if len(f.Features) > 0 {
+			t.Errorf("%s: features, though nothing is compared", f.Rule)
+		}
+	}
 	want := []string{"a.user:2 one.def:2", "a.user:3 two.def:1 known", "sub/b.user:1 one.def:2"}
 	cache := t.TempDir()
 	for _, how := range []string{"first", "cached"} {
-		r := run(cache)
+		r := run(cache, "salt")
 		if diff := cmp.Diff(want, pairs(r.Findings, dir)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", how, diff)
 		}
@@ -127,6 +132,32 @@ func TestFinishPlaces(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{"clean.user:1"}, unused); diff != "" {
 			t.Errorf("%s: unused ignores (-want +got):\n%s", how, diff)
+		}
+	}
+}
+
+// A file that is named beside a folder does not make the folder's findings twice.
+func TestFinishFileBesideFolder(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "sub/a.user", "use one\n")
+	write(t, dir, "sub/one.def", "bad\n")
+	write(t, dir, "one.def", "bad\n")
+	write(t, dir, "note.txt", "x\n")
+	t.Chdir(dir)
+	for _, roots := range [][]string{{"sub", "note.txt"}, {"note.txt", "sub"}} {
+		r, err := Run(t.Context(), Config{Roots: roots, Dir: dir, Engines: append(testEngines(), pairEngine()), Worker: testWorker, Setup: penstock.Setup{Salt: []byte("salt")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"sub/a.user:1 sub/one.def:1"}, pairs(r.Findings, dir)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", roots, diff)
+		}
+		var counts []string // of the files of each root, by the engine count
+		for _, n := range r.Notes {
+			counts = append(counts, n.Message)
+		}
+		if diff := cmp.Diff([]string{"1", "2"}, counts); diff != "" {
+			t.Errorf("%v: files of the roots (-want +got):\n%s", roots, diff)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 // paths in the commit that is checked out. The parent writes the file, the worker
 // reads it through a descriptor, as with the cache of a folder's files.
 
-const seenMagic = "penstock history 1\n"
+const seenMagic = "penstock history 2\n"
 
 // seenSet is what an earlier run knows. A nil one knows nothing.
 type seenSet struct {

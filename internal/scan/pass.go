@@ -11,6 +11,7 @@ import (
 	"io"
 	"iter"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 
@@ -520,12 +521,14 @@ func (p *pass) endPiece(t *piece, col *collector, ig *ignores) {
 	ig.marks = nil
 }
 
-// salt is the key of features.
+// salt is the key of features, nil where nothing is to be known again: the run is
+// compared with no baseline, and no root has two sides or a history.
 func (p *pass) salt() []byte {
-	if s := p.job.Setup.Salt; len(s) > 0 {
-		return s
+	s := p.job.Setup.Salt
+	if len(s) == 0 && slices.ContainsFunc(p.job.Roots, func(r jobRoot) bool { return r.View != nil }) {
+		s = p.job.Setup.Key
 	}
-	return p.job.Setup.Key
+	return s
 }
 
 // ranHere reports whether an engine has said all about a file that it has to say.

@@ -194,7 +194,14 @@ func (c *cutter) found(start, end int) []mask {
 	if c.wideFrom <= start && end <= c.wideTo {
 		return c.wide
 	}
+	// One search serves what follows soon, too. It begins with a line, since the rest of
+	// a name or a hash looks like a secret.
+	const ahead = 64 << 10
+	end = min(len(text), end+ahead)
 	from, to := max(0, start-redactReach), min(len(text), end+redactReach)
+	if i := bytes.LastIndexByte(text[max(0, from-redactReach):from], '\n'); i >= 0 {
+		from = max(0, from-redactReach) + i + 1
+	}
 	c.wide, c.wideFrom, c.wideTo = nil, start, end
 	for _, s := range c.hide(c.path, text[from:to]) {
 		c.wide = append(c.wide, c.mask(penstock.Span{Start: s.Start + int64(from), End: s.End + int64(from)}, 0, hidden))

@@ -18,10 +18,10 @@ import (
 // as hostile, since the worker reads hostile files.
 const (
 	frameJob     = 'j' // parent to worker: job, JSON
-	frameHello   = 'h' // worker: notes about its sandbox, JSON records
+	frameHello   = 'h' // worker: notes about its sandbox, as encodeRecords writes them
 	frameUnit    = 'u' // worker: one unit
 	frameKnown   = 'c' // worker: units that stand in the cache as they are
-	frameRecords = 'r' // worker: what Finish reported, JSON records
+	frameRecords = 'r' // worker: what Finish reported, likewise
 	frameBase    = 'b' // worker: the same of the base's side
 	frameRenames = 'm' // worker: files that moved as they are, JSON from old to new
 	frameHistory = 'y' // worker: the end of a history, JSON historyEnd
@@ -90,7 +90,7 @@ type unit struct {
 	stat source.Stat
 	hash digest
 	deps []dep
-	// records is a JSON array of wireRecord, empty for none.
+	// records are those of encodeRecords, empty for none.
 	records []byte
 }
 
@@ -200,17 +200,6 @@ func (r *unitReader) unit() (u unit, err error) {
 	return u, r.err
 }
 
-// wireRecord is a record with its type. Group and Features stand apart since no
-// report may show them.
-type wireRecord struct {
-	Type  string          `json:"t"`
-	Group string          `json:"g,omitempty"`
-	Value json.RawMessage `json:"v"`
-
-	// Features are those of appendFeatures: as JSON they took longer than all the rest.
-	Features []byte `json:"f,omitempty"`
-}
-
 // appendFeatures writes features in binary.
 func appendFeatures(b []byte, all []*penstock.Features) []byte {
 	for _, f := range all {
@@ -289,64 +278,88 @@ func readFeatures(b []byte) ([]*penstock.Features, error) {
 	return all, r.err
 }
 
+// encodeRecords writes each record as its type, its group, its features and itself as
+// JSON, one after the other. Group and features stand apart since no report may show
+// them; features as JSON took longer than all the rest, and so did records as JSON
+// within JSON.
 func encodeRecords(records []penstock.Record) ([]byte, error) {
-	if len(records) == 0 {
-		return nil, nil
-	}
-	wire := make([]wireRecord, 0, len(records))
+	var b, features []byte
 	for _, r := range records {
 		value, err := json.Marshal(r)
 		if err != nil {
 			return nil, fmt.Errorf("encode %s: %w", r.RecordType(), err)
 		}
-		w := wireRecord{Type: r.RecordType(), Value: value}
+		group := ""
+		features = features[:0]
 		if f, ok := r.(*penstock.Finding); ok {
-			w.Group, w.Features = f.Group, appendFeatures(nil, f.Features)
+			group, features = f.Group, appendFeatures(features, f.Features)
 		}
-		wire = append(wire, w)
+		b = appendString(appendString(b, r.RecordType()), group)
+		b = append(binary.AppendUvarint(b, uint64(len(features))), features...)
+		b = append(binary.AppendUvarint(b, uint64(len(value))), value...)
 	}
-	return json.Marshal(wire)
+	return b, nil
 }
 
+// decodeRecords reads what encodeRecords wrote, refusing what no honest worker sends.
 func decodeRecords(b []byte) ([]penstock.Record, error) {
-	if len(b) == 0 {
-		return nil, nil
-	}
-	var wire []wireRecord
-	if err := json.Unmarshal(b, &wire); err != nil {
-		return nil, fmt.Errorf("%w: %w", errFrame, err)
-	}
-	records := make([]penstock.Record, 0, len(wire))
-	for _, w := range wire {
-		var r penstock.Record
-		switch w.Type {
-		case "finding":
-			features, err := readFeatures(w.Features)
-			if err != nil {
-				return nil, err
-			}
-			r = &penstock.Finding{Group: w.Group, Features: features}
-		case "component":
-			r = new(penstock.Component)
-		case "asset":
-			r = new(penstock.Asset)
-		case "edge":
-			r = new(penstock.Edge)
-		case "fact":
-			r = new(penstock.Fact)
-		case "coverage":
-			r = new(penstock.Coverage)
-		case "note":
-			r = new(penstock.Note)
-		default:
-			return nil, errFrame
+	var records []penstock.Record
+	for r := (recordReader{b: b}); len(r.b) > 0; {
+		kind, group, features, value, err := r.next()
+		if err != nil {
+			return nil, err
 		}
-		if err := json.Unmarshal(w.Value, r); err != nil {
-			return nil, fmt.Errorf("%w: %w", errFrame, err)
+		record, err := decodeRecord(string(kind), group, features, value)
+		if err != nil {
+			return nil, err
 		}
-		records = append(records, r)
+		records = append(records, record)
 	}
 	return records, nil
+}
+
+func decodeRecord(kind string, group, features, value []byte) (penstock.Record, error) {
+	var r penstock.Record
+	switch kind {
+	case "finding":
+		all, err := readFeatures(features)
+		if err != nil {
+			return nil, err
+		}
+		r = &penstock.Finding{Group: string(group), Features: all}
+	case "component":
+		r = new(penstock.Component)
+	case "asset":
+		r = new(penstock.Asset)
+	case "edge":
+		r = new(penstock.Edge)
+	case "fact":
+		r = new(penstock.Fact)
+	case "coverage":
+		r = new(penstock.Coverage)
+	case "note":
+		r = new(penstock.Note)
+	default:
+		return nil, errFrame
+	}
+	if err := json.Unmarshal(value, r); err != nil {
+		return nil, fmt.Errorf("%w: %w", errFrame, err)
+	}
+	return r, nil
+}
+
+// recordReader cuts what encodeRecords wrote into its fields, which share its bytes.
+type recordReader struct{ b []byte }
+
+func (r *recordReader) next() (kind, group, features, value []byte, err error) {
+	for _, field := range []*[]byte{&kind, &group, &features, &value} {
+		n, size := binary.Uvarint(r.b)
+		if size <= 0 || n > uint64(len(r.b)-size) {
+			return nil, nil, nil, nil, errFrame
+		}
+		*field, r.b = r.b[size:size+int(n)], r.b[size+int(n):]
+	}
+	return kind, group, features, value, nil
 }
 
 // job is all that a worker is told.

@@ -429,6 +429,9 @@ func (s *ActionSummary) Applies(e Effect, with Data) Truth {
 // Of another action in a repository that is known only what holds for the whole
 // repository is told: that it is archived, and its advisories.
 func LookupAction(u Use) *ActionSummary {
+	if u.looked {
+		return u.known
+	}
 	if u.Kind != UseRemote {
 		return nil
 	}

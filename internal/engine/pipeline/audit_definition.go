@@ -44,12 +44,14 @@ func auditDefinition(x *Project, p *Pipeline, report func(Flaw)) {
 	oddShell(p, p.Defaults.Shell, "", report)
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
-		oddShell(p, j.Defaults.Shell, jobScope(j), report)
+		oddShell(p, j.Defaults.Get().Shell, jobScope(j), report)
 		x.selfReference(p, j.Uses, jobScope(j), report)
 	}
 	for s := range p.steps() {
 		misfeatures(x, s, report)
-		x.selfReference(p, s.Step.Uses, s.Scope(), report)
+		if s.Step.Uses.Kind == UseLocal {
+			x.selfReference(p, s.Step.Uses, s.Scope(), report)
+		}
 	}
 	obfuscated(p, report)
 }
@@ -176,8 +178,12 @@ func (x *Project) wrongInputs(p *Pipeline, report func(Flaw)) {
 		check(j.With, x.Workflow(j.Uses), jobScope(j))
 	}
 	for s := range p.steps() {
-		invalid(s.Step.Uses, s.Scope())
-		check(s.Step.With, x.Action(s.Step.Uses), s.Scope())
+		if s.Step.Uses.Kind == UseInvalid {
+			invalid(s.Step.Uses, s.Scope())
+		}
+		if called := x.Action(s.Step.Uses); called != nil {
+			check(s.Step.With, called, s.Scope())
+		}
 	}
 	for t := range p.texts() {
 		for _, part := range t.Parts {
@@ -186,7 +192,7 @@ func (x *Project) wrongInputs(p *Pipeline, report func(Flaw)) {
 				continue
 			}
 			if _, err := ParseExpression(source); err != nil {
-				report(Flaw{Rule: "invalid-definition", Place: p.place(t.At(part.From, part.To)), Scope: t.Scope, Message: "this expression cannot be read: " + err.Error() + "."})
+				report(Flaw{Rule: "invalid-definition", Place: p.place(t.At(part.From, part.To)), Scope: t.Scope(), Message: "this expression cannot be read: " + err.Error() + "."})
 			}
 		}
 	}
@@ -212,7 +218,9 @@ func wrongScopes(p *Pipeline, report func(Flaw)) {
 // misfeatures reports what works and is better not used.
 func misfeatures(x *Project, s stepAt, report func(Flaw)) {
 	p, u := s.Pipeline, s.Step.Uses
-	oddShell(p, s.Step.Run.Shell, s.Scope(), report)
+	if shell := s.Step.Run.Shell; shell.Has() {
+		oddShell(p, *shell.Get(), s.Scope(), report)
+	}
 	if u.Kind == UseRemote && strings.EqualFold(u.Owner+"/"+u.Repo, "actions/setup-python") {
 		if pip := s.Step.With.Get("pip-install"); pip.Kind == DataScalar {
 			report(Flaw{
@@ -275,7 +283,7 @@ func obfuscated(p *Pipeline, report func(Flaw)) {
 					return true
 				}
 				report(Flaw{
-					Rule: "obfuscation", Place: p.place(at(n.Span)), Scope: t.Scope,
+					Rule: "obfuscation", Place: p.place(at(n.Span)), Scope: t.Scope(),
 					Message: "what this comes to can be written plainly; put together like this, no search finds it.",
 				})
 				return false

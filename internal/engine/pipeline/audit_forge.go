@@ -60,7 +60,7 @@ func (x *Project) forgeUses(p *Pipeline, report func(Flaw)) {
 		look(c, scope)
 	}
 	if d := p.Default; d != nil {
-		look(&d.Container, "")
+		look(d.Container.Get(), "")
 		for i := range d.Services {
 			service(&d.Services[i].Container, "")
 		}
@@ -70,7 +70,9 @@ func (x *Project) forgeUses(p *Pipeline, report func(Flaw)) {
 	}
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
-		look(&j.Container, jobScope(j))
+		if j.Container.Has() {
+			look(j.Container.Get(), jobScope(j))
+		}
 		for k := range j.Services {
 			service(&j.Services[k].Container, jobScope(j))
 		}
@@ -82,7 +84,9 @@ func (x *Project) forgeUses(p *Pipeline, report func(Flaw)) {
 	}
 	for i := range p.Templates {
 		j := &p.Templates[i]
-		look(&j.Container, jobScope(j))
+		if j.Container.Has() {
+			look(j.Container.Get(), jobScope(j))
+		}
 		for k := range j.Services {
 			service(&j.Services[k].Container, jobScope(j))
 		}
@@ -356,7 +360,7 @@ func (x *Project) gitlabHygiene(p *Pipeline, report func(Flaw)) {
 		}
 		inMerge := merge.Job(j).Runs == True && p.Trigger("merge_request_event") != nil
 		for _, t := range j.Tokens {
-			if inMerge && j.Environment.Name.Value == "" && !seen[t.Name.Span] {
+			if inMerge && j.Environment.Get().Name.Value == "" && !seen[t.Name.Span] {
 				seen[t.Name.Span] = true
 				report(Flaw{
 					Rule: "oidc-too-broad", Tier: penstock.TierHygiene, Place: p.place(t.Name.Span), Scope: scope,
@@ -366,7 +370,7 @@ func (x *Project) gitlabHygiene(p *Pipeline, report func(Flaw)) {
 		}
 		x.otherProject(p, j, report)
 		x.gitlabCaches(p, j, inMerge, merge, report)
-		name := j.Environment.Name
+		name := j.Environment.Get().Name
 		if env, ok := set.Environments[name.Value]; ok && name.Value != "" && !env.Reviewers && len(env.Branches) == 0 && branch.Job(j).Runs != False {
 			report(Flaw{
 				Rule: "unprotected-environment", Tier: penstock.TierHygiene, Place: p.place(name.Span), Scope: scope,
@@ -405,7 +409,7 @@ func (x *Project) otherProject(p *Pipeline, j *Job, report func(Flaw)) {
 			if s.Step.Run.Value == "" {
 				continue
 			}
-			for _, f := range AnalyseScript(s.Step.Run.Value, s.Step.Run.Shell.Value, ShellInput{Templates: p.templates()}).Facts {
+			for _, f := range AnalyseScript(s.Step.Run.Value, s.Step.Run.Shell.Get().Value, ShellInput{Templates: p.templates()}).Facts {
 				if f.Kind == FactExecute && f.Name != "" && !f.Maybe {
 					report(Flaw{
 						Rule: "artifact-poisoning", Tier: penstock.TierHygiene, Place: p.place(s.Step.Run.At(int(f.Start), int(f.End))), Scope: s.Scope(),
@@ -488,7 +492,7 @@ func (x *Project) azureHygiene(p *Pipeline, report func(Flaw)) {
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
 		scope := jobScope(j)
-		for _, t := range []Text{j.StageIf, j.If} {
+		for _, t := range []Text{*j.StageIf.Get(), j.If} {
 			if t.IsSet() && !seen[t.Span] {
 				seen[t.Span] = true
 				always(t, scope)

@@ -242,62 +242,89 @@ func auditGates(x *Project, p *Pipeline, report func(Flaw)) {
 	found.report(report)
 }
 
+// harm is where ways to harm lead through.
+type harm struct {
+	places map[Place]bool
+	scopes map[harmScope]bool
+}
+
+type harmScope struct{ path, job string }
+
+func newHarm() harm { return harm{make(map[Place]bool), make(map[harmScope]bool)} }
+
+// add notes where a flaw does harm, if it does.
+func (h harm) add(f *Flaw) {
+	if f.tier() == penstock.TierHygiene || idleGate(f) {
+		return
+	}
+	job, _, _ := strings.Cut(f.Scope, ",")
+	h.scopes[harmScope{f.Path, job}] = true
+	for _, hop := range f.Trace {
+		h.places[hop.Place] = true
+	}
+}
+
+// idleGate reports whether a flaw is one of a gate, which needs harm behind it.
+func idleGate(f *Flaw) bool {
+	switch f.Rule {
+	case "spoofable-actor", "association-gate", "label-gate":
+		return f.Tier == penstock.TierExploitable
+	}
+	return false
+}
+
+// behind are the jobs of a definition, by their scope, in which harm is done, or in one
+// that needs them.
+func (h harm) behind(p *Pipeline) map[string]bool {
+	byID := make(map[string][]*Job, len(p.Jobs))
+	var todo []*Job
+	for i := range p.Jobs {
+		j := &p.Jobs[i]
+		byID[strings.ToLower(j.ID.Value)] = append(byID[strings.ToLower(j.ID.Value)], j)
+		if h.scopes[harmScope{p.Path, scopeOf(j, -1)}] || h.places[placed(p, j.ID.Span)] || j.Uses.IsSet() && h.places[placed(p, j.Uses.Span)] {
+			todo = append(todo, j)
+		}
+	}
+	done := make(map[*Job]bool)
+	out := make(map[string]bool)
+	for len(todo) > 0 {
+		j := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if done[j] {
+			continue
+		}
+		done[j] = true
+		out[scopeOf(j, -1)] = true
+		for _, n := range j.Needs {
+			id := strings.ToLower(n.Value)
+			todo = append(todo, byID[id]...)
+			delete(byID, id) // each is taken once
+		}
+	}
+	return out
+}
+
 // idleGates makes hygiene of gates that do not hold where nothing behind them, in the job
-// or one that needs it, was found to do harm.
-func (x *Project) idleGates(flaws []Flaw) {
-	type jobKey struct{ path, job string }
-	harmful := make(map[Place]bool) // places that ways to harm lead through
-	scopes := make(map[jobKey]bool)
-	idle := func(f *Flaw) bool {
-		switch f.Rule {
-		case "spoofable-actor", "association-gate", "label-gate":
-			return f.Tier == penstock.TierExploitable
-		}
-		return false
-	}
-	gates := false
-	for i := range flaws {
-		f := &flaws[i]
-		if f.tier() == penstock.TierHygiene {
-			continue
-		}
-		if idle(f) {
-			gates = true
-			continue
-		}
-		job, _, _ := strings.Cut(f.Scope, ",")
-		scopes[jobKey{f.Path, job}] = true
-		for _, h := range f.Trace {
-			harmful[h.Place] = true
-		}
-	}
-	if !gates {
+// or one that needs it, was found to do harm. More is the harm that flaws do which are
+// not among these.
+func (x *Project) idleGates(flaws []Flaw, more harm) {
+	if !slices.ContainsFunc(flaws, func(f Flaw) bool { return idleGate(&f) }) {
 		return
 	}
 	for i := range flaws {
+		more.add(&flaws[i])
+	}
+	behind := make(map[*Pipeline]map[string]bool)
+	for i := range flaws {
 		f := &flaws[i]
-		if !idle(f) {
-			continue
-		}
-		name, _, _ := strings.Cut(f.Scope, ",")
 		p := x.byPath[f.Path]
-		if p == nil {
+		if p == nil || !idleGate(f) {
 			continue
 		}
-		behind, harm := map[string]bool{}, false
-		for more := true; more; {
-			more = false
-			for k := range p.Jobs {
-				j := &p.Jobs[k]
-				id := strings.ToLower(j.ID.Value)
-				if behind[id] || scopeOf(j, -1) != name && !slices.ContainsFunc(j.Needs, func(n Text) bool { return behind[strings.ToLower(n.Value)] }) {
-					continue
-				}
-				behind[id], more = true, true
-				harm = harm || scopes[jobKey{p.Path, scopeOf(j, -1)}] || harmful[placed(p, j.ID.Span)] || j.Uses.IsSet() && harmful[placed(p, j.Uses.Span)]
-			}
+		if behind[p] == nil {
+			behind[p] = more.behind(p)
 		}
-		if !harm {
+		if name, _, _ := strings.Cut(f.Scope, ","); !behind[p][name] {
 			f.Tier, f.Actor, f.Events, f.Reaches = penstock.TierHygiene, ActorUnset, nil, nil
 		}
 	}
@@ -541,7 +568,7 @@ func everyText(p *Pipeline, do func(Text)) {
 			do(s.Name)
 			s.With.Texts(do)
 			s.Env.Texts(do)
-			do(s.ContinueOnError)
+			do(*s.ContinueOnError.Get())
 		}
 	}
 	for k := range p.Jobs {
@@ -554,16 +581,16 @@ func everyText(p *Pipeline, do func(Text)) {
 		do(j.RunsOn.Group)
 		j.Env.Texts(do)
 		j.Outputs.Texts(do)
-		j.Strategy.Matrix.Texts(do)
-		do(j.Environment.Name)
-		do(j.Environment.URL)
-		do(j.Container.Image)
-		do(j.Concurrency.Group)
-		do(j.Concurrency.CancelInProgress)
-		do(j.Timeout)
-		do(j.ContinueOnError)
+		j.Strategy.Get().Matrix.Texts(do)
+		do(j.Environment.Get().Name)
+		do(j.Environment.Get().URL)
+		do(j.Container.Get().Image)
+		do(j.Concurrency.Get().Group)
+		do(j.Concurrency.Get().CancelInProgress)
+		do(*j.Timeout.Get())
+		do(*j.ContinueOnError.Get())
 		j.With.Texts(do)
-		j.Secrets.Texts(do)
+		j.Secrets.Get().Texts(do)
 		steps(j.Steps)
 	}
 	for _, o := range p.Outputs {
@@ -717,7 +744,7 @@ func auditEnvironments(x *Project, p *Pipeline, report func(Flaw)) {
 	}
 	for k := range p.Jobs {
 		j := &p.Jobs[k]
-		name := j.Environment.Name
+		name := j.Environment.Get().Name
 		if name.Value == "" {
 			continue
 		}

@@ -229,17 +229,21 @@ func appToken(s stepAt, report func(Flaw)) {
 // selfApprove reports a workflow that approves pull requests: the review that a rule
 // asks for is then no one's.
 func (s stepAt) selfApprove(report func(Flaw)) {
-	f := Flaw{Rule: "self-approve", Tier: penstock.TierHygiene, Scope: s.Scope(), Message: "this approves the pull request, so a rule that asks for a review is met without anyone's."}
+	approves := func(at penstock.Span) {
+		report(Flaw{Rule: "self-approve", Tier: penstock.TierHygiene, Place: s.Pipeline.place(at), Scope: s.Scope(), Message: "this approves the pull request, so a rule that asks for a review is met without anyone's."})
+	}
 	if sum := LookupAction(s.Step.Uses); sum != nil {
 		for _, e := range sum.Effects {
 			if e.Kind == EffectApprove && sum.Applies(e, s.Step.With) != False {
-				f.Place = s.Pipeline.place(s.Step.Uses.Span)
-				report(f)
+				approves(s.Step.Uses.Span)
 				return
 			}
 		}
 	}
 	for _, text := range []Text{s.Step.Run.Text, s.Step.With.Get("script").Text} {
+		if !holds(text.Value, "approve") && !strings.Contains(text.Value, "gh pr review") {
+			continue
+		}
 		for _, sign := range []string{"gh pr review", "event: 'APPROVE'", `event: "APPROVE"`, "event=APPROVE"} {
 			i := strings.Index(text.Value, sign)
 			if i < 0 {
@@ -249,8 +253,7 @@ func (s stepAt) selfApprove(report func(Flaw)) {
 			if sign == "gh pr review" && !strings.Contains(rest, "--approve") && !strings.Contains(rest, " -a") {
 				continue
 			}
-			f.Place = s.Pipeline.place(text.At(i, i+len(sign)))
-			report(f)
+			approves(text.At(i, i+len(sign)))
 			return
 		}
 	}

@@ -17,7 +17,7 @@ func auditRuntime(x *Project, p *Pipeline, report func(Flaw)) {
 	if p.Kind == KindWorkflow && p.Concurrency.Span.End == 0 && len(p.Jobs) > 0 && !(p.Reusable() && len(p.Triggers) == 1) {
 		covered := true
 		for i := range p.Jobs {
-			covered = covered && p.Jobs[i].Concurrency.Span.End > 0
+			covered = covered && p.Jobs[i].Concurrency.Get().Span.End > 0
 		}
 		if !covered {
 			report(Flaw{Rule: "concurrency-limits", Place: p.place(p.OnSpan), Message: "runs of this workflow overlap: an old one may end after a new one and overwrite what it made."})
@@ -87,8 +87,8 @@ func matrixAxis(l Text) (string, bool) {
 
 // matrixValues calls do with every value that an axis of a job's matrix can have.
 func matrixValues(j *Job, axis string, do func(Text)) {
-	j.Strategy.Matrix.Get(axis).Texts(do)
-	for _, item := range j.Strategy.Matrix.Get("include").Items {
+	j.Strategy.Get().Matrix.Get(axis).Texts(do)
+	for _, item := range j.Strategy.Get().Matrix.Get("include").Items {
 		item.Get(axis).Texts(do)
 	}
 }

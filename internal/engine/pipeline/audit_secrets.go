@@ -22,7 +22,7 @@ func auditSecrets(x *Project, p *Pipeline, report func(Flaw)) {
 		j := &p.Jobs[i]
 		if j.InheritsSecrets() {
 			f := Flaw{
-				Rule: "secrets-inherit", Place: p.place(penstock.Span{Start: j.Secrets.Key.Start, End: j.Secrets.Span.End}), Scope: jobScope(j),
+				Rule: "secrets-inherit", Place: p.place(penstock.Span{Start: j.Secrets.Get().Key.Start, End: j.Secrets.Get().Span.End}), Scope: jobScope(j),
 				Message: "the called workflow gets every secret of this one, those that it does not need among them.",
 			}
 			if j.Uses.Kind != UseRemote {
@@ -38,7 +38,9 @@ func auditSecrets(x *Project, p *Pipeline, report func(Flaw)) {
 				})
 			}
 		}
-		hardcoded(&j.Container)
+		if j.Container.Has() {
+			hardcoded(j.Container.Get())
+		}
 		for k := range j.Services {
 			hardcoded(&j.Services[k].Container)
 		}
@@ -58,19 +60,19 @@ func wideSecrets(p *Pipeline, t textAt, n *ExprNode, at func(penstock.Span) pens
 	switch {
 	case n.Kind == ExprCall && n.Name == "tojson" && len(n.Args) == 1 && secrets(n.Args[0]):
 		report(Flaw{
-			Rule: "overprovisioned-secrets", Place: p.place(at(n.Span)), Scope: t.Scope,
+			Rule: "overprovisioned-secrets", Place: p.place(at(n.Span)), Scope: t.Scope(),
 			Message: "all secrets are handed over as one text; whoever reads it has them all.",
 		})
 		return false
 	case n.Kind == ExprIndex && secrets(n.Args[0]) && n.Args[1].Kind != ExprLiteral:
 		report(Flaw{
-			Rule: "overprovisioned-secrets", Place: p.place(at(n.Span)), Scope: t.Scope, Severity: penstock.Low,
+			Rule: "overprovisioned-secrets", Place: p.place(at(n.Span)), Scope: t.Scope(), Severity: penstock.Low,
 			Message: "which secret this is, is known only when it runs, so the runner is given all of them.",
 		})
 	case n.Kind == ExprCall && n.Name == "fromjson" && len(n.Args) == 1:
 		if path, ok := pathOf(n.Args[0]); ok && strings.HasPrefix(path, "secrets.") {
 			report(Flaw{
-				Rule: "unredacted-secret", Place: p.place(at(n.Span)), Scope: t.Scope,
+				Rule: "unredacted-secret", Place: p.place(at(n.Span)), Scope: t.Scope(),
 				Message: "a secret is taken apart, and logs hide only the whole: what is taken out is shown as it is.",
 			})
 			return false
@@ -91,7 +93,7 @@ func constant(t Text) bool {
 
 // outsideEnvironment reports a job that uses secrets and belongs to no environment.
 func outsideEnvironment(p *Pipeline, j *Job, report func(Flaw)) {
-	if j.Environment.Name.IsSet() || j.Uses.Kind != UseNone {
+	if j.Environment.Get().Name.IsSet() || j.Uses.Kind != UseNone {
 		return
 	}
 	var first penstock.Span
@@ -285,13 +287,17 @@ func (x *Project) eachEnv(p *Pipeline, do func(d *Data, scope string)) {
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
 		do(&j.Env, jobScope(j))
-		do(&j.Container.Env, jobScope(j))
+		if j.Container.Has() {
+			do(&j.Container.Get().Env, jobScope(j))
+		}
 	}
 	if p.Action != nil {
 		do(&p.Action.Env, "")
 	}
 	for s := range p.steps() {
-		do(&s.Step.Env, s.Scope())
+		if s.Step.Env.Kind != DataNone {
+			do(&s.Step.Env, s.Scope())
+		}
 	}
 }
 
@@ -342,7 +348,11 @@ func wholePath(t Text, prefix string) bool {
 	if len(t.Parts) != 1 || t.Parts[0].From != 0 || t.Parts[0].To != len(t.Value) {
 		return false
 	}
-	e, err := ParseExpression(t.Source(t.Parts[0]))
+	source := t.Source(t.Parts[0])
+	if !holds(source, strings.TrimSuffix(prefix, ".")) {
+		return false
+	}
+	e, err := ParseExpression(source)
 	if err != nil {
 		return false
 	}

@@ -23,7 +23,9 @@ func auditUses(x *Project, p *Pipeline, report func(Flaw)) {
 		if j.Uses.IsSet() {
 			x.use(useAt{p, j.Uses, jobScope(j), x.holdsSecrets(j), true, Data{}}, report)
 		}
-		image(p, j, &j.Container, jobScope(j), report)
+		if j.Container.Has() {
+			image(p, j, j.Container.Get(), jobScope(j), report)
+		}
 		for k := range j.Services {
 			image(p, j, &j.Services[k].Container, jobScope(j), report)
 		}
@@ -542,7 +544,7 @@ func plainInstalls(p *Pipeline, s stepAt, known map[int]bool, report func(Flaw))
 		}
 		for _, command := range []string{"bundle add ", "npm install ", "npm i ", "npm add ", "pip install ", "gem install ", "gem i ", "choco install "} {
 			rest, ok := strings.CutPrefix(line, command)
-			if !ok || command == "pip install " && p.Forge == GitHub && DialectOf(cmp.Or(run.Shell.Value, jobShell(s))) == DialectBash {
+			if !ok || command == "pip install " && p.Forge == GitHub && DialectOf(cmp.Or(run.Shell.Get().Value, jobShell(s))) == DialectBash {
 				continue // of those the analysis knows more
 			}
 			if named := installed(rest); named {
@@ -588,7 +590,7 @@ func jobShell(s stepAt) string {
 	if s.Job == nil {
 		return ""
 	}
-	return cmp.Or(s.Job.Defaults.Shell.Value, s.Pipeline.Defaults.Shell.Value)
+	return cmp.Or(s.Job.Defaults.Get().Shell.Value, s.Pipeline.Defaults.Shell.Value)
 }
 
 // exposed reports a secret that goes where others may see it.
@@ -617,6 +619,14 @@ func exposed(f ShellFact, at Place, s stepAt, report func(Flaw)) {
 		flaw.Severity, flaw.Message = penstock.Low, "the secret is sent to another host."
 	default:
 		return
+	}
+	if f.Labels&ShellSecrets != 0 && (f.Sink == SecretNetwork || f.Sink == SecretLog || f.Sink == SecretEncoded) {
+		// No use of a credential needs all of them: this is how they are stolen.
+		flaw.Tier, flaw.Severity = penstock.TierExploitable, penstock.Critical
+		flaw.Message = "all secrets of the run are written to the log in a form that the mask does not know."
+		if f.Sink == SecretNetwork {
+			flaw.Message = "all secrets of the run are sent to another host."
+		}
 	}
 	if f.Detail != "" {
 		flaw.Notes = append(flaw.Notes, f.Detail)
@@ -770,7 +780,7 @@ func (x *Project) plain(s stepAt) ShellResult {
 	}
 	var r ShellResult
 	if v := s.Step.Run.Value; len(in.Vars) > 0 || holds(v, "secrets") || indexAny(v, plainWords...) >= 0 {
-		r = AnalyseScript(v, cmp.Or(s.Step.Run.Shell.Value, jobShell(s)), in)
+		r = AnalyseScript(v, cmp.Or(s.Step.Run.Shell.Get().Value, jobShell(s)), in)
 	}
 	if x.plains == nil {
 		x.plains = make(map[*Step]ShellResult)
@@ -801,6 +811,9 @@ func secretSource(body string) ShellSource {
 		return ShellSource{}
 	}
 	for _, path := range e.TextPaths() {
+		if path.Name == "secrets" || path.Name == "secrets.*" {
+			return ShellSource{Labels: ShellSecret | ShellSecrets, Text: "all secrets of the run"}
+		}
 		if name, ok := strings.CutPrefix(path.Name, "secrets."); ok {
 			return ShellSource{Labels: ShellSecret, Text: "the secret " + clip(name)}
 		}

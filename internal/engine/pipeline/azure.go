@@ -153,7 +153,7 @@ const (
 	azureMaxFiles    = 100
 	azureMaxDepth    = 100
 	azureMaxIncludes = 2_000
-	azureMaxWork     = 300_000 // values; the most in 400 real pipelines are 29,000
+	azureMaxWork     = 150_000 // values; the most in 400 real pipelines are 29,000
 	azureMaxPaste    = 4 << 20 // bytes
 	azureMaxNesting  = 400     // values within values
 	azureMaxJobs     = 5_000
@@ -1009,7 +1009,7 @@ func (a *azure) add(j Job, s *azureStage, deps []Text) {
 	}
 	if s != nil {
 		s.jobs = append(s.jobs, len(a.p.Jobs))
-		j.Stage, j.StageIf = s.id, s.cond
+		j.Stage, j.StageIf = s.id, rareText(s.cond)
 		if len(s.env.Fields) > 0 {
 			env := s.env
 			env.Fields = append(append([]Field(nil), s.env.Fields...), j.Env.Fields...)
@@ -1062,13 +1062,13 @@ func (a *azure) jobKey(j *Job, key string, f azField) bool {
 	case "pool":
 		return a.runsOn(&j.RunsOn, f)
 	case "environment":
-		return a.environment(&j.Environment, f)
+		return a.environment(j.Environment.Make(), f)
 	case "variables":
 		return a.sources(&j.Env, &j.Sources, f)
 	case "strategy":
 		return a.strategy(j, f)
 	case "container":
-		return a.container(&j.Container, f)
+		return a.container(j.Container.Make(), f)
 	case "services":
 		for _, f := range a.fields(a.settle(f.azNode)) {
 			s := Service{Name: f.name}
@@ -1080,9 +1080,9 @@ func (a *azure) jobKey(j *Job, key string, f azField) bool {
 		a.steps(&j.Steps, f.azNode, Text{})
 		return true
 	case "continueOnError":
-		return a.text(&j.ContinueOnError, f)
+		return a.text(j.ContinueOnError.Make(), f)
 	case "timeoutInMinutes":
-		return a.text(&j.Timeout, f)
+		return a.text(j.Timeout.Make(), f)
 	}
 	return false // also workspace, cancelTimeoutInMinutes, uses, templateContext
 }
@@ -1107,15 +1107,15 @@ var azureHooks = [...]string{"preDeploy", "deploy", "routeTraffic", "postRouteTr
 
 // strategy takes a matrix, or the hooks of a deployment.
 func (a *azure) strategy(j *Job, f azField) bool {
-	a.each(f.azNode, &j.Strategy.Extra, func(key string, f azField) bool {
+	a.each(f.azNode, &j.Strategy.Make().Extra, func(key string, f azField) bool {
 		switch key {
 		case "matrix":
-			return a.any(&j.Strategy.Matrix, f)
+			return a.any(&j.Strategy.Make().Matrix, f)
 		case "maxParallel":
-			return a.text(&j.Strategy.MaxParallel, f)
+			return a.text(&j.Strategy.Make().MaxParallel, f)
 		case "runOnce", "rolling", "canary":
 			var hooks, on []azField
-			a.each(f.azNode, &j.Strategy.Extra, func(key string, f azField) bool {
+			a.each(f.azNode, &j.Strategy.Make().Extra, func(key string, f azField) bool {
 				for _, h := range azureHooks {
 					if key == h {
 						hooks = append(hooks, f)
@@ -1126,7 +1126,7 @@ func (a *azure) strategy(j *Job, f azField) bool {
 					on = append(on, f)
 					return true
 				}
-				return key == "maxParallel" && a.text(&j.Strategy.MaxParallel, f)
+				return key == "maxParallel" && a.text(&j.Strategy.Make().MaxParallel, f)
 			})
 			for _, h := range azureHooks {
 				for _, f := range hooks {
@@ -1148,7 +1148,7 @@ func (a *azure) strategy(j *Job, f azField) bool {
 }
 
 func (a *azure) hook(j *Job, hook azField) {
-	a.each(hook.azNode, &j.Strategy.Extra, func(key string, f azField) bool {
+	a.each(hook.azNode, &j.Strategy.Make().Extra, func(key string, f azField) bool {
 		switch key {
 		case "steps":
 			a.steps(&j.Steps, f.azNode, hook.name)
@@ -1233,11 +1233,11 @@ func (a *azure) unknownStep(to *[]Step, n azNode, hook Text) {
 		kind = UseInvalid
 		a.wrong(n, "a step is expected here")
 	}
-	*to = append(*to, Step{Span: n.Data.Span, Uses: Use{Text: t, Kind: kind}, Inserted: n.in, Hook: hook})
+	*to = append(*to, Step{Span: n.Data.Span, Uses: Use{Text: t, Kind: kind}, Inserted: n.in, Hook: rareText(hook)})
 }
 
 func (a *azure) step(to *[]Step, n azNode, hook Text) {
-	s := Step{Span: n.Data.Span, Inserted: n.in, Hook: hook}
+	s := Step{Span: n.Data.Span, Inserted: n.in, Hook: rareText(hook)}
 	builtin := false
 	for _, f := range a.fields(n) {
 		builtin = builtin || azureBuiltin(f.name.Value)
@@ -1252,19 +1252,19 @@ func (a *azure) step(to *[]Step, n azNode, hook Text) {
 		case "condition":
 			return a.condition(&s.If, f)
 		case "continueOnError":
-			return a.text(&s.ContinueOnError, f)
+			return a.text(s.ContinueOnError.Make(), f)
 		case "timeoutInMinutes":
-			return a.text(&s.Timeout, f)
+			return a.text(s.Timeout.Make(), f)
 		case "env":
 			return a.variables(&s.Env, f)
 		case "workingDirectory":
-			return a.text(&s.Run.Dir, f)
+			return a.text(s.Run.Dir.Make(), f)
 		case "script", "bash", "pwsh", "powershell":
 			if !a.text(&s.Run.Text, f) {
 				return false
 			}
 			if key != "script" {
-				s.Run.Shell = f.name
+				s.Run.Shell = rareText(f.name)
 			}
 			return true
 		case "task":
@@ -1516,8 +1516,8 @@ func taskScript(s *Step) {
 			return // the script stands in a file, and this input does nothing
 		}
 		s.Run.Text = script
-		if d := s.With.Get("workingDirectory").Text; d.IsSet() && !s.Run.Dir.IsSet() {
-			s.Run.Dir = d
+		if d := s.With.Get("workingDirectory").Text; d.IsSet() && !s.Run.Dir.Get().IsSet() {
+			s.Run.Dir = rareText(d)
 		}
 		shell := t.shell
 		switch strings.ToLower(s.With.Get("scriptType").Text.Value) {
@@ -1533,7 +1533,7 @@ func taskScript(s *Step) {
 		if shell == "powershell" && strings.EqualFold(s.With.Get("pwsh").Text.Value, "true") {
 			shell = "pwsh"
 		}
-		s.Run.Shell.Value = shell
+		s.Run.Shell.Make().Value = shell
 		return
 	}
 }
@@ -1627,8 +1627,8 @@ func (a *azure) shells(j *Job) {
 		if !run.IsSet() {
 			continue
 		}
-		if windows && run.Shell.Value == "" {
-			run.Shell.Value = "cmd"
+		if windows && run.Shell.Get().Value == "" {
+			run.Shell.Make().Value = "cmd"
 		}
 		kept := run.Parts[:0:0]
 		for _, p := range run.Parts {

@@ -215,8 +215,9 @@ type azureControl struct {
 	key           string
 }
 
-var azureControlIndex = sync.OnceValue(func() []azureControl {
-	var out []azureControl
+// azureControlIndex finds the rows of a variable by its key, in their order.
+var azureControlIndex = sync.OnceValue(func() map[string][]azureControl {
+	out := make(map[string][]azureControl)
 	for _, row := range azureControls {
 		for _, entry := range strings.Fields(row.names) {
 			kind, name, _ := strings.Cut(entry, ":")
@@ -226,7 +227,7 @@ var azureControlIndex = sync.OnceValue(func() []azureControl {
 			}
 			kind, c.Code = strings.CutSuffix(kind, "!")
 			c.Shape = shapeOf(kind)
-			out = append(out, c)
+			out[c.key] = append(out[c.key], c)
 		}
 	}
 	return out
@@ -246,8 +247,8 @@ func AzureControlOf(name, event string, host AzureHost) (Control, bool) {
 	}
 	var best Control
 	found := false
-	for _, row := range azureControlIndex() {
-		if row.key != key || event != "" && len(row.events) > 0 && !slices.Contains(row.events, event) ||
+	for _, row := range azureControlIndex()[key] {
+		if event != "" && len(row.events) > 0 && !slices.Contains(row.events, event) ||
 			len(row.hosts) > 0 && !slices.Contains(row.hosts, string(host)) {
 			continue
 		}
@@ -311,7 +312,7 @@ func AzureVariables(p *Pipeline) map[string]bool {
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
 		add(j.Env)
-		for _, f := range j.Strategy.Matrix.Fields {
+		for _, f := range j.Strategy.Get().Matrix.Fields {
 			add(f.Value)
 		}
 		for k := range j.Steps {
@@ -494,7 +495,7 @@ func (s AzureSituation) define(e *Environment, p *Pipeline, j *Job, written map[
 	scan(p.Env, 1)
 	if j != nil {
 		scan(j.Env, 2)
-		for _, row := range j.Strategy.Matrix.Fields {
+		for _, row := range j.Strategy.Get().Matrix.Fields {
 			for _, f := range row.Value.Fields {
 				changed[strings.ToLower(f.Name.Value)] = true
 			}

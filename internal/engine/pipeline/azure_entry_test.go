@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -138,7 +139,7 @@ func TestAzureControlOf(t *testing.T) {
 			t.Errorf("%s at %s: %q, want %q", c.name, c.event, got, c.want)
 		}
 	}
-	for _, row := range azureControlIndex() {
+	for _, row := range slices.Concat(slices.Collect(maps.Values(azureControlIndex()))...) {
 		if row.Shape == ShapeUnset || row.Actor == ActorUnset || !strings.Contains(row.Pattern, ".") {
 			t.Errorf("row %+v", row)
 		}

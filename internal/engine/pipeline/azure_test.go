@@ -313,7 +313,7 @@ steps:
 	}
 	p = ParseAzure("a.yml", []byte("pool: {vmImage: windows-2022}\nsteps: [{script: dir}, {task: Bash@3, inputs: {script: ls}}, {task: PowerShell@2, inputs: {script: b, pwsh: True}}]\n"))
 	for i, want := range []string{"cmd", "bash", "pwsh"} {
-		if got := p.Jobs[0].Steps[i].Run.Shell.Value; got != want {
+		if got := p.Jobs[0].Steps[i].Run.Shell.Get().Value; got != want {
 			t.Errorf("step %d runs in %q, want %q", i, got, want)
 		}
 	}

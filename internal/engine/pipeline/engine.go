@@ -280,6 +280,9 @@ func (p *pass) project(run penstock.Run, root string, files []definition, r pens
 		x.Facts(flaws, r.Report)
 	}
 	x.unread(r)
+	for _, o := range x.overflows {
+		r.Report(o.note(root))
+	}
 	for _, what := range x.limits {
 		r.Report(&penstock.Note{
 			Code: "pipeline-limit", Place: root, Incomplete: true,
@@ -381,6 +384,11 @@ func (f *Flaw) finding() *penstock.Finding {
 			e.Semantics = append(e.Semantics, id)
 		}
 		slices.Sort(e.Semantics)
+		if out.Evidence.Tier == penstock.TierExploitable {
+			if e.Why = f.Why; len(e.Why) == 0 {
+				e.Why = []string{restWhy(f.Rule)}
+			}
+		}
 		out.Evidence.Pipeline = e
 	}
 	return out

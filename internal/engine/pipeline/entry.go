@@ -68,6 +68,7 @@ type ways struct {
 	names        map[string][]*Pipeline
 	checks       map[*Step]check
 	enders       map[enderKey][]ender
+	changeEnds   map[enderKey]changeEnd
 	reaches      map[reachKey]reachAnswer
 	jobs         map[reachKey]reachAnswer // within the file
 	depth        int                      // of needs that are followed

@@ -117,8 +117,10 @@ type token struct {
 	kind       tokenKind
 	text       string
 	start, end int
-	value      Value
+	value      *Value // of a literal, and the name of a variable
 }
+
+func literalOf(v Value) *Value { return &v }
 
 func (t token) is(text string) bool {
 	return (t.kind == tokenPunct || t.kind == tokenOp) && t.text == text
@@ -147,9 +149,7 @@ func clip(s string) string {
 func lexExpression(text string) ([]token, error) {
 	out := make([]token, 0, len(text)/4+2) // as many as such texts have
 	i := 0
-	last := func(kinds ...string) bool {
-		return len(out) > 0 && slices.Contains(kinds, out[len(out)-1].text) && out[len(out)-1].kind == tokenPunct
-	}
+	before := byte(0) // the last token, if it is of one sign
 	for i < len(text) {
 		if n := spaceAt(text, i); n > 0 {
 			i += n
@@ -158,11 +158,13 @@ func lexExpression(text string) ([]token, error) {
 		start := i
 		c := text[i]
 		switch {
-		case strings.IndexByte("()[],*", c) >= 0:
+		case c == '(' || c == ')' || c == '[' || c == ']' || c == ',' || c == '*':
 			i++
+			before = c
 			out = append(out, token{kind: tokenPunct, text: text[start:i], start: start, end: i})
-		case c == '.' && (last(")", "]", "*") || len(out) > 0 && out[len(out)-1].kind == tokenName):
+		case c == '.' && (before == ')' || before == ']' || before == '*' || len(out) > 0 && out[len(out)-1].kind == tokenName):
 			i++
+			before = c
 			out = append(out, token{kind: tokenPunct, text: ".", start: start, end: i})
 		case c == '.' || c == '-' || c == '+' || c >= '0' && c <= '9':
 			i++
@@ -173,21 +175,23 @@ func lexExpression(text string) ([]token, error) {
 			if n != n {
 				return nil, &SyntaxError{Offset: start, Message: fmt.Sprintf("unexpected %q", clip(text[start:i]))}
 			}
-			out = append(out, token{kind: tokenLiteral, text: text[start:i], start: start, end: i, value: Number(n)})
+			out = append(out, token{kind: tokenLiteral, text: text[start:i], start: start, end: i, value: literalOf(Number(n))})
+			before = 0
 		case c == '\'':
 			s, n, ok := readQuoted(text[i:])
 			if !ok {
 				return nil, &SyntaxError{Offset: start, Message: "string without an end"}
 			}
 			i += n
-			out = append(out, token{kind: tokenLiteral, text: text[start:i], start: start, end: i, value: String(s)})
+			out = append(out, token{kind: tokenLiteral, text: text[start:i], start: start, end: i, value: literalOf(String(s))})
+			before = 0
 		case strings.IndexByte("!=<>&|", c) >= 0:
 			n := operatorAt(text[i:])
 			if n == 0 {
 				return nil, &SyntaxError{Offset: start, Message: fmt.Sprintf("unexpected %q", string(c))}
 			}
 			i += n
-			out = append(out, token{kind: tokenOp, text: text[start:i], start: start, end: i})
+			out, before = append(out, token{kind: tokenOp, text: text[start:i], start: start, end: i}), 0
 		case isNameStart(c):
 			for i < len(text) && (isNameStart(text[i]) || text[i] >= '0' && text[i] <= '9' || text[i] == '-') {
 				i++
@@ -196,12 +200,12 @@ func lexExpression(text string) ([]token, error) {
 				return nil, &SyntaxError{Offset: i, Message: "unexpected character in a name"}
 			}
 			t := token{kind: tokenName, text: text[start:i], start: start, end: i}
-			if !last(".") {
+			if before != '.' {
 				if v, ok := keyword(t.text); ok {
-					t.kind, t.value = tokenLiteral, v
+					t.kind, t.value = tokenLiteral, &v
 				}
 			}
-			out = append(out, t)
+			out, before = append(out, t), 0
 		case c == '"':
 			return nil, &SyntaxError{Offset: start, Message: "strings stand in single quotes"}
 		default:
@@ -490,7 +494,7 @@ func (p *exprParser) primary(level int) (n *ExprNode, open bool, err error) {
 		p.i++
 		n, err = p.node(ExprLiteral, "", t.start, t.end)
 		if err == nil {
-			n.Value = t.value
+			n.Value = *t.value
 		}
 		return n, false, err
 	case t.kind == tokenName:
@@ -599,10 +603,12 @@ func (e Expression) TextPaths() []ContextPath {
 
 type pathCollector struct{ out []ContextPath }
 
-func (c *pathCollector) add(n *ExprNode) {
-	if name, ok := pathOf(n); ok {
+func (c *pathCollector) add(n *ExprNode) bool {
+	name, ok := pathOf(n)
+	if ok {
 		c.out = append(c.out, ContextPath{Name: name, Span: n.Span})
 	}
+	return ok
 }
 
 // all collects from n and below.
@@ -639,8 +645,7 @@ func (c *pathCollector) text(n *ExprNode) {
 	}
 	switch n.Kind {
 	case ExprContext, ExprMember, ExprFilter, ExprIndex, ExprVariable:
-		if _, ok := pathOf(n); ok {
-			c.add(n)
+		if c.add(n) {
 			return
 		}
 		for n.Kind == ExprMember || n.Kind == ExprFilter || n.Kind == ExprIndex {
@@ -672,21 +677,26 @@ func (c *pathCollector) text(n *ExprNode) {
 
 // pathOf is the normal form of a chain of members that begins at a context.
 func pathOf(n *ExprNode) (string, bool) {
-	var parts []string
+	var few [8]string
+	parts := few[:0]
+	size := 0
 	for {
 		switch n.Kind {
 		case ExprMember:
 			parts = append(parts, n.Name)
+			size += len(n.Name) + 1
 		case ExprFilter, ExprIndex:
 			parts = append(parts, "*")
+			size += 2
 		case ExprVariable:
 			return "$" + n.Name, true
 		case ExprContext:
-			path := strings.ToLower(n.Name)
-			for i := len(parts) - 1; i >= 0; i-- {
-				path = joinPath(path, parts[i])
+			path := make([]byte, 0, len(n.Name)+size)
+			path = appendLower(path, n.Name)
+			for _, member := range slices.Backward(parts) {
+				path = appendMember(path, member)
 			}
-			return path, true
+			return string(path), true
 		default:
 			return "", false
 		}
@@ -696,10 +706,30 @@ func pathOf(n *ExprNode) (string, bool) {
 
 // joinPath appends a member to a path in normal form.
 func joinPath(path, member string) string {
+	return string(appendMember(append(make([]byte, 0, len(path)+len(member)+1), path...), member))
+}
+
+func appendMember(path []byte, member string) []byte {
 	if member == "*" || plainMember(member) {
-		return path + "." + strings.ToLower(member)
+		return appendLower(append(path, '.'), member)
 	}
-	return path + "['" + strings.ReplaceAll(strings.ToLower(member), "'", "''") + "']"
+	path = append(append(path, "['"...), strings.ReplaceAll(strings.ToLower(member), "'", "''")...)
+	return append(path, "']"...)
+}
+
+// appendLower appends a text in small letters.
+func appendLower(b []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			return append(b, strings.ToLower(s[i:])...)
+		}
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 func plainMember(s string) bool {

@@ -167,7 +167,7 @@ func (g *graph) job(p *Pipeline, j *Job) {
 	for _, l := range j.RunsOn.Labels {
 		g.edge(EdgeRunsOn, job, g.asset(AssetRunner, l.Value, "", Place{}), p.place(l.Span))
 	}
-	if n := j.Environment.Name; n.Value != "" {
+	if n := j.Environment.Get().Name; n.Value != "" {
 		g.edge(EdgeDeploys, job, g.asset(AssetEnvironment, n.Value, "", Place{}), p.place(n.Span))
 	}
 }

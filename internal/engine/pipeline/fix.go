@@ -29,7 +29,7 @@ func fixers() map[string]fixer {
 		"obfuscation": fixPath, "unsafe-pr-checkout": fixRemoved, "cache-mode-write": fixCacheMode,
 		"app-token-not-narrowed": fixAppToken, "self-repository": fixSelf, "agent-tools": fixAgent,
 		"missing-provenance":       fixProvenance,
-		"untrusted-code-execution": fixPrivileged, "untrusted-checkout": fixPrivileged,
+		"untrusted-code-execution": fixPrivileged, "untrusted-checkout": fixPrivileged, "checkout-race": fixPrivileged,
 	}
 }
 
@@ -54,6 +54,7 @@ func (x *Project) repair(flaws []Flaw) {
 				continue
 			}
 			e = newEditor(x, p)
+			e.flaws = flaws
 			editors[f.Path] = e
 		}
 		f.Fix = fix(e, f)
@@ -73,6 +74,13 @@ type editor struct {
 	steps    map[*Step]*stepNames
 	needs    map[*Job]*jobNeeds
 	byStart  []stepAt // the steps in the order of the file; nil before one is looked for
+	// flaws are those of the whole project; apart is what isolation says once it has
+	// looked.
+	flaws []Flaw
+	apart *isolation
+	// Of actions of the repository: what localObstacle says, and what their steps need.
+	inActions   map[*Pipeline]string
+	actionNeeds map[*Pipeline]*jobNeeds
 	// inside are the children of large nodes that stand in their place.
 	inside map[*syntax.Node][]*syntax.Node
 }
@@ -214,13 +222,13 @@ func (e *editor) stepNode(s *Step) *syntax.Node {
 	text("if", s.If)
 	text("uses", s.Uses.Text)
 	text("run", s.Run.Text)
-	text("shell", s.Run.Shell)
-	text("working-directory", s.Run.Dir)
-	text("continue-on-error", s.ContinueOnError)
-	text("timeout-minutes", s.Timeout)
-	text("background", s.Background)
-	text("wait-all", s.WaitAll)
-	text("cancel", s.Cancel)
+	text("shell", *s.Run.Shell.Get())
+	text("working-directory", *s.Run.Dir.Get())
+	text("continue-on-error", *s.ContinueOnError.Get())
+	text("timeout-minutes", *s.Timeout.Get())
+	text("background", *s.Background.Get())
+	text("wait-all", *s.WaitAll.Get())
+	text("cancel", *s.Cancel.Get())
 	for _, d := range []struct {
 		key string
 		Data

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -120,7 +119,7 @@ func fixInherit(e *editor, f *Flaw) *penstock.Fix {
 	}
 	needed := make(map[string]bool)
 	for i := range callee.Jobs {
-		if c := &callee.Jobs[i]; c.InheritsSecrets() || c.Environment.Name.IsSet() {
+		if c := &callee.Jobs[i]; c.InheritsSecrets() || c.Environment.Get().Name.IsSet() {
 			return nil // what it hands on, or the environment has, is not in the list
 		}
 	}
@@ -561,25 +560,4 @@ func fixProvenance(e *editor, f *Flaw) *penstock.Fix {
 		return fix(false, "Publish with provenance.", edits, step)
 	}
 	return fix(false, "Publish with attestations.", e.remove(f.Span), step)
-}
-
-// fixPrivileged says how to take a workflow apart that checks out code of strangers
-// with rights. A second file is a decision of people: its name, and what it hands over.
-func fixPrivileged(e *editor, f *Flaw) *penstock.Fix {
-	t := e.p.Trigger("pull_request_target")
-	if t == nil {
-		return nil
-	}
-	j, _ := e.job(f.Span)
-	if j == nil || !plainRef(j.ID.Value) {
-		return nil
-	}
-	name := strings.TrimSuffix(path.Base(e.p.Path), path.Ext(e.p.Path))
-	if !plainRef(name) {
-		return nil
-	}
-	return fix(false, "", nil,
-		fmt.Sprintf("%s: start the job %s by pull_request, with permissions: contents: read and without secrets, and let it upload what it makes (a report, a number) as an artifact", path.Base(e.p.Path), j.ID.Value),
-		fmt.Sprintf("put the steps of %s that need secrets or write rights into %s-report.yml, on: workflow_run: workflows: [%s], which downloads the artifact, checks what is in it, and checks out or runs nothing of it", j.ID.Value, name, clip(cmp.Or(e.p.Name.Value, name))),
-	)
 }

@@ -55,7 +55,7 @@ func (e *editor) need(j *Job) *jobNeeds {
 			}
 		})
 	}
-	credentials := []Data{j.Container.Credentials}
+	credentials := []Data{j.Container.Get().Credentials}
 	for i := range j.Services {
 		credentials = append(credentials, j.Services[i].Credentials)
 	}
@@ -161,9 +161,11 @@ func (e *editor) stepNeeds(n *jobNeeds, at stepAt, depth int) {
 			n.sure = false
 			return
 		}
-		for inner := range action.steps() {
-			e.stepNeeds(n, inner, depth+1)
+		inner := e.actionNeed(action, depth)
+		for s, l := range inner.scopes {
+			n.add(s, l)
 		}
+		n.sure = n.sure && inner.sure
 		return
 	}
 	name := strings.ToLower(u.Owner + "/" + u.Repo)
@@ -243,6 +245,24 @@ func (e *editor) stepNeeds(n *jobNeeds, at stepAt, depth int) {
 		return
 	}
 	n.sure = false
+}
+
+// actionNeed is what the steps of an action of the repository need: looked at once, since
+// others may use it any number of times. One that uses itself is not known.
+func (e *editor) actionNeed(action *Pipeline, depth int) *jobNeeds {
+	if n := e.actionNeeds[action]; n != nil {
+		return n
+	}
+	if e.actionNeeds == nil {
+		e.actionNeeds = make(map[*Pipeline]*jobNeeds)
+	}
+	e.actionNeeds[action] = &jobNeeds{}
+	n := &jobNeeds{scopes: make(map[string]Level), sure: true}
+	for inner := range action.steps() {
+		e.stepNeeds(n, inner, depth+1)
+	}
+	e.actionNeeds[action] = n
+	return n
 }
 
 // restScopes are methods of the forge's API with the scope that they need.

@@ -110,9 +110,9 @@ func plainContext(body string) bool {
 // to, and the language that it is written in, empty for none that can be repaired.
 func (e *editor) program(at *stepAt, s penstock.Span) (t Text, key, language string) {
 	if run := at.Step.Run; run.IsSet() && run.Span.Contains(s) {
-		shell := run.Shell.Value
+		shell := run.Shell.Get().Value
 		if shell == "" && at.Job != nil {
-			shell = at.Job.Defaults.Shell.Value
+			shell = at.Job.Defaults.Get().Shell.Value
 			if shell == "" {
 				shell = e.p.Defaults.Shell.Value
 			}
@@ -169,7 +169,7 @@ func someWindows(j *Job) bool {
 	for _, l := range j.RunsOn.Labels {
 		found = found || holds(l.Value, "windows")
 		if len(l.Parts) > 0 {
-			j.Strategy.Matrix.Texts(func(t Text) { found = found || holds(t.Value, "windows") || len(t.Parts) > 0 })
+			j.Strategy.Get().Matrix.Texts(func(t Text) { found = found || holds(t.Value, "windows") || len(t.Parts) > 0 })
 			found = found || !wholePath(l, "matrix.")
 		}
 	}
@@ -185,7 +185,7 @@ func (e *editor) names(at *stepAt, t Text, language string) *stepNames {
 	n := &stepNames{names: make(map[string]string), added: make(map[string]bool), at: make(map[penstock.Span]int)}
 	e.steps[at.Step] = n
 	if language == "shell" {
-		n.exprs = AnalyseScript(t.Value, at.Step.Run.Shell.Value, ShellInput{}).Exprs
+		n.exprs = AnalyseScript(t.Value, at.Step.Run.Shell.Get().Value, ShellInput{}).Exprs
 	} else {
 		n.exprs = ShellExpressions(t.Value, TemplateGitHub)
 		n.literals = literalsOf(language, t.Value, n.exprs)
@@ -373,7 +373,7 @@ func (e *editor) word(at *stepAt, body string) bool {
 			any = true
 			good = good && t.Value != "" && len(t.Parts) == 0 && !strings.ContainsAny(t.Value, " \t\n*?[$`\\\"'~{&|;<>()#!")
 		}
-		m := at.Job.Strategy.Matrix
+		m := at.Job.Strategy.Get().Matrix
 		if m.Kind != DataMap || strings.Contains(axis, ".") {
 			return false
 		}

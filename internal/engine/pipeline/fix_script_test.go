@@ -168,12 +168,17 @@ func FuzzFix(f *testing.F) {
 		x.repair(flaws)
 		for i := range flaws {
 			if f := flaws[i].Fix; f != nil {
+				var own []penstock.Edit
 				for _, e := range f.Edits {
-					if e.Path != p.Path {
+					switch {
+					case e.New && e.Path == ".github/workflows/x-untrusted.yml" && e.Start >= 0 && e.Start <= e.End && e.End <= int64(len(text)):
+					case e.New || e.Path != p.Path:
 						t.Fatalf("edit of %q", e.Path)
+					default:
+						own = append(own, e)
 					}
 				}
-				applyEdits(t, text, f.Edits)
+				applyEdits(t, text, own)
 			}
 		}
 	})

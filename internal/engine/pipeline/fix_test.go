@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,10 +43,27 @@ func applyEdits(t testing.TB, text string, edits []penstock.Edit) string {
 func repaired(t testing.TB, files []ExampleFile, f *Flaw) []ExampleFile {
 	t.Helper()
 	out := slices.Clone(files)
+	made := make(map[string]string)
+	for _, e := range f.Fix.Edits {
+		if !e.New {
+			continue
+		}
+		i := slices.IndexFunc(files, func(f ExampleFile) bool { return f.Path == e.Path })
+		if from := slices.IndexFunc(files, func(f ExampleFile) bool { return f.Path == e.From }); from >= 0 {
+			e.Text += files[from].Text[e.Start:e.End]
+		}
+		if i >= 0 || path.Dir(e.Path) != path.Dir(f.Path) {
+			t.Fatalf("%s is made", e.Path)
+		}
+		made[e.Path] += e.Text
+	}
+	for _, name := range slices.Sorted(maps.Keys(made)) {
+		out = append(out, ExampleFile{Path: name, Text: made[name]})
+	}
 	for i := range out {
 		var own []penstock.Edit
 		for _, e := range f.Fix.Edits {
-			if e.Path == out[i].Path {
+			if e.Path == out[i].Path && !e.New {
 				own = append(own, e)
 			}
 		}
@@ -72,8 +90,12 @@ func judge(t testing.TB, before []ExampleFile, f *Flaw, old []Flaw, settings Set
 		return n
 	}
 	was := exampleProject(t, before, settings)
-	for i, p := range x.Pipelines {
-		if len(p.Notes) > len(was.Pipelines[i].Notes) {
+	for _, p := range x.Pipelines {
+		notes := 0
+		if old := was.byPath[p.Path]; old != nil {
+			notes = len(old.Notes)
+		}
+		if len(p.Notes) > notes {
 			problems = append(problems, fmt.Sprintf("%s: %s", p.Path, p.Notes[len(p.Notes)-1].Message))
 		}
 	}
@@ -130,6 +152,10 @@ func TestFixExamples(t *testing.T) {
 // diffOf shows the lines that differ between versions of files.
 func diffOf(before, after []ExampleFile) string {
 	var b strings.Builder
+	before = slices.Clone(before)
+	for _, made := range after[len(before):] {
+		before = append(before, ExampleFile{Path: made.Path})
+	}
 	for i := range before {
 		if before[i].Text == after[i].Text {
 			continue

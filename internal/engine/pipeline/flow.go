@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"cmp"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -19,7 +21,6 @@ const (
 	flowDepth    = 4 // actions and workflows that call one another
 	flowScripts  = 3 // scripts of the repository that call one another
 	flowHops     = 30
-	flowFlaws    = 10_000
 	flowTaints   = 6 // of one text: who and what is said by the first few
 )
 
@@ -102,6 +103,14 @@ func (v value) through(place Place, text string) value {
 	return out
 }
 
+// sign writes all that is known of the text but the way it came.
+func (v value) sign(w io.Writer) {
+	for _, t := range v {
+		fmt.Fprintf(w, "%s %d %d %s %t %t %t %t %t %d %s\x00", t.path, t.shape, t.actor, t.after, t.code, t.moves, t.checked, t.encoded, t.model, t.file, t.doubt)
+	}
+	w.Write([]byte{1})
+}
+
 // outsiders are the taints in which an outsider has a say.
 func (v value) outsiders() value {
 	var out value
@@ -157,12 +166,20 @@ type flows struct {
 	x      *Project
 	drafts map[draftKey]*draft
 	order  []draftKey
+	// Drafts that are held, those of them that are joined, and those of which there are
+	// enough without them.
+	tally  *tally
+	held   map[tierRule]int
+	joints map[joint]int
+	left   map[draftKey]leftDraft
+	// ran are the places that lead to code of strangers which runs, of drafts that are
+	// not held.
+	ran map[Place]bool
 
 	templates map[string]Template
 	bodies    map[string]Expression
 	controls  map[[2]string]controlAnswer
 	scripts   map[string]*ShellResult
-	actions   map[useKey]*ActionSummary
 	entries   map[*Pipeline][]Entry
 	prizes    map[prizeKey][]Prize
 	inlined   map[*Pipeline]bool // actions that some workflow uses
@@ -173,10 +190,16 @@ type flows struct {
 	most                int // of steps
 	poison              []poisoning
 	victims             []victim // nil before they are looked for
+	// runners are the jobs that ask for a runner, by its label; of those in weighed only
+	// the two that have the most to lose are left.
+	runners map[string][]victim
+	weighed map[string]bool
+	// byFile and byName find workflows that can be started by hand, and hands their entries.
+	byFile, byName map[string]*Pipeline
+	hands          map[handKey]*Entry
+	handRuns       map[[32]byte]int         // what ranByHand has seen, with how many that start one another
+	starters       map[*Trigger][]*Pipeline // what startersOf said
 }
-
-// useKey is what the summary of a use depends on.
-type useKey struct{ value, comment string }
 
 type controlAnswer struct {
 	control Control
@@ -188,15 +211,23 @@ type prizeKey struct {
 	e   *Entry
 }
 
-// flow follows what outsiders control through all definitions.
-func (x *Project) flow(report func(Flaw)) { newFlows(x).run(report) }
-
+// newFlows is the flow, which follows what outsiders control through all definitions.
 func newFlows(x *Project) *flows {
 	return &flows{
-		x: x, drafts: make(map[draftKey]*draft), templates: make(map[string]Template), bodies: make(map[string]Expression),
-		controls: make(map[[2]string]controlAnswer), scripts: make(map[string]*ShellResult), actions: make(map[useKey]*ActionSummary),
+		x: x, tally: newTally(x), held: make(map[tierRule]int), joints: make(map[joint]int), left: make(map[draftKey]leftDraft),
+		ran: make(map[Place]bool), drafts: make(map[draftKey]*draft), templates: make(map[string]Template), bodies: make(map[string]Expression),
+		controls: make(map[[2]string]controlAnswer), scripts: make(map[string]*ShellResult),
 		entries: make(map[*Pipeline][]Entry), prizes: make(map[prizeKey][]Prize), inlined: make(map[*Pipeline]bool),
 	}
+}
+
+// tired reports whether no more scripts are looked at.
+func (f *flows) tired() bool {
+	if f.shell <= flowShell {
+		return false
+	}
+	f.x.limit(limitShell)
+	return true
 }
 
 // spent reports whether no more steps are looked at.
@@ -204,7 +235,7 @@ func (f *flows) spent() bool {
 	if f.steps < f.most {
 		return false
 	}
-	f.x.limit("ways through the pipelines: there are more than are followed")
+	f.x.limit(limitWays)
 	return true
 }
 
@@ -290,20 +321,6 @@ func (f *flows) control(path, event string) (Control, bool) {
 		f.controls[key] = a
 	}
 	return a.control, a.ok
-}
-
-// summary is LookupAction with a memory.
-func (f *flows) summary(u Use) *ActionSummary {
-	key := useKey{value: u.Value}
-	if u.Comment != nil {
-		key.comment = u.Comment.Text
-	}
-	s, ok := f.actions[key]
-	if !ok {
-		s = LookupAction(u)
-		f.actions[key] = s
-	}
-	return s
 }
 
 func (f *flows) prizesOf(p *Pipeline, e *Entry, j *Job) []Prize {
@@ -405,11 +422,14 @@ var tierRank = map[penstock.Tier]int{penstock.TierHygiene: 1, penstock.TierExplo
 // add joins a flaw with what is known at its place. The best tier counts, then the
 // weakest actor, then the shorter way.
 func (f *flows) add(flaw Flaw, cuts pathCut) {
+	if p := f.x.byPath[flaw.Path]; p != nil && len(p.Files) > 0 {
+		flaw = f.x.located(flaw) // a file that many are made of has its flaws once
+	}
 	key := draftKey{flaw.Rule, flaw.Path, flaw.Span}
 	d := f.drafts[key]
 	rank := tierRank[flaw.Tier]*100 - int(flaw.Actor)*10
 	if d == nil {
-		if len(f.drafts) >= flowFlaws {
+		if !f.room(key, &flaw) {
 			return
 		}
 		d = &draft{Flaw: flaw, rank: rank}
@@ -421,6 +441,10 @@ func (f *flows) add(flaw Flaw, cuts pathCut) {
 		switch {
 		case rank > d.rank:
 			better := tierRank[flaw.Tier] > tierRank[d.Tier]
+			if better {
+				f.held[d.tierRule()]--
+				f.held[flaw.tierRule()]++
+			}
 			d.Flaw, d.rank = flaw, rank
 			if better {
 				d.cuts = nil
@@ -438,6 +462,47 @@ func (f *flows) add(flaw Flaw, cuts pathCut) {
 	}
 }
 
+// leftDraft is a draft that is not held: its tier, and with what it is joined.
+type leftDraft struct {
+	tier  penstock.Tier
+	joint joint
+}
+
+// room reports whether a new draft is held. The bounds are those of what is reported; a
+// draft that may be joined with others counts up to what is shown of them.
+func (f *flows) room(key draftKey, flaw *Flaw) bool {
+	k, j := flaw.tierRule(), joint{}
+	full := f.held[k] >= maxFlaws
+	if with, ok := flaw.joint(); ok {
+		if n := f.joints[with]; n > maxAlso {
+			j, full = with, true
+		} else if !full {
+			f.joints[with]++
+		}
+	}
+	if !full {
+		f.held[k]++
+		delete(f.left, key)
+		return true
+	}
+	if old, known := f.left[key]; !known || tierRank[k.tier] > tierRank[old.tier] {
+		f.left[key] = leftDraft{k.tier, j}
+	}
+	f.tally.harm.add(flaw)
+	if runsCode(flaw) {
+		f.ran[flaw.Place] = true
+		for _, h := range flaw.Trace {
+			f.ran[h.Place] = true
+		}
+	}
+	return false
+}
+
+// runsCode reports whether a flaw makes one of a checkout needless.
+func runsCode(f *Flaw) bool {
+	return (f.Rule == "untrusted-code-execution" || f.Rule == "checkout-race") && tierRank[f.Tier] >= tierRank[penstock.TierExploitable]
+}
+
 // join is the union of two lists in the order of their first appearance.
 func join(a, b []string) []string {
 	out := slices.Clone(a)
@@ -449,45 +514,54 @@ func join(a, b []string) []string {
 	return out
 }
 
-// emit reports what was found, in order of place.
+// emit reports what was found, in order of place, and counts what was not held.
 func (f *flows) emit(report func(Flaw)) {
 	slices.SortFunc(f.order, func(a, b draftKey) int {
 		return cmp.Or(strings.Compare(a.path, b.path), cmp.Compare(a.span.Start, b.span.Start), cmp.Compare(a.span.End, b.span.End), strings.Compare(a.rule, b.rule))
 	})
+	for _, d := range f.drafts {
+		if !runsCode(&d.Flaw) {
+			continue
+		}
+		if d.Rule == "checkout-race" {
+			f.ran[d.Place] = true
+		}
+		for _, h := range d.Trace {
+			f.ran[h.Place] = true
+		}
+	}
 	for _, key := range f.order {
+		if f.superseded(key) {
+			continue
+		}
 		d := f.drafts[key]
-		if key.rule == "template-expansion" && f.drafts[draftKey{"template-injection", key.path, key.span}] != nil {
-			continue
-		}
-		if key.rule == "untrusted-checkout" && f.superseded(key) {
-			continue
-		}
 		slices.Sort(d.Events)
 		if d.Tier == penstock.TierProvenPath {
 			d.Cut = f.minimalCut(d.cuts)
 		}
 		report(d.Flaw)
 	}
+	for key, l := range f.left {
+		switch {
+		case f.superseded(key):
+		case l.joint.job != "":
+			f.tally.also[l.joint]++
+		default:
+			f.tally.over[fileRule{key.rule, key.path}]++
+		}
+	}
 }
 
-// superseded reports whether code of the checkout at a place was seen to run.
+// superseded reports whether what a draft says is a part of another: an expansion that is
+// an injection, a checkout of code that was seen to run.
 func (f *flows) superseded(key draftKey) bool {
-	for _, other := range f.order {
-		if other.rule != "untrusted-code-execution" && other.rule != "checkout-race" {
-			continue
-		}
-		d := f.drafts[other]
-		if tierRank[d.Tier] < tierRank[penstock.TierExploitable] {
-			continue
-		}
-		if other.rule == "checkout-race" && other.path == key.path && other.span == key.span {
-			return true
-		}
-		for _, h := range d.Trace {
-			if h.Path == key.path && h.Span == key.span {
-				return true
-			}
-		}
+	switch key.rule {
+	case "template-expansion":
+		other := draftKey{"template-injection", key.path, key.span}
+		_, left := f.left[other]
+		return left || f.drafts[other] != nil
+	case "untrusted-checkout":
+		return f.ran[Place{key.path, key.span}]
 	}
 	return false
 }

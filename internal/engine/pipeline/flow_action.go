@@ -306,7 +306,7 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 			jr.guarded(fr, st, at, t, row)
 			jr.put(dir, tree{})
 			// The head of a fork that the event names fails the step, and with it the job.
-			jr.ended = jr.ended || jr.e.Origin == OriginFork && strings.HasPrefix(t.path, "github.event.") && !st.ContinueOnError.IsSet() && !st.If.IsSet() && len(fr.stack) == 1
+			jr.ended = jr.ended || jr.e.Origin == OriginFork && strings.HasPrefix(t.path, "github.event.") && !st.ContinueOnError.Get().IsSet() && !st.If.IsSet() && len(fr.stack) == 1
 			return
 		case guard == GuardUnknown:
 			t.doubt = "this commit of actions/checkout is not known, and later ones refuse the code of forks"
@@ -322,6 +322,9 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 	jr.bring(fr, st, dir, t, at, st.Uses.Value)
 }
 
+// checkedOutText ends the hop at a checkout.
+const checkedOutText = ": it is checked out"
+
 // bring makes a folder a stranger's checkout.
 func (jr *jobRun) bring(fr *frame, st *Step, dir string, t taint, at Place, by string) {
 	t.file, t.shape, t.checked = filesCheckout, ShapeText, false
@@ -329,7 +332,7 @@ func (jr *jobRun) bring(fr *frame, st *Step, dir string, t taint, at Place, by s
 	if dir != "" {
 		where = "into the folder " + dir
 	}
-	t.way = t.way.then(Hop{Place: at, Text: by + " puts that code " + where + ": it is checked out"})
+	t.way = t.way.then(Hop{Place: at, Text: by + " puts that code " + where + checkedOutText})
 	tr := tree{taint: t, text: "the code of a pull request"}
 	jr.put(dir, tr)
 	jr.checkedOut(fr, st, at, tr)
@@ -614,12 +617,21 @@ var javascriptText = regexp.MustCompile(`\$\{([^{}\n]*)\}|\+\s*([\w$.?\[\]]+)`)
 // scripted are the names of a script in JavaScript that hold texts of strangers.
 func (jr *jobRun) scripted(fr *frame, t Text) map[string]value {
 	out := make(map[string]value)
-	for _, m := range javascriptLet.FindAllStringSubmatchIndex(t.Value, 100) {
+	for _, m := range submatches(javascriptLet, t.Value, 100, "head", "title", "body") { // what javascript knows
 		if v := jr.javascript(t.Value[m[4]:m[5]], fr.place(t, m[0], m[1])); len(v) > 0 {
 			out[t.Value[m[2]:m[3]]] = v
 		}
 	}
 	return out
+}
+
+// submatches are the matches of a pattern that has one of the words in each: looking for
+// words is cheap.
+func submatches(re *regexp.Regexp, text string, most int, words ...string) [][]int {
+	if indexAny(text, words...) < 0 {
+		return nil
+	}
+	return re.FindAllStringSubmatchIndex(text, most)
 }
 
 // javascriptOf is what an expression holds, which may be a name of the script.
@@ -649,7 +661,7 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 		return
 	}
 	read := tree{}
-	for _, m := range readFile.FindAllStringSubmatchIndex(t.Value, 20) {
+	for _, m := range submatches(readFile, t.Value, 20, "readFile") {
 		if tr := jr.treeAt(t.Value[m[2]:m[3]]); tr.foreign() {
 			read = tr
 			read.taint.way = read.taint.way.then(Hop{Place: fr.place(t, m[0], m[1]), Text: "the script reads " + clip(t.Value[m[2]:m[3]])})
@@ -658,7 +670,7 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 	}
 	names := jr.scripted(fr, t)
 	jr.javascriptCommands(fr, st, t, names, out)
-	for _, m := range setOutput.FindAllStringSubmatchIndex(t.Value, 50) {
+	for _, m := range submatches(setOutput, t.Value, 50, "setOutput") {
 		name, expr := strings.ToLower(t.Value[m[2]:m[3]]), strings.TrimSpace(t.Value[m[4]:m[5]])
 		at := fr.place(t, m[0], m[1])
 		v := jr.javascriptOf(strings.TrimSuffix(strings.TrimRight(expr, "; "), ")"), names, at)
@@ -673,7 +685,7 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 			out.named[name] = v.through(at, "the script gives it as the output "+clip(t.Value[m[2]:m[3]]))
 		}
 	}
-	for _, m := range localCode.FindAllStringSubmatchIndex(t.Value, 20) {
+	for _, m := range submatches(localCode, t.Value, 20, "require", "import") {
 		if tr := jr.treeAt(t.Value[m[2]:m[3]]); tr.foreign() {
 			jr.execute(fr, st, fr.place(t, m[0], m[1]), "the script loads "+clip(t.Value[m[2]:m[3]])+" of it", "the script", tr, value{tr.taint})
 		}
@@ -689,7 +701,7 @@ func (jr *jobRun) javascriptCommands(fr *frame, st *Step, t Text, names map[stri
 	if !jr.attacked() {
 		return
 	}
-	for _, m := range javascriptShell.FindAllStringSubmatchIndex(t.Value, 50) {
+	for _, m := range submatches(javascriptShell, t.Value, 50, "exec") {
 		from, to := m[2], m[3]
 		if from < 0 {
 			from, to = m[4], m[5]
@@ -709,7 +721,9 @@ func (jr *jobRun) javascriptCommands(fr *frame, st *Step, t Text, names map[stri
 			break
 		}
 	}
-	if text := shCalls(t.Value, javascriptCalls); text != "" {
+	if indexAny(t.Value, "exec", "spawn", "chdir", "getExecOutput") < 0 {
+		// no call that runs a command
+	} else if text := shCalls(t.Value, javascriptCalls); text != "" {
 		c := code{path: fr.file.Path, text: text, at: t.At, shell: "bash", depth: 1}
 		jr.analyse(fr, st, c, "", out)
 	}

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -98,10 +100,7 @@ func (jr *jobRun) foreignArtifact(at Place, by, name string) (tree, bool) {
 // sourceRun says where the run uploads an artifact whose end starts this one, if a
 // stranger's own version of it runs.
 func (jr *jobRun) sourceRun(name string) ([]Hop, bool) {
-	for _, p := range jr.x.Pipelines {
-		if p.Kind != KindWorkflow || !jr.startedBy(p) {
-			continue
-		}
+	for _, p := range jr.startersOf() {
 		for _, e := range jr.entriesOf(p) {
 			if !e.Own || !e.Outsider() || e.Trigger == nil {
 				continue
@@ -121,29 +120,53 @@ func (jr *jobRun) sourceRun(name string) ([]Hop, bool) {
 }
 
 // sourceKnown reports whether a workflow whose end starts this run is in the project.
-func (jr *jobRun) sourceKnown() bool {
-	return slices.ContainsFunc(jr.x.Pipelines, func(p *Pipeline) bool { return p.Kind == KindWorkflow && jr.startedBy(p) })
-}
+func (jr *jobRun) sourceKnown() bool { return len(jr.startersOf()) > 0 }
 
-// startedBy reports whether the end of a run of p starts this run.
-func (jr *jobRun) startedBy(p *Pipeline) bool {
+// startersOf are the workflows the end of whose runs starts this run, in order of their
+// paths.
+func (jr *jobRun) startersOf() []*Pipeline {
 	trigger := jr.p.Trigger("workflow_run")
 	if trigger == nil {
 		trigger = jr.e.Trigger
 	}
 	if trigger == nil {
-		return false
+		return nil
 	}
-	name := p.Name.Value
-	if name == "" {
-		name = strings.TrimPrefix(p.Path, jr.x.Root)
+	out, known := jr.starters[trigger]
+	if known {
+		return out
 	}
+	seen := make(map[string]bool, len(trigger.Workflows))
 	for _, w := range trigger.Workflows {
-		if ok, err := path.Match(w.Value, name); w.Value == name || err == nil && ok {
-			return true
+		if seen[w.Value] {
+			continue
+		}
+		seen[w.Value] = true
+		if !strings.ContainsAny(w.Value, `*?[\`) {
+			out = append(out, jr.x.named(w.Value)...)
+			continue
+		}
+		jr.flows.steps += len(jr.x.Pipelines) / 20 // as long as a step takes
+		for _, p := range jr.x.Pipelines {
+			if p.Kind != KindWorkflow {
+				continue
+			}
+			name := p.Name.Value
+			if name == "" {
+				name = strings.TrimPrefix(p.Path, jr.x.Root)
+			}
+			if ok, err := path.Match(w.Value, name); name == w.Value || err == nil && ok {
+				out = append(out, p)
+			}
 		}
 	}
-	return false
+	slices.SortFunc(out, func(a, b *Pipeline) int { return strings.Compare(a.Path, b.Path) })
+	out = slices.Compact(out)
+	if jr.starters == nil {
+		jr.flows.starters = make(map[*Trigger][]*Pipeline)
+	}
+	jr.starters[trigger] = out
+	return out
 }
 
 // uploadOf is where a workflow uploads an artifact, of that name if there is one.
@@ -155,7 +178,7 @@ func (jr *jobRun) uploadOf(p *Pipeline, name string) Place {
 			if st.Uses.Kind != UseRemote {
 				continue
 			}
-			s := jr.summary(st.Uses)
+			s := LookupAction(st.Uses)
 			if s == nil {
 				continue
 			}
@@ -346,7 +369,7 @@ func (f *flows) restores(p *Pipeline, j *Job) (Place, string) {
 					return at, what
 				}
 			case UseRemote:
-				s := f.summary(st.Uses)
+				s := LookupAction(st.Uses)
 				if s == nil {
 					continue
 				}
@@ -562,6 +585,9 @@ var shellVariable = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
 
 // agentCommands look for texts of outsiders in the command line of an agent.
 func (jr *jobRun) agentCommands(fr *frame, st *Step, c code) {
+	if indexAny(c.text, "claude", "codex", "gemini", "opencode", "aider", "copilot", "cursor-agent") < 0 {
+		return
+	}
 	for _, m := range agentCommand.FindAllStringIndex(c.text, 10) {
 		line := c.text[m[0]:m[1]]
 		at := c.place(penstock.Span{Start: int64(m[0] + len(line) - len(strings.TrimLeft(line, " \t\n;&|("))), End: int64(m[1])})
@@ -773,7 +799,7 @@ func (jr *jobRun) loneSink(fr *frame, flaw Flaw, s sink, t taint) {
 	if s.rule == "template-injection" && t.shape != ShapeUnset && dir == "." && t.after == "" && t.doubt == "" {
 		flaw.Tier = penstock.TierExploitable
 		flaw.Confidence = penstock.ConfidenceMedium
-		flaw.Notes = append(flaw.Notes, "Nothing in this repository uses the action: whoever uses it for events of strangers is open to them.")
+		flaw.Why = []string{"nothing in this repository uses the action: whoever uses it for events of strangers is open to them"}
 	}
 	flaw.Scope = s.scope
 	flaw.Trace = append(t.way.hops(), Hop{Place: s.place, Text: s.text})
@@ -783,11 +809,11 @@ func (jr *jobRun) loneSink(fr *frame, flaw Flaw, s sink, t taint) {
 // dispatch runs another workflow of the repository that a script starts with untrusted
 // inputs.
 func (jr *jobRun) dispatch(fr *frame, st *Step, at Place, workflow string, inputs map[string]value) {
-	if jr.depth >= flowDepth || !jr.attacked() {
+	if !jr.attacked() {
 		return
 	}
 	target := jr.startable(workflow)
-	if target == nil || slices.Contains(jr.stack, target) {
+	if target == nil {
 		return
 	}
 	pass := jr.passage(false)
@@ -805,8 +831,7 @@ func (jr *jobRun) dispatch(fr *frame, st *Step, at Place, workflow string, input
 		if es[i].Event != "workflow_dispatch" || es[i].caller != nil {
 			continue
 		}
-		e := es[i]
-		e.Actor, e.After = jr.e.Actor, jr.e.After
+		e := jr.handed(&es[i], jr.e)
 		hops := jr.trace(sink{place: at, text: "the script starts the workflow " + clip(workflow) + ", with a text of the outsider as an input", calls: fr.calls}, taint{}, pass)
 		hops = append(hops, Hop{Place: Place{target.Path, es[i].Trigger.Event.Span}, Text: "the workflow runs for workflow_dispatch"})
 		if !pass.sure {
@@ -818,42 +843,127 @@ func (jr *jobRun) dispatch(fr *frame, st *Step, at Place, workflow string, input
 				inputs[k] = v
 			}
 		}
-		r := &flowRun{flows: jr.flows, p: target, e: &e, inputs: inputs, jobs: make(map[string]*jobRun), depth: jr.depth + 1,
+		if jr.ranByHand(e, inputs) {
+			return
+		}
+		if jr.depth >= flowDepth {
+			jr.x.limit(limitDepth)
+			return
+		}
+		r := &flowRun{flows: jr.flows, p: target, e: e, inputs: inputs, jobs: make(map[string]*jobRun), depth: jr.depth + 1,
 			stack: append(slices.Clone(jr.stack), jr.p, target), origin: hops, cause: jr.e.Event}
 		r.run()
 		return
 	}
 }
 
+// ranByHand reports whether a workflow was run by an entry by hand with the same say of
+// others in its inputs, by as few others that start one another or fewer: what its steps
+// do is then known, also if it is what is running.
+func (jr *jobRun) ranByHand(e *Entry, inputs map[string]value) bool {
+	h := sha256.New()
+	fmt.Fprintf(h, "%p\x00%s\x00", e, jr.e.Event)
+	for _, k := range sortedKeys(inputs) {
+		fmt.Fprintf(h, "%s\x00", k)
+		inputs[k].sign(h)
+	}
+	var key [sha256.Size]byte
+	h.Sum(key[:0])
+	if depth, known := jr.handRuns[key]; known && depth <= jr.depth {
+		return true
+	}
+	if jr.handRuns == nil {
+		jr.flows.handRuns = make(map[[sha256.Size]byte]int)
+	}
+	jr.handRuns[key] = jr.depth
+	return false
+}
+
+// handKey is what makes two entries by hand differ that a script brings about.
+type handKey struct {
+	e     *Entry
+	actor ActorClass
+	after string
+}
+
+// handed is an entry by hand that a run of another entry brings about. It is the same
+// for the same actor, so that what is known of it is found again.
+func (f *flows) handed(e, by *Entry) *Entry {
+	key := handKey{e, by.Actor, by.After}
+	out := f.hands[key]
+	if out == nil {
+		own := *e
+		own.Actor, own.After = by.Actor, by.After
+		out = &own
+		if f.hands == nil {
+			f.hands = make(map[handKey]*Entry)
+		}
+		f.hands[key] = out
+	}
+	return out
+}
+
 // startable is the workflow of a file name, or name, that can be started by hand.
 func (f *flows) startable(name string) *Pipeline {
-	for _, p := range f.x.Pipelines {
-		if p.Kind == KindWorkflow && p.Trigger("workflow_dispatch") != nil && (path.Base(p.Path) == path.Base(name) || p.Name.Value == name) {
-			return p
+	if f.byFile == nil {
+		f.byFile, f.byName = make(map[string]*Pipeline), make(map[string]*Pipeline)
+		for i := len(f.x.Pipelines) - 1; i >= 0; i-- {
+			if p := f.x.Pipelines[i]; p.Kind == KindWorkflow && p.Trigger("workflow_dispatch") != nil {
+				f.byFile[path.Base(p.Path)], f.byName[p.Name.Value] = p, p
+			}
 		}
 	}
-	return nil
+	a, b := f.byFile[path.Base(name)], f.byName[name]
+	if a == nil || b != nil && b.Path < a.Path {
+		return b
+	}
+	return a
 }
 
 // shared is a job of another event that runs on the runner of a prize, and has something
 // to lose to whoever stays there.
 func (f *flows) shared(label string, not *Job) (victim, bool) {
-	var best victim
-	for _, p := range f.x.Pipelines {
-		if p.Kind != KindWorkflow || p.Forge != GitHub {
-			continue
-		}
-		for i := range p.Jobs {
-			v := victim{p: p, j: &p.Jobs[i], what: label}
-			at := slices.IndexFunc(v.j.RunsOn.Labels, func(t Text) bool { return strings.EqualFold(t.Value, label) })
-			if v.j == not || at < 0 {
+	label = strings.ToLower(label)
+	if f.runners == nil {
+		f.runners = make(map[string][]victim)
+		for _, p := range f.x.Pipelines {
+			if p.Kind != KindWorkflow || p.Forge != GitHub {
 				continue
 			}
-			v.at = Place{p.Path, v.j.RunsOn.Labels[at].Span}
-			if v.e, v.prizes = f.worthOf(p, v.j); v.e != nil && (best.e == nil || v.prizes[0].Weight > best.prizes[0].Weight) {
-				best = v
+			for i := range p.Jobs {
+				j := &p.Jobs[i]
+				for _, t := range j.RunsOn.Labels {
+					name := strings.ToLower(t.Value)
+					all := f.runners[name]
+					if n := len(all); n == 0 || all[n-1].j != j {
+						f.runners[name] = append(all, victim{p: p, j: j, what: t.Value, at: Place{p.Path, t.Span}})
+					}
+				}
 			}
 		}
 	}
-	return best, best.e != nil
+	all := f.runners[label]
+	if len(all) > 0 && !f.weighed[label] {
+		// The two that are worth the most: one of them is another job.
+		var best []victim
+		for _, v := range all {
+			if v.e, v.prizes = f.worthOf(v.p, v.j); v.e != nil {
+				best = append(best, v)
+				slices.SortStableFunc(best, func(a, b victim) int { return b.prizes[0].Weight - a.prizes[0].Weight })
+				best = best[:min(len(best), 2)]
+			}
+		}
+		all = best
+		f.runners[label] = all
+		if f.weighed == nil {
+			f.weighed = make(map[string]bool)
+		}
+		f.weighed[label] = true
+	}
+	for _, v := range all {
+		if v.j != not {
+			return v, true
+		}
+	}
+	return victim{}, false
 }

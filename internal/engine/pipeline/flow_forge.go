@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"regexp"
 	"slices"
@@ -28,10 +29,16 @@ type forgeMemo struct {
 	spaces map[int]tree
 	tested bool // the run is one whose code must be looked at
 	work   int  // names that were looked for, by the length of the script
+	// Of Azure: the variables of maps, by their first field, and what AzureControlOf says.
+	named    map[*Field][]azureEnv
+	controls map[[2]string]controlAnswer
 }
 
 // forges runs the definitions of the forges other than GitHub.
 func (f *flows) forges() {
+	// Included files and templates repeat steps, so that their number says little of what
+	// the files hold.
+	f.most = min(f.most, f.steps+flowSteps)
 	for _, p := range f.x.Pipelines {
 		if p.Kind != KindGitLab && p.Kind != KindAzure && p.Kind != KindJenkinsfile || len(p.Jobs) == 0 {
 			continue
@@ -65,7 +72,7 @@ func (r *flowRun) forgeRun() {
 		r.definition()
 	}
 	for _, j := range byNeeds(r.p.Jobs) {
-		if r.steps > flowSteps {
+		if r.spent() {
 			return
 		}
 		jr := &jobRun{flowRun: r, j: j, dirs: make(map[string]tree), env: make(map[string]envVar), reached: make(map[int]reached), reach: reached{truth: True}}
@@ -110,7 +117,7 @@ func (r *flowRun) definitionPlace(j *Job) Place {
 				return r.p.place(rule.If.Span)
 			}
 		}
-		for _, ref := range j.Only.Refs {
+		for _, ref := range j.Only.Get().Refs {
 			if ref.Value == "merge_requests" {
 				return r.p.place(ref.Span)
 			}
@@ -160,10 +167,10 @@ func (jr *jobRun) forgeJob() {
 	for i := range jr.j.Steps {
 		st := &jr.j.Steps[i]
 		jr.n = i
-		jr.flows.steps++
-		if jr.flows.steps > flowSteps {
+		if jr.spent() {
 			return
 		}
+		jr.flows.steps++
 		if jr.stepReach().truth == False {
 			continue
 		}
@@ -196,7 +203,7 @@ func (jr *jobRun) jenkinsStep(fr *frame, st *Step, merge taint) {
 		}
 		return ""
 	}
-	switch st.Call.Value {
+	switch st.Call.Get().Value {
 	case "checkout":
 		if st.Uses.Kind != UseSelf {
 			return
@@ -216,11 +223,15 @@ func (jr *jobRun) jenkinsStep(fr *frame, st *Step, merge taint) {
 		}
 	case "stash", "archiveArtifacts":
 		t := jr.ws
-		if !t.foreign() || len(jr.artifacts) > 100 {
+		if !t.foreign() {
+			return
+		}
+		if len(jr.artifacts) >= maxStashes {
+			jr.x.limit(limitStashes)
 			return
 		}
 		t.taint.file = filesArtifact
-		t.taint.way = t.taint.way.then(Hop{Place: at, Text: st.Call.Value + " keeps files of it"})
+		t.taint.way = t.taint.way.then(Hop{Place: at, Text: st.Call.Get().Value + " keeps files of it"})
 		if jr.artifacts == nil {
 			jr.flowRun.artifacts = make(map[string]tree)
 		}
@@ -296,9 +307,9 @@ func (p *Pipeline) templates() ShellTemplates {
 }
 
 func (jr *jobRun) forgeScript(fr *frame, st *Step, out *stepOut) {
-	c := code{path: jr.p.Path, text: st.Run.Value, at: st.Run.At, shell: st.Run.Shell.Value, pasted: true}
+	c := code{path: jr.p.Path, text: st.Run.Value, at: st.Run.At, shell: st.Run.Shell.Get().Value, pasted: true}
 	if jr.forge.tested {
-		jr.forgeAnalyse(fr, st, c, cleanDir(st.Run.Dir.Value), out)
+		jr.forgeAnalyse(fr, st, c, cleanDir(st.Run.Dir.Get().Value), out)
 	}
 	jr.forgeExpansions(fr, st, c)
 }
@@ -344,7 +355,7 @@ func (jr *jobRun) forgeExpansions(fr *frame, st *Step, c code) {
 
 // forgeAnalyse is analyse for forges other than GitHub.
 func (jr *jobRun) forgeAnalyse(fr *frame, st *Step, c code, dir string, out *stepOut) {
-	if jr.flows.shell > flowShell {
+	if jr.tired() {
 		return
 	}
 	var g tagged
@@ -392,6 +403,9 @@ func (jr *jobRun) forgeAnalyse(fr *frame, st *Step, c code, dir string, out *ste
 		jr.scripts[sig.String()] = res
 		jr.flows.shell += len(c.text)
 	}
+	if jr.again(st, c, &g, res, sig.String()) {
+		return
+	}
 	state := c.begun(res, &g)
 	full := jr.attacked() && jr.e.After == ""
 	for i := range res.Facts {
@@ -425,6 +439,40 @@ func (jr *jobRun) forgeAnalyse(fr *frame, st *Step, c code, dir string, out *ste
 	for _, t := range state.put {
 		jr.put("", t)
 	}
+}
+
+// again reports whether the very same script was looked at in this job, with the same
+// say of others in it, as happens where a template is used many times. One that leaves
+// something to later steps is looked at each time.
+func (jr *jobRun) again(st *Step, c code, g *tagged, res *ShellResult, sig string) bool {
+	if st.ID.IsSet() || slices.ContainsFunc(res.Facts, func(f ShellFact) bool {
+		switch f.Kind {
+		case FactTemplate, FactCode, FactArithmetic, FactArgument:
+			return false
+		}
+		return true
+	}) {
+		return false
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%v\x00%s\x00", c.place(penstock.Span{End: int64(len(c.text))}), sig)
+	for _, v := range g.values {
+		v.sign(h)
+	}
+	fmt.Fprintf(h, "%d\x00", jr.stepReach().truth)
+	for _, gate := range jr.stepReach().gates {
+		fmt.Fprintf(h, "%v %s\x00", gate.Place, gate.Text)
+	}
+	var key [sha256.Size]byte
+	h.Sum(key[:0])
+	if jr.seen[key] {
+		return true
+	}
+	if jr.seen == nil {
+		jr.seen = make(map[[sha256.Size]byte]bool)
+	}
+	jr.seen[key] = true
+	return false
 }
 
 const commitMessage = "the message of a commit"
@@ -520,7 +568,7 @@ func (jr *jobRun) forgeVariables(st *Step, c code) []envVar {
 	}
 	fields := len(st.Env.Fields) + len(jr.j.Env.Fields) + len(jr.p.Env.Fields) + len(jr.forge.dotenv) + len(jr.env)
 	jr.flows.forge.work += fields * (1 + len(c.text)/64)
-	if jr.forge.work > flowNames {
+	if jr.unnamed() {
 		return nil
 	}
 	switch {
@@ -550,16 +598,10 @@ func (jr *jobRun) forgeVariables(st *Step, c code) []envVar {
 				take(f.Name.Value, v.through(jr.p.place(f.Value.Text.Span), "it is put into the variable "+f.Name.Value))
 			}
 		}
-		for _, name := range azureNames() {
-			if p, ok := where(AzureEnvironmentName(name)); ok {
-				take(AzureEnvironmentName(name), jr.azureValue(nil, name, p, 0))
-			}
-		}
-		for _, d := range []Data{jr.j.Env, jr.p.Env} {
-			for i := range d.Fields {
-				name := d.Fields[i].Name.Value
-				if p, ok := where(AzureEnvironmentName(name)); ok && name != "" {
-					take(AzureEnvironmentName(name), jr.azureValue(nil, name, p, 0))
+		for _, all := range [][]azureEnv{azureNames(), jr.azureNamed(&jr.j.Env), jr.azureNamed(&jr.p.Env)} {
+			for _, n := range all {
+				if p, ok := where(n.env); ok {
+					take(n.env, jr.azureValue(nil, n.name, p, 0))
 				}
 			}
 		}
@@ -602,11 +644,15 @@ func (jr *jobRun) forgeVariables(st *Step, c code) []envVar {
 // of who controls what know.
 var (
 	gitlabNames = sync.OnceValue(func() []string { return GitLabControlled("") })
-	azureNames  = sync.OnceValue(func() []string {
-		var out []string
-		for _, c := range azureControlIndex() {
-			if !slices.Contains(out, c.Pattern) {
-				out = append(out, c.Pattern)
+	azureNames  = sync.OnceValue(func() []azureEnv {
+		var out []azureEnv
+		for _, row := range azureControls {
+			for _, entry := range strings.Fields(row.names) {
+				_, name, _ := strings.Cut(entry, ":")
+				n := azureEnv{name, AzureEnvironmentName(name)}
+				if !slices.Contains(out, n) {
+					out = append(out, n)
+				}
 			}
 		}
 		return out
@@ -622,6 +668,44 @@ var (
 	})
 )
 
+// azureEnv is a variable of Azure, and its name in the environment.
+type azureEnv struct{ name, env string }
+
+// azureNamed are the variables of a map with their names in the environment.
+func (f *flows) azureNamed(d *Data) []azureEnv {
+	if len(d.Fields) == 0 {
+		return nil
+	}
+	key := &d.Fields[0]
+	out, known := f.forge.named[key]
+	if !known {
+		for i := range d.Fields {
+			if name := d.Fields[i].Name.Value; name != "" {
+				out = append(out, azureEnv{name, AzureEnvironmentName(name)})
+			}
+		}
+		if f.forge.named == nil {
+			f.forge.named = make(map[*Field][]azureEnv)
+		}
+		f.forge.named[key] = out
+	}
+	return out
+}
+
+// azureControl is AzureControlOf with a memory.
+func (f *flows) azureControl(name, event string) (Control, bool) {
+	key := [2]string{name, event}
+	a, known := f.forge.controls[key]
+	if !known {
+		a.control, a.ok = AzureControlOf(name, event, f.x.Settings.Azure.Repository)
+		if f.forge.controls == nil {
+			f.forge.controls = make(map[[2]string]controlAnswer)
+		}
+		f.forge.controls[key] = a
+	}
+	return a.control, a.ok
+}
+
 // source is the taint of a control, read at a place.
 func (c Control) source(path string, at Place) value {
 	t := taint{path: path, shape: c.Shape, actor: c.Actor, after: c.After, code: c.Code, moves: c.Code && c.Shape != ShapeSHA}
@@ -631,13 +715,23 @@ func (c Control) source(path string, at Place) value {
 
 const (
 	maxForgeDepth = 5          // of variables that are made of variables
+	maxStashes    = 100        // files that jobs of one run keep for others
 	flowNames     = 10_000_000 // variables that are looked for, in all scripts of a project
 )
+
+// unnamed reports whether no more variables are looked for.
+func (jr *jobRun) unnamed() bool {
+	if jr.forge.work <= flowNames {
+		return false
+	}
+	jr.x.limit(limitNames)
+	return true
+}
 
 // gitlabValue is what is known of a variable in a pipeline of GitLab.
 func (jr *jobRun) gitlabValue(name string, at Place, depth int) value {
 	jr.flows.forge.work += 1 + len(jr.j.Env.Fields) + len(jr.p.Env.Fields)
-	if depth > maxForgeDepth || jr.forge.work > flowNames {
+	if depth > maxForgeDepth || jr.unnamed() {
 		return nil
 	}
 	if v := jr.forge.dotenv[name]; len(v) > 0 {
@@ -684,7 +778,7 @@ func (jr *jobRun) gitlabInputs(t Text) value {
 // azureValue is what is known of a variable, by its name in a macro.
 func (jr *jobRun) azureValue(fr *frame, name string, at Place, depth int) value {
 	jr.flows.forge.work += 1 + len(jr.j.Env.Fields) + len(jr.p.Env.Fields)
-	if depth > maxForgeDepth || jr.forge.work > flowNames {
+	if depth > maxForgeDepth || jr.unnamed() {
 		return nil
 	}
 	low := strings.ToLower(name)
@@ -704,7 +798,7 @@ func (jr *jobRun) azureValue(fr *frame, name string, at Place, depth int) value 
 			}
 		}
 	}
-	if c, ok := AzureControlOf(name, jr.e.Event, jr.x.Settings.Azure.Repository); ok {
+	if c, ok := jr.azureControl(name, jr.e.Event); ok {
 		return c.source(c.Pattern, at)
 	}
 	return nil

@@ -49,6 +49,8 @@ type passage struct {
 	// settings are keys of settings, not given, that would change the answer.
 	settings []string
 	gates    []Hop
+	// doubts are the gates for which sure is not set.
+	doubts []Hop
 }
 
 // passage asks whether the step that runs can be reached, or the whole job.
@@ -61,7 +63,7 @@ func (jr *jobRun) passage(whole bool) passage {
 		gates = append(slices.Clone(gates), r.gates...)
 	}
 	for _, g := range gates {
-		text := "the way passes a check: " + g.Text
+		text, doubt := "the way passes a check: "+g.Text, ""
 		if g.setting != "" && !slices.Contains(p.settings, g.setting) {
 			p.settings = append(p.settings, g.setting)
 		}
@@ -74,6 +76,7 @@ func (jr *jobRun) passage(whole bool) passage {
 			p.once, p.sure = true, false
 			p.person = p.person || g.Kind == GuardAssociation || g.Kind == GuardPermission || g.Kind == GuardActor
 			text = "someone with rights lets it pass: " + g.Text + "; what was looked at can change afterwards"
+			doubt = "someone with rights has to let it pass first: " + g.Text
 		case g.Stops:
 			p.open = false
 		case g.Weakness != "":
@@ -81,9 +84,14 @@ func (jr *jobRun) passage(whole bool) passage {
 		case g.Once && g.Kind != GuardEnvironment:
 			p.once, p.sure = true, false
 			text += ", which looks at something that can change afterwards"
+			doubt = "a check comes first, but looks at something that can change afterwards: " + g.Text
 		default:
 			p.sure = false
 			text += ", whose answer is not known"
+			doubt = "the answer of a check is not known: " + g.Text
+		}
+		if doubt != "" && len(p.doubts) < maxWhy {
+			p.doubts = append(p.doubts, Hop{Place: g.Place, Text: doubt})
 		}
 		if len(p.gates) < 8 {
 			p.gates = append(p.gates, Hop{Place: g.Place, Text: text, Row: g.Row})
@@ -155,27 +163,27 @@ func (jr *jobRun) arrive(fr *frame, s sink, t taint) bool {
 	}
 	if doubt := jr.assumed(); doubt != "" && flaw.Tier == penstock.TierProvenPath {
 		flaw.Tier = penstock.TierExploitable
-		flaw.Notes = append(flaw.Notes, doubt)
+		flaw.Why = append(flaw.Why, lowerFirst(strings.TrimSuffix(doubt, ".")))
 	}
-	if s.most != "" && tierRank[flaw.Tier] > tierRank[s.most] {
+	capped := s.most != "" && tierRank[flaw.Tier] > tierRank[s.most]
+	if capped {
 		flaw.Tier = s.most
 	}
 	flaw.Trace = jr.trace(s, t, pass)
-	if t.doubt != "" {
+	switch {
+	case flaw.Tier == penstock.TierExploitable:
+		flaw.Why = append(flaw.Why, jr.unproven(s, t, pass, prizes, capped)...)
+	case t.doubt != "":
 		flaw.Notes = append(flaw.Notes, "Not certain: "+t.doubt+".")
 	}
 	if flaw.Tier != penstock.TierHygiene {
-		switch {
-		case t.after != "":
-			flaw.Notes = append(flaw.Notes, "It takes that "+t.after+".")
-		case jr.e.After != "":
-			flaw.Notes = append(flaw.Notes, "It takes that "+jr.e.After+".")
-		}
 		for i, p := range prizes {
 			if i == 6 {
 				break
 			}
-			flaw.Reaches = append(flaw.Reaches, p.Text)
+			if !slices.Contains(flaw.Reaches, p.Text) {
+				flaw.Reaches = append(flaw.Reaches, p.Text)
+			}
 		}
 		flaw.Trace = append(flaw.Trace, gains(prizes)...)
 		if len(prizes) > 0 && prizes[0].Kind == PrizeRunner {

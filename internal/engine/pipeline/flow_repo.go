@@ -77,7 +77,7 @@ func (f *flows) read(name string) ([]byte, bool) {
 	}
 	if _, seen := f.x.files[name]; !seen {
 		if f.files >= flowFiles {
-			f.x.limit("scripts of the repository: more are called than are read")
+			f.x.limit(limitScripts)
 			return nil, false
 		}
 		f.files++

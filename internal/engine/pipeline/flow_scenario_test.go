@@ -33,7 +33,7 @@ func projectOf(files map[string][]byte, settings Settings) *Project {
 // flawsOf are the flaws that flow reports.
 func flawsOf(x *Project) []Flaw {
 	var out []Flaw
-	x.flow(func(f Flaw) { out = append(out, f) })
+	newFlows(x).run(func(f Flaw) { out = append(out, f) })
 	return out
 }
 

@@ -95,10 +95,10 @@ func labelsOf(v value) ShellLabels {
 
 // script is a step that runs a script.
 func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
-	shell, dir := st.Run.Shell.Value, st.Run.Dir.Value
+	shell, dir := st.Run.Shell.Get().Value, st.Run.Dir.Get().Value
 	if len(fr.stack) == 1 {
 		shell = stepShell(jr.p, jr.j, st)
-		for _, d := range []Defaults{jr.j.Defaults, jr.p.Defaults} {
+		for _, d := range []Defaults{*jr.j.Defaults.Get(), jr.p.Defaults} {
 			if dir == "" {
 				dir = d.Dir.Value
 			}
@@ -119,8 +119,8 @@ func (jr *jobRun) script(fr *frame, st *Step, out *stepOut) {
 
 // stepShell is the shell of a step of a job, empty for the usual one.
 func stepShell(p *Pipeline, j *Job, st *Step) string {
-	shell := st.Run.Shell.Value
-	for _, d := range []Defaults{j.Defaults, p.Defaults} {
+	shell := st.Run.Shell.Get().Value
+	for _, d := range []Defaults{*j.Defaults.Get(), p.Defaults} {
 		if shell == "" {
 			shell = d.Shell.Value
 		}
@@ -256,8 +256,7 @@ func (jr *jobRun) analyse(fr *frame, st *Step, c code, dir string, out *stepOut)
 		jr.forgeAnalyse(fr, st, c, dir, out)
 		return
 	}
-	if jr.flows.shell > flowShell {
-		jr.x.limit("scripts: they take more work than is given to them")
+	if jr.tired() {
 		return
 	}
 	var g tagged

@@ -30,6 +30,8 @@ type jobRun struct {
 	any     value // of every output, named or not
 	// ran is set when a stranger's code has run in the job.
 	ran *way
+	// seen are the scripts that again has seen.
+	seen map[[32]byte]bool
 	// ended is set when a step has failed for the code of every fork: only steps that
 	// ask for it run after that.
 	ended bool
@@ -385,7 +387,7 @@ func (fr *frame) matrix(rest string) value {
 	if fr.job == nil {
 		return nil
 	}
-	m := fr.job.j.Strategy.Matrix
+	m := fr.job.j.Strategy.Get().Matrix
 	if m.Kind == DataScalar {
 		return fr.value(m.Text).through(Place{fr.job.p.Path, m.Text.Span}, "it is the matrix of the job")
 	}
@@ -546,7 +548,7 @@ func (jr *jobRun) use(fr *frame, st *Step, out *stepOut) {
 			jr.inline(fr, st, a, out)
 		}
 	case UseRemote:
-		if s := jr.summary(u); s != nil {
+		if s := LookupAction(u); s != nil {
 			jr.known(fr, st, s, out)
 		} else {
 			jr.unknown(fr, st, out)
@@ -666,7 +668,11 @@ func (jr *jobRun) inline(fr *frame, st *Step, a *Pipeline, out *stepOut) {
 	if a.Action != nil && len(a.Action.Steps) == 0 && jr.attacked() {
 		out.guess = jr.guessed(fr, st) // a program, which is not read
 	}
-	if a.Action == nil || len(a.Action.Steps) == 0 || len(fr.stack) > flowDepth || slices.Contains(fr.stack, a) {
+	if a.Action == nil || len(a.Action.Steps) == 0 || slices.Contains(fr.stack, a) {
+		return
+	}
+	if len(fr.stack) > flowDepth {
+		jr.x.limit(limitDepth)
 		return
 	}
 	in := &frame{run: fr.run, job: jr, file: a, inputs: make(map[string]value), steps: make(map[string]*stepOut), over: fr.over, stack: append(slices.Clone(fr.stack), a)}
@@ -697,13 +703,17 @@ func (jr *jobRun) call(fr *frame) {
 	callee := jr.x.Workflow(j.Uses)
 	if callee == nil {
 		if j.Uses.Kind == UseRemote {
-			if s := jr.summary(j.Uses); s != nil {
+			if s := LookupAction(j.Uses); s != nil {
 				jr.inputSinks(fr, &Step{Uses: j.Uses, With: j.With, Span: j.Span}, s)
 			}
 		}
 		return
 	}
-	if jr.depth >= flowDepth || slices.Contains(jr.stack, callee) || callee == jr.p {
+	if slices.Contains(jr.stack, callee) || callee == jr.p {
+		return
+	}
+	if jr.depth >= flowDepth {
+		jr.x.limit(limitDepth)
 		return
 	}
 	trigger := callee.Trigger("workflow_call")

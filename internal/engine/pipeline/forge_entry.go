@@ -86,16 +86,16 @@ func (x *Project) gitlabReach(p *Pipeline, e *Entry, j *Job) (Truth, []Gate) {
 	gates := slices.Clone(e.gates)
 	if !e.Own {
 		if d.Manual {
-			gates = append(gates, Gate{Place: placed(p, cmpSpan(j.When.Span, j.ID.Span)), Kind: GuardApproval, Stops: true, Once: true, Text: "somebody with rights starts the job"})
+			gates = append(gates, Gate{Place: placed(p, cmpSpan(j.When.Get().Span, j.ID.Span)), Kind: GuardApproval, Stops: true, Once: true, Text: "somebody with rights starts the job"})
 		}
 		for _, r := range d.Open {
-			if d.Runs == Undecided && r.If.IsSet() && ruleRuns(r, j.When.Value) != False {
+			if d.Runs == Undecided && r.If.IsSet() && ruleRuns(r, j.When.Get().Value) != False {
 				gates = append(gates, Gate{Place: placed(p, r.If.Span), Kind: GuardOther, Text: "a rule that depends on what is not known"})
 				break
 			}
 		}
 	}
-	if name := j.Environment.Name; name.Value != "" {
+	if name := j.Environment.Get().Name; name.Value != "" {
 		if env, ok := x.Settings.GitLab.Environments[name.Value]; ok {
 			g := Gate{Place: placed(p, name.Span), Kind: GuardEnvironment}
 			branch := cmp.Or(x.Settings.GitLab.DefaultBranch, "main")
@@ -170,7 +170,7 @@ func (x *Project) azureReach(p *Pipeline, e *Entry, j *Job) (Truth, []Gate) {
 		truth = True // parameters that are given when it runs
 	}
 	implied := true
-	for _, t := range []Text{j.StageIf, j.If} {
+	for _, t := range []Text{*j.StageIf.Get(), j.If} {
 		if !t.IsSet() {
 			continue
 		}
@@ -197,10 +197,10 @@ func (x *Project) azureReach(p *Pipeline, e *Entry, j *Job) (Truth, []Gate) {
 			gates = append(gates, g...)
 		}
 	}
-	if name := j.Environment.Name.Value; name != "" {
+	if name := j.Environment.Get().Name.Value; name != "" {
 		environment, _, _ := strings.Cut(name, ".")
 		if set, ok := x.Settings.Azure.Environments[environment]; ok && set.Approval {
-			gates = append(gates, Gate{Place: placed(p, j.Environment.Name.Span), Kind: GuardEnvironment, Stops: true, Once: true, Text: "someone approves the use of the environment " + clip(environment)})
+			gates = append(gates, Gate{Place: placed(p, j.Environment.Get().Name.Span), Kind: GuardEnvironment, Stops: true, Once: true, Text: "someone approves the use of the environment " + clip(environment)})
 		}
 	}
 	gates = distinct(gates)
@@ -456,7 +456,7 @@ func (x *Project) gitlabPrizes(p *Pipeline, e *Entry, j *Job) []Prize {
 	for _, t := range j.Tokens {
 		c.add(Prize{Place: placed(p, t.Name.Span), Kind: PrizeIdentity, Name: t.Name.Value, Text: "the identity token " + clip(t.Name.Value), Step: -1, Weight: 90})
 	}
-	for _, f := range j.Secrets.Fields {
+	for _, f := range j.Secrets.Get().Fields {
 		c.add(Prize{Place: placed(p, f.Name.Span), Kind: PrizeSecret, Name: f.Name.Value, Text: "the secret " + clip(f.Name.Value) + " of the vault", Step: -1, Weight: 92})
 	}
 	if !e.Own {
@@ -544,7 +544,7 @@ func (x *Project) azurePrizes(p *Pipeline, e *Entry, j *Job) []Prize {
 			c.add(Prize{Place: placed(p, group.Span), Kind: PrizeSecrets, Name: group.Value, Text: "the secrets of the variable group " + clip(group.Value) + ", if it has some", Step: -1, Row: row, Weight: 75, Setting: true})
 		}
 		if !set.known() {
-			defined := AzureVariables(p)
+			defined := x.macros(p)
 			for _, name := range sortedKeys(uses) {
 				if may, sure := AzureSecret(name, defined); may && !sure && (uses[name].env || secretName(strings.ToUpper(name))) {
 					c.add(Prize{Place: placed(p, uses[name].span), Kind: PrizeSecret, Name: name, Text: "the variable " + clip(name) + ", if it is secret", Step: uses[name].step, Row: row, Weight: 75, Setting: true})

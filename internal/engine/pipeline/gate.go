@@ -263,7 +263,7 @@ func (x *Project) condition(text string) *Condition {
 
 // environmentGate is what the deployment environment of a job asks for.
 func (x *Project) environmentGate(p *Pipeline, e *Entry, j *Job) (Gate, bool) {
-	name := j.Environment.Name
+	name := j.Environment.Get().Name
 	if !name.IsSet() || name.Value == "" {
 		return Gate{}, false
 	}
@@ -440,7 +440,7 @@ func (x *Project) enders(p *Pipeline, e *Entry, j *Job) []ender {
 			break
 		}
 		c := x.check(s)
-		if strings.TrimSpace(s.ContinueOnError.Value) == "true" {
+		if strings.TrimSpace(s.ContinueOnError.Get().Value) == "true" {
 			continue
 		}
 		a := &asker{x: x, p: p, e: e, j: j, step: i}
@@ -1152,12 +1152,28 @@ func (a *asker) label(n *ExprNode, path string, asks bool, g Gate) (Gate, bool) 
 // endsOnChange reports whether a step of the job, before the one that asks for a label,
 // ends the job when the code of the pull request has changed.
 func (a *asker) endsOnChange() bool {
+	key := enderKey{a.e, a.j}
+	end, known := a.x.ways.changeEnds[key]
+	if !known {
+		end = a.changeEnd()
+		if a.x.ways.changeEnds == nil {
+			a.x.ways.changeEnds = make(map[enderKey]changeEnd)
+		}
+		a.x.ways.changeEnds[key] = end
+	}
+	return end.ends && (a.step < 0 || end.step < a.step)
+}
+
+// changeEnd is the first step of a job that may end it since the code has changed.
+type changeEnd struct {
+	step int
+	ends bool
+}
+
+func (a *asker) changeEnd() changeEnd {
 	for i := range a.j.Steps {
 		s := &a.j.Steps[i]
-		if i == a.step {
-			return false
-		}
-		if !strings.Contains(s.If.Value, "synchronize") || strings.TrimSpace(s.ContinueOnError.Value) == "true" {
+		if !strings.Contains(s.If.Value, "synchronize") || strings.TrimSpace(s.ContinueOnError.Get().Value) == "true" {
 			continue
 		}
 		if c := a.x.check(s); !c.ends || !c.always {
@@ -1171,12 +1187,12 @@ func (a *asker) endsOnChange() bool {
 			env := a.e.Env.over()
 			env.Set("github.event.action", String(action))
 			if (c.Template.Evaluate(env).Truth() != False) != want {
-				return false
+				return changeEnd{i, false}
 			}
 		}
-		return true
+		return changeEnd{i, true}
 	}
-	return false
+	return changeEnd{}
 }
 
 // labeler reports whether a workflow gives the label by the files that a pull request

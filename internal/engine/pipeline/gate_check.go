@@ -285,7 +285,7 @@ func findsPart(script string, javascript bool) bool {
 // empty, once the step has run: by what an action documents, or by a script that writes
 // both.
 func (x *Project) alwaysAnswers(s *Step, output string) bool {
-	if s.ContinueOnError.IsSet() && strings.TrimSpace(s.ContinueOnError.Value) != "false" {
+	if s.ContinueOnError.Get().IsSet() && strings.TrimSpace(s.ContinueOnError.Get().Value) != "false" {
 		return false
 	}
 	javascript := strings.EqualFold(s.Uses.Owner+"/"+s.Uses.Repo, "actions/github-script")

@@ -365,7 +365,7 @@ func (a *asker) readHead(path string, depth int) (v Value, open, ok bool) {
 	}
 	s := &a.j.Steps[i]
 	v, ok = a.headStep(s, i, segments[3], depth)
-	open = s.ContinueOnError.IsSet() && strings.TrimSpace(s.ContinueOnError.Value) != "false"
+	open = s.ContinueOnError.Get().IsSet() && strings.TrimSpace(s.ContinueOnError.Get().Value) != "false"
 	if ok && s.If.IsSet() && a.depth < maxEnvLevels {
 		b := &asker{x: a.x, p: a.p, e: a.e, j: a.j, step: i, depth: a.depth + 1, work: a.work}
 		t, _ := b.condition(s.If, true)

@@ -331,16 +331,16 @@ func (g github) job(j *Job, e syntax.Entry) {
 		case "permissions":
 			return g.permissions(&j.Permissions, e)
 		case "environment":
-			return g.environment(&j.Environment, e)
+			return g.environment(j.Environment.Make(), e)
 		case "env":
 			return g.variables(&j.Env, e)
 		case "outputs":
 			return g.variables(&j.Outputs, e)
 		case "strategy":
-			g.strategy(&j.Strategy, e)
+			g.strategy(j.Strategy.Make(), e)
 			return true
 		case "container":
-			return g.container(&j.Container, e)
+			return g.container(j.Container.Make(), e)
 		case "services":
 			return g.each(e, func(name Text, e syntax.Entry) {
 				s := Service{Name: name}
@@ -353,13 +353,13 @@ func (g github) job(j *Job, e syntax.Entry) {
 		case "steps":
 			return g.steps(&j.Steps, e)
 		case "continue-on-error":
-			return g.text(&j.ContinueOnError, e)
+			return g.text(j.ContinueOnError.Make(), e)
 		case "timeout-minutes":
-			return g.text(&j.Timeout, e)
+			return g.text(j.Timeout.Make(), e)
 		case "defaults":
-			return g.defaults(&j.Defaults, e)
+			return g.defaults(j.Defaults.Make(), e)
 		case "concurrency":
-			return g.concurrency(&j.Concurrency, e)
+			return g.concurrency(j.Concurrency.Make(), e)
 		case "cache-mode":
 			return g.text(&j.CacheMode, e)
 		case "uses":
@@ -368,9 +368,9 @@ func (g github) job(j *Job, e syntax.Entry) {
 			return g.variables(&j.With, e)
 		case "secrets":
 			if e.Value.Kind == syntax.Scalar && e.Value.Value == "inherit" {
-				return g.any(&j.Secrets, e)
+				return g.any(j.Secrets.Make(), e)
 			}
-			return g.variables(&j.Secrets, e)
+			return g.variables(j.Secrets.Make(), e)
 		}
 		return false
 	})
@@ -482,23 +482,23 @@ func (g github) step(s *Step, n *syntax.Node) {
 		case "run":
 			return g.text(&s.Run.Text, e)
 		case "shell":
-			return g.text(&s.Run.Shell, e)
+			return g.text(s.Run.Shell.Make(), e)
 		case "working-directory":
-			return g.text(&s.Run.Dir, e)
+			return g.text(s.Run.Dir.Make(), e)
 		case "env":
 			return g.variables(&s.Env, e)
 		case "continue-on-error":
-			return g.text(&s.ContinueOnError, e)
+			return g.text(s.ContinueOnError.Make(), e)
 		case "timeout-minutes":
-			return g.text(&s.Timeout, e)
+			return g.text(s.Timeout.Make(), e)
 		case "background":
-			return g.text(&s.Background, e)
+			return g.text(s.Background.Make(), e)
 		case "wait":
 			return g.texts(&s.Wait, e)
 		case "wait-all":
-			return g.text(&s.WaitAll, e)
+			return g.text(s.WaitAll.Make(), e)
 		case "cancel":
-			return g.text(&s.Cancel, e)
+			return g.text(s.Cancel.Make(), e)
 		case "parallel":
 			return g.steps(&s.Parallel, e)
 		}
@@ -513,8 +513,24 @@ func (g github) uses(to *Use, e syntax.Entry) bool {
 	}
 	*to = ParseUse(t)
 	to.Comment = g.y.CommentAfter(t.Span.End)
+	key := useKey{value: t.Value}
+	if to.Comment != nil {
+		key.comment = to.Comment.Text
+	}
+	known, ok := g.actions[key]
+	if !ok {
+		if g.actions == nil {
+			g.actions = make(map[useKey]*ActionSummary)
+		}
+		known = LookupAction(*to)
+		g.actions[key] = known
+	}
+	to.known, to.looked = known, true
 	return true
 }
+
+// useKey is what the summary of a use depends on.
+type useKey struct{ value, comment string }
 
 // ParseUse takes apart the value of "uses".
 func ParseUse(t Text) Use {

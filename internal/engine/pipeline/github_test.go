@@ -121,6 +121,12 @@ func dump(b []byte, v any) []string {
 				walk(v.Elem(), path)
 			}
 		case reflect.Struct:
+			if strings.HasPrefix(v.Type().Name(), "Rare[") {
+				if v.MethodByName("Has").Call(nil)[0].Bool() {
+					walk(v.MethodByName("Get").Call(nil)[0], path)
+				}
+				return
+			}
 			for i := range v.NumField() {
 				name := v.Type().Field(i).Name
 				switch {

@@ -284,7 +284,7 @@ func (g gitlab) job(j *Job, n *syntax.Node) {
 		case "extends":
 			return g.texts(&j.Extends, e)
 		case "image":
-			return g.container(&j.Container, e.Value, penstock.Span{})
+			return g.container(j.Container.Make(), e.Value, penstock.Span{})
 		case "services":
 			return g.items(e, 0, func(n *syntax.Node) {
 				var s Service
@@ -302,20 +302,20 @@ func (g gitlab) job(j *Job, n *syntax.Node) {
 		case "rules":
 			return g.rules(&j.Rules, &j.RulesSpan, e)
 		case "only":
-			return g.filter(&j.Only, e)
+			return g.filter(j.Only.Make(), e)
 		case "except":
-			return g.filter(&j.Except, e)
+			return g.filter(j.Except.Make(), e)
 		case "when":
-			return g.text(&j.When, e)
+			return g.text(j.When.Make(), e)
 		case "allow_failure":
-			return e.Value.Kind == syntax.Scalar && g.text(&j.ContinueOnError, e)
+			return e.Value.Kind == syntax.Scalar && g.text(j.ContinueOnError.Make(), e)
 		case "timeout":
-			return g.text(&j.Timeout, e)
+			return g.text(j.Timeout.Make(), e)
 		case "resource_group":
-			j.Concurrency.Span = placeOf(e.Value)
-			return g.text(&j.Concurrency.Group, e)
+			j.Concurrency.Make().Span = placeOf(e.Value)
+			return g.text(&j.Concurrency.Make().Group, e)
 		case "environment":
-			return github{g.reader}.environment(&j.Environment, e)
+			return github{g.reader}.environment(j.Environment.Make(), e)
 		case "tags":
 			j.RunsOn.Span = placeOf(e.Value)
 			return g.texts(&j.RunsOn.Labels, e)
@@ -338,15 +338,15 @@ func (g gitlab) job(j *Job, n *syntax.Node) {
 				j.Tokens = append(j.Tokens, t)
 			})
 		case "secrets":
-			return g.any(&j.Secrets, e)
+			return g.any(j.Secrets.Make(), e)
 		case "inherit":
-			return g.any(&j.Inherit, e)
+			return g.any(j.Inherit.Make(), e)
 		case "parallel":
 			if e.Value.Kind != syntax.Mapping {
-				j.Strategy.Extra = append(j.Strategy.Extra, g.field(e))
+				j.Strategy.Make().Extra = append(j.Strategy.Make().Extra, g.field(e))
 				return true
 			}
-			g.fields(e.Value, &j.Strategy.Extra, func(key string, e syntax.Entry) bool { return key == "matrix" && g.any(&j.Strategy.Matrix, e) })
+			g.fields(e.Value, &j.Strategy.Make().Extra, func(key string, e syntax.Entry) bool { return key == "matrix" && g.any(&j.Strategy.Make().Matrix, e) })
 		case "trigger":
 			return g.trigger(j, e)
 		default:

@@ -445,13 +445,13 @@ func (r *GitLabRun) Job(j *Job) GitLabDecision {
 	}
 	var d GitLabDecision
 	if j.RulesSpan.End > 0 {
-		d = r.rules(j.Rules, j.When.Value, env)
-	} else if !j.Only.IsSet() && j.Incomplete {
+		d = r.rules(j.Rules, j.When.Get().Value, env)
+	} else if !j.Only.Get().IsSet() && j.Incomplete {
 		// What it extends may have rules.
 	} else {
 		d.Runs = and(r.only(j, env), r.except(j, env).Not())
-		d.Manual = d.Runs != False && j.When.Value == "manual"
-		if j.When.Value == "never" || isReferenceNamed(j.Extra, "rules", "only", "except") {
+		d.Manual = d.Runs != False && j.When.Get().Value == "manual"
+		if j.When.Get().Value == "never" || isReferenceNamed(j.Extra, "rules", "only", "except") {
 			d.Runs = and(d.Runs, Undecided)
 		}
 	}
@@ -465,7 +465,7 @@ func isReferenceNamed(extra []Field, names ...string) bool {
 }
 
 func (r *GitLabRun) only(j *Job, env *Environment) Truth {
-	f := j.Only
+	f := j.Only.Get()
 	if !f.IsSet() && r.p.RulesSpan.End > 0 {
 		return True
 	}
@@ -499,7 +499,7 @@ func (r *GitLabRun) only(j *Job, env *Environment) Truth {
 }
 
 func (r *GitLabRun) except(j *Job, env *Environment) Truth {
-	f := j.Except
+	f := j.Except.Get()
 	out := False
 	for _, ref := range f.Refs {
 		out = or(out, r.ref(ref, env))
@@ -653,7 +653,7 @@ func GitLabCheckout(j *Job, p *Pipeline, s GitLabSituation) (WorkflowRef, bool) 
 // GlobalEnv are the variables of the pipeline that a job has: all, unless it limits
 // what it inherits.
 func (p *Pipeline) GlobalEnv(j *Job) Data {
-	allowed := j.Inherit.Get("variables")
+	allowed := j.Inherit.Get().Get("variables")
 	switch {
 	case allowed.Kind == DataScalar && allowed.Text.Value == "false":
 		return Data{}

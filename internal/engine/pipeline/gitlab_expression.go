@@ -77,7 +77,7 @@ func lexGitLab(text string) ([]token, error) {
 			if i == from || braced && (i >= len(text) || text[i] != '}') {
 				return nil, &SyntaxError{Offset: start, Message: "\"$\" without the name of a variable"}
 			}
-			t.kind, t.value = tokenVariable, String(text[from:i])
+			t.kind, t.value = tokenVariable, literalOf(String(text[from:i]))
 			if braced {
 				i++
 			}
@@ -86,7 +86,7 @@ func lexGitLab(text string) ([]token, error) {
 			if end < 0 {
 				return nil, &SyntaxError{Offset: start, Message: "string without an end"}
 			}
-			t.kind, t.value = tokenLiteral, String(rest[1:end+1])
+			t.kind, t.value = tokenLiteral, literalOf(String(rest[1:end+1]))
 			i += end + 2
 		case c == '/':
 			end := patternEnd(rest)
@@ -101,7 +101,7 @@ func lexGitLab(text string) ([]token, error) {
 			}
 			switch text[start:i] {
 			case "null":
-				t.kind, t.value = tokenLiteral, Null()
+				t.kind, t.value = tokenLiteral, literalOf(Null())
 			default:
 				return nil, &SyntaxError{Offset: start, Message: fmt.Sprintf("unexpected %q: strings stand in quotes", clip(text[start:i]))}
 			}
@@ -192,7 +192,7 @@ func (p *gitlabParser) operand(level int) (*ExprNode, error) {
 		p.i++
 		n, err := p.node(ExprLiteral, "", t.start, t.end)
 		if err == nil {
-			n.Value = t.value
+			n.Value = *t.value
 		}
 		return n, err
 	}

@@ -71,7 +71,7 @@ func shown(files map[string]string, p *Pipeline) []string {
 			}
 		}
 		add("stage", j.Stage)
-		add("image", j.Container.Image)
+		add("image", j.Container.Get().Image)
 		for _, l := range j.RunsOn.Labels {
 			add("tag", l)
 		}

@@ -145,7 +145,7 @@ func TestGitLabMergeKeys(t *testing.T) {
 	p := ParseGitLab(".gitlab-ci.yml", []byte(in))
 	got := map[string]string{}
 	for _, j := range p.Jobs {
-		got[j.ID.Value] = j.Container.Image.Value + " " + j.Stage.Value + " " + fmt.Sprint(len(j.RunsOn.Labels))
+		got[j.ID.Value] = j.Container.Get().Image.Value + " " + j.Stage.Value + " " + fmt.Sprint(len(j.RunsOn.Labels))
 	}
 	want := map[string]string{"one": "a a 0", "two": "own a 0", "list": "a a 1", "twice": "b a 1"}
 	if d := cmp.Diff(want, got); d != "" {

@@ -66,17 +66,15 @@ func (p *Pipeline) head(s penstock.Span) penstock.Span {
 	if p.Forge == Jenkins {
 		return penstock.Span{}
 	}
-	at, _ := p.line(s.Start)
-	indent := p.indent(at)
-	for n := 0; at > 0 && indent > 0 && n < maxHead; n++ {
-		at, _ = p.line(at - 1)
-		switch k := p.indent(at); {
-		case k < 0 || k >= indent:
-			continue
-		default:
-			indent = k
+	i := p.lineOf(s.Start) - 1
+	if p.outer == nil {
+		p.outer = p.outerLines()
+	}
+	for n := 0; n < maxHead; n++ {
+		if i = int(p.outer[i]); i < 0 {
+			break
 		}
-		_, end := p.line(at)
+		at, end := p.line(p.lines[i])
 		line, _, _ := strings.Cut(string(p.Source[at:end]), " #")
 		line = strings.TrimRight(strings.TrimSpace(line), "+-0123456789")
 		if strings.HasSuffix(line, ": |") || strings.HasSuffix(line, ": >") || strings.HasSuffix(line, "- |") || strings.HasSuffix(line, "- >") {
@@ -86,8 +84,35 @@ func (p *Pipeline) head(s penstock.Span) penstock.Span {
 	return penstock.Span{}
 }
 
-// maxHead bounds the lines that are searched for the beginning of a block.
-const maxHead = 2000
+// maxHead bounds the levels that are searched for the beginning of a block.
+const maxHead = 100
+
+// outerLines is for each line the one that encloses it: the next above that is indented
+// less, -1 for none. It takes one pass.
+func (p *Pipeline) outerLines() []int32 {
+	outer := make([]int32, len(p.lines))
+	type level struct {
+		line   int32
+		indent int
+	}
+	var open []level // those that may enclose what comes, each indented more than the one before
+	for i := range p.lines {
+		n := p.indent(p.lines[i])
+		if n < 0 {
+			outer[i] = -1 // an empty one encloses nothing
+			continue
+		}
+		for len(open) > 0 && open[len(open)-1].indent >= n {
+			open = open[:len(open)-1]
+		}
+		outer[i] = -1
+		if len(open) > 0 {
+			outer[i] = open[len(open)-1].line
+		}
+		open = append(open, level{int32(i), n})
+	}
+	return outer
+}
 
 // indent is the number of blanks that a line begins with, -1 for an empty one.
 func (p *Pipeline) indent(at int64) int {

@@ -124,8 +124,8 @@ type jenkinsRun struct {
 	job       int // -1 if it is not made
 	workspace int
 	runsOn    RunsOn
-	container Container
-	strategy  Strategy
+	container Rare[Container]
+	strategy  Rare[Strategy]
 	// gates, env and credentials are how many of the scope's enclose the whole job.
 	gates, env, credentials int
 	// checkout, if set, is what the repository is checked out for first.
@@ -220,7 +220,7 @@ func (f *jenkinsFlow) add(s *jenkinsScope, st Step) {
 			at := run.checkout
 			run.checkout = penstock.Span{}
 			f.add(&jenkinsScope{run: run}, Step{
-				Span: at, Call: Text{Value: "checkout", Span: at},
+				Span: at, Call: rare(Text{Value: "checkout", Span: at}),
 				With: Data{Kind: DataMap, Fields: []Field{{Value: Data{Kind: DataScalar, Span: at, Text: Text{Value: "scm", Span: at}}}}},
 				Uses: Use{Text: Text{Value: "scm", Span: at}, Kind: UseSelf},
 			})
@@ -234,7 +234,7 @@ func (f *jenkinsFlow) add(s *jenkinsScope, st Step) {
 	}
 	st.Container = s.container
 	if st.Run.IsSet() {
-		st.Run.Dir = s.dir
+		st.Run.Dir = rareText(s.dir)
 	}
 	j := f.jobs[run.job]
 	j.Span.Start, j.Span.End = min(j.Span.Start, st.Span.Start), max(j.Span.End, st.Span.End)
@@ -258,7 +258,7 @@ func (s *jenkinsScope) after() { s.run.job = -1 }
 // agent gives the scope an agent of its own.
 func (f *jenkinsFlow) agent(s *jenkinsScope, runsOn RunsOn) {
 	f.spaces++
-	s.run.workspace, s.run.runsOn, s.run.container = f.spaces, runsOn, Container{}
+	s.run.workspace, s.run.runsOn, s.run.container = f.spaces, runsOn, Rare[Container]{}
 }
 
 func (s *jenkinsScope) gate(g Clause) {

@@ -123,7 +123,7 @@ func (f *jenkinsFlow) agentSection(s *jenkinsScope, n, b *groovyNode) {
 		t := f.text(a)
 		t.Parts = nil
 		if t.Value == "none" {
-			s.run.workspace, s.run.runsOn, s.run.container, s.run.checkout = 0, RunsOn{}, Container{}, penstock.Span{}
+			s.run.workspace, s.run.runsOn, s.run.container, s.run.checkout = 0, RunsOn{}, Rare[Container]{}, penstock.Span{}
 			return
 		}
 		f.agent(s, RunsOn{Span: n.Span, Labels: []Text{t}})
@@ -174,11 +174,11 @@ func (f *jenkinsFlow) agentSection(s *jenkinsScope, n, b *groovyNode) {
 	}
 	read(b, 0)
 	if reuse && s.run.workspace != 0 {
-		s.run.container = c
+		s.run.container = rare(c)
 		return
 	}
 	f.agent(s, r)
-	s.run.container = c
+	s.run.container = rare(c)
 	s.run.checkout = checkout
 }
 
@@ -350,7 +350,7 @@ func (f *jenkinsFlow) matrix(outer *jenkinsScope, b *groovyNode) {
 	}
 	run := *s.run
 	s.run.checkout = penstock.Span{}
-	run.strategy = Strategy{Matrix: m}
+	run.strategy = rare(Strategy{Matrix: m})
 	s.run = &run
 	for _, i := range f.items(b) {
 		if path, in := f.section(i); path == "agent" {

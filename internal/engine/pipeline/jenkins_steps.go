@@ -127,7 +127,7 @@ func (f *jenkinsFlow) call(s *jenkinsScope, n *groovyNode, statement bool, set *
 		f.grow(s, n, m.Left, n.Items)
 		return
 	}
-	st := Step{Span: n.Span, Call: Text{Value: path, Span: n.Left.Span}, With: f.arguments(n), Credentials: credentials}
+	st := Step{Span: n.Span, Call: rare(Text{Value: path, Span: n.Left.Span}), With: f.arguments(n), Credentials: credentials}
 	if set != nil {
 		st.Set = &Assignment{Name: f.variable(set)}
 	}
@@ -193,7 +193,7 @@ func (f *jenkinsFlow) chained(s *jenkinsScope, n *groovyNode) {
 			}
 		case inner.Kind == groovyCall && (m.Name == "push" || m.Name == "pull"):
 			f.call(s, inner, false, nil)
-			f.add(s, Step{Span: n.Span, Call: Text{Value: "docker." + m.Name, Span: m.NameSpan}, With: f.arguments(n)})
+			f.add(s, Step{Span: n.Span, Call: rare(Text{Value: "docker." + m.Name, Span: m.NameSpan}), With: f.arguments(n)})
 		default:
 			f.expression(s, inner)
 		}
@@ -227,7 +227,7 @@ func (f *jenkinsFlow) shell(s *jenkinsScope, n *groovyNode, shell string, set *g
 	if !t.IsSet() {
 		return
 	}
-	st := Step{Span: n.Span, Run: Script{Text: t, Shell: jenkinsInterpreter(t, shell, n.Left.Span)}}
+	st := Step{Span: n.Span, Run: Script{Text: t, Shell: rareText(jenkinsInterpreter(t, shell, n.Left.Span))}}
 	if l := groovyNamed(n, "label"); l != nil {
 		st.Name = f.text(l)
 	}

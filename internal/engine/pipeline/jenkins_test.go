@@ -57,10 +57,10 @@ func outline(p *Pipeline) string {
 	}
 	for _, j := range p.Jobs {
 		fmt.Fprintf(&b, "job %q workspace=%d on=%q needs=%q", j.ID.Value, j.Workspace, values(j.RunsOn.Labels), values(j.Needs))
-		if c := j.Container; c.Image.IsSet() {
+		if c := j.Container.Get(); c.Image.IsSet() {
 			fmt.Fprintf(&b, " image=%q %q", c.Image.Value, c.Options.Value)
 		}
-		for _, f := range j.Strategy.Matrix.Fields {
+		for _, f := range j.Strategy.Get().Matrix.Fields {
 			fmt.Fprintf(&b, " axis %s", f.Name.Value)
 		}
 		data(j.Env)
@@ -73,15 +73,15 @@ func outline(p *Pipeline) string {
 			}
 			switch {
 			case s.Run.IsSet():
-				fmt.Fprintf(&b, "  run[%s] %q", s.Run.Shell.Value, s.Run.Value)
+				fmt.Fprintf(&b, "  run[%s] %q", s.Run.Shell.Get().Value, s.Run.Value)
 				for _, p := range s.Run.Parts {
 					fmt.Fprintf(&b, " {%s}", s.Run.Source(p))
 				}
-				if s.Run.Dir.IsSet() {
-					fmt.Fprintf(&b, " in %s", s.Run.Dir.Value)
+				if s.Run.Dir.Get().IsSet() {
+					fmt.Fprintf(&b, " in %s", s.Run.Dir.Get().Value)
 				}
-			case s.Call.IsSet():
-				fmt.Fprintf(&b, "  call %s", s.Call.Value)
+			case s.Call.Get().IsSet():
+				fmt.Fprintf(&b, "  call %s", s.Call.Get().Value)
 				data(s.With)
 				if s.Uses.Kind != UseNone {
 					fmt.Fprintf(&b, " uses(%d %s %s)", s.Uses.Kind, s.Uses.Value, s.Uses.Ref)
@@ -206,7 +206,7 @@ func TestJenkinsShell(t *testing.T) {
 	src := `node { sh "echo '${env.CHANGE_TITLE}' \${HOME}; echo $BRANCH_NAME" }`
 	p := ParseJenkins("Jenkinsfile", KindJenkinsfile, []byte(src))
 	run := p.Jobs[0].Steps[0].Run
-	res := AnalyseScript(run.Value, run.Shell.Value, ShellInput{
+	res := AnalyseScript(run.Value, run.Shell.Get().Value, ShellInput{
 		Templates: TemplateParts, Parts: run.Parts,
 		Expr: func(body string) ShellSource {
 			for _, path := range JenkinsTextPaths(body) {
@@ -570,7 +570,7 @@ func FuzzParseJenkins(f *testing.F) {
 					v.Origins(j, s, st.Run.Source(part))
 				}
 				if st.Run.IsSet() {
-					AnalyseScript(st.Run.Value, st.Run.Shell.Value, ShellInput{Templates: TemplateParts, Parts: st.Run.Parts, Steps: 2000})
+					AnalyseScript(st.Run.Value, st.Run.Shell.Get().Value, ShellInput{Templates: TemplateParts, Parts: st.Run.Parts, Steps: 2000})
 				}
 				for _, g := range st.Clauses {
 					g.Decide(JenkinsSituation{Event: JenkinsChange})

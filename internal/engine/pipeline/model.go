@@ -121,6 +121,7 @@ type Pipeline struct {
 
 	ignores Truth   // whether the file has marks of zizmor; Undecided before it is asked
 	lines   []int64 // where the lines of Source begin; nil before line is asked
+	outer   []int32 // what outerLines says; nil before it is asked
 }
 
 // Trigger returns the first trigger of an event, nil without one.
@@ -157,6 +158,40 @@ func (p *Pipeline) Locate(span penstock.Span) (path string, in penstock.Span) {
 
 // Reusable reports whether other pipelines can call this one.
 func (p *Pipeline) Reusable() bool { return p.Trigger("workflow_call") != nil }
+
+// Rare is a part that most elements lack, which then pay one word for it: a definition
+// that is nothing but short jobs or steps would otherwise take a hundred times its size.
+type Rare[T any] struct{ part *T }
+
+// Get is the part, a zero one if there is none. It must not be written to.
+func (r Rare[T]) Get() *T {
+	if r.part == nil {
+		return new(T)
+	}
+	return r.part
+}
+
+// Make is the part for whoever fills it in.
+func (r *Rare[T]) Make() *T {
+	if r.part == nil {
+		r.part = new(T)
+	}
+	return r.part
+}
+
+// Has reports whether there is a part.
+func (r Rare[T]) Has() bool { return r.part != nil }
+
+// rare is the part v.
+func rare[T any](v T) Rare[T] { return Rare[T]{&v} }
+
+// rareText is a text that may not be there.
+func rareText(t Text) Rare[Text] {
+	if t.Value == "" && t.Span.End == 0 {
+		return Rare[Text]{}
+	}
+	return rare(t)
+}
 
 // NoteKind classes notes.
 type NoteKind uint8
@@ -444,22 +479,22 @@ type Job struct {
 	If              Text
 	RunsOn          RunsOn
 	Permissions     Permissions
-	Environment     JobEnvironment
+	Environment     Rare[JobEnvironment]
 	Env             Data
 	Outputs         Data
-	Strategy        Strategy
-	Container       Container
+	Strategy        Rare[Strategy]
+	Container       Rare[Container]
 	Services        []Service
 	Steps           []Step
-	ContinueOnError Text
-	Timeout         Text
-	Defaults        Defaults
-	Concurrency     Concurrency
+	ContinueOnError Rare[Text]
+	Timeout         Rare[Text]
+	Defaults        Rare[Defaults]
+	Concurrency     Rare[Concurrency]
 	CacheMode       Text
 	// Uses is the pipeline that is called; With and Secrets are what it is given.
 	Uses    Use
 	With    Data
-	Secrets Data // GitLab: what the job takes out of vaults
+	Secrets Rare[Data] // GitLab: what the job takes out of vaults
 
 	// Extends are the templates that it takes over: already done in a merged pipeline.
 	// Incomplete says that some of them were not there, so that it may have more to it.
@@ -470,9 +505,9 @@ type Job struct {
 	Rules     []Rule
 	RulesSpan penstock.Span
 	// Only and Except are the older form of rules.
-	Only, Except Filter
+	Only, Except Rare[Filter]
 	// When is "on_success", "manual", "always" and the like.
-	When Text
+	When Rare[Text]
 	// Artifacts are the files that the job leaves to others, Downloads where it takes
 	// such files from. DownloadsSet is set where it says so, if only with an empty list.
 	Artifacts    []Artifact
@@ -482,7 +517,7 @@ type Job struct {
 	// Tokens are the identity tokens that the job asks for.
 	Tokens []Token
 	// Inherit limits what it takes over from Pipeline.Default and Env.
-	Inherit Data
+	Inherit Rare[Data]
 	// Downstream is the pipeline that the job starts; Uses names it, too.
 	Downstream *Downstream
 	// Clauses and Credentials are those that enclose the whole job.
@@ -493,7 +528,8 @@ type Job struct {
 	Workspace int
 	// Stage is the group of jobs that it runs with. StageIf is the condition of all of
 	// them.
-	Stage, StageIf Text
+	Stage   Text
+	StageIf Rare[Text]
 	// Sources are where further variables come from.
 	Sources []VariableSource
 	// Inserted are the keys that decide whether it is there, outermost first.
@@ -648,7 +684,7 @@ type Downstream struct {
 }
 
 // InheritsSecrets reports whether a called pipeline gets all secrets of this one.
-func (j *Job) InheritsSecrets() bool { return j.Secrets.Text.Value == "inherit" }
+func (j *Job) InheritsSecrets() bool { return j.Secrets.Get().Text.Value == "inherit" }
 
 // RunsOn says which runner a job wants. An expression is one label.
 type RunsOn struct {
@@ -700,16 +736,16 @@ type Step struct {
 	With            Data
 	Run             Script
 	Env             Data
-	ContinueOnError Text
-	Timeout         Text
+	ContinueOnError Rare[Text]
+	Timeout         Rare[Text]
 	// Background starts the step without waiting for it; Wait, WaitAll and Cancel
 	// name such steps; Parallel are steps that run at the same time.
-	Background, WaitAll, Cancel Text
+	Background, WaitAll, Cancel Rare[Text]
 	Wait                        []Text
 	Parallel                    []Step
 	// Call is a step that the forge itself has, or a function that the file does not
 	// hold; With is what it is given, where arguments without a name have none.
-	Call Text
+	Call Rare[Text]
 	// Set is a variable of the pipeline's language that the step sets, nil for none.
 	Set *Assignment
 	// Clauses, Credentials and Container enclose the step within its job.
@@ -717,7 +753,7 @@ type Step struct {
 	Credentials []Credential
 	Container   *Container
 	// Hook is the part of a deployment that the step belongs to (Azure): "deploy".
-	Hook Text
+	Hook Rare[Text]
 	// Inserted are the keys that decide whether it is there, outermost first.
 	Inserted []Insertion
 	// Phase is the key of the job that a GitLab script stands under: StepScript runs
@@ -747,7 +783,7 @@ const (
 // Script is text for a shell. An unset shell or directory is that of the defaults.
 type Script struct {
 	Text
-	Shell, Dir Text
+	Shell, Dir Rare[Text]
 }
 
 // UseKind says where something that a pipeline uses comes from.
@@ -789,6 +825,11 @@ type Use struct {
 	RefKind                 RefKind
 	// Comment stands behind it on the same line, as a version does behind a commit.
 	Comment *syntax.Comment
+
+	// known is what LookupAction says, where looked is set: the model asks once for all
+	// audits.
+	known  *ActionSummary
+	looked bool
 }
 
 // RefSpan is where the reference stands, empty without one.

@@ -52,7 +52,7 @@ func commentTag(u Use) string {
 		one := u
 		comment := *u.Comment
 		comment.Text = word
-		one.Comment = &comment
+		one.Comment, one.looked = &comment, false
 		if VersionOf(one).Known && penstock.ValidRef(word) {
 			return word
 		}

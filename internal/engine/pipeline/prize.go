@@ -238,15 +238,19 @@ func (x *Project) secretRefs(p *Pipeline, j *Job) []secretRef {
 	whole := text(-1)
 	p.Env.Texts(whole)
 	j.Env.Texts(whole)
-	for _, c := range append([]Container{j.Container}, containersOf(j.Services)...) {
+	if j.Container.Has() {
+		j.Container.Get().Credentials.Texts(whole)
+		j.Container.Get().Env.Texts(whole)
+	}
+	for _, c := range containersOf(j.Services) {
 		c.Credentials.Texts(whole)
 		c.Env.Texts(whole)
 	}
 	if j.Uses.IsSet() {
 		j.With.Texts(whole)
-		j.Secrets.Texts(whole)
+		j.Secrets.Get().Texts(whole)
 		if j.InheritsSecrets() && (j.Uses.Kind == UseRemote || x.Workflow(j.Uses) == nil) {
-			names(placed(p, j.Secrets.Span), "secrets", -1)
+			names(placed(p, j.Secrets.Get().Span), "secrets", -1)
 		}
 	}
 	for i := range j.Steps {
@@ -280,8 +284,8 @@ func (x *Project) secretPrize(e *Entry, path string, place Place, step int, row 
 	}
 	if e.caller != nil && !e.caller.job.InheritsSecrets() {
 		// Only what the caller hands over is there.
-		given := e.caller.job.Secrets.Get(name)
-		if given.Kind == DataNone || e.caller.job.Secrets.Kind != DataMap {
+		given := e.caller.job.Secrets.Get().Get(name)
+		if given.Kind == DataNone || e.caller.job.Secrets.Get().Kind != DataMap {
 			return Prize{}, false
 		}
 		if strings.Contains(strings.ToLower(given.Text.Value), "secrets.github_token") || strings.Contains(given.Text.Value, "github.token") {

@@ -33,6 +33,7 @@ type Project struct {
 	drawn     int
 	secretive map[*Job]bool // what holdsSecrets said
 	limits    []string      // what was left out since it is too much
+	overflows []overflow    // rules with more flaws than are reported
 }
 
 // Bounds of what a project draws in beside its own files.
@@ -69,7 +70,7 @@ func (x *Project) whole(p *Pipeline) *Pipeline {
 		return p
 	}
 	if x.drawn > maxDrawn {
-		x.limit("includes and templates: they are used more often than is followed")
+		x.limit(limitIncludes)
 		return p
 	}
 	read := func(name string) ([]byte, error) {
@@ -123,7 +124,11 @@ func (x *Project) below(dir string) []string {
 	left := maxReads
 	var walk func(dir string)
 	walk = func(dir string) {
-		if left--; left < 0 || x.tree == nil {
+		if x.tree == nil {
+			return
+		}
+		if left--; left < 0 {
+			x.limit(limitFolders)
 			return
 		}
 		for _, name := range x.tree.List(x.Root + dir) {
@@ -141,6 +146,19 @@ func (x *Project) below(dir string) []string {
 	slices.Sort(files)
 	return files
 }
+
+// What is said of a bound that was reached.
+const (
+	limitIncludes = "includes and templates: they are used more often than is followed"
+	limitFiles    = "files: more are asked for than are read"
+	limitFolders  = "folders: there are more than are listed"
+	limitWays     = "ways through the pipelines: there are more than are followed"
+	limitDepth    = "actions and workflows: they call one another more deeply than is followed"
+	limitShell    = "scripts: they take more work than is given to them"
+	limitScripts  = "scripts of the repository: more are called than are read"
+	limitNames    = "variables: they are used more often than is followed"
+	limitStashes  = "files that jobs keep for others: there are more than are followed"
+)
 
 // limit notes that something was left out since there is too much of it.
 func (x *Project) limit(what string) {
@@ -173,7 +191,11 @@ func (x *Project) File(name string) ([]byte, bool) {
 	if b, known := x.files[name]; known {
 		return b, b != nil
 	}
-	if x.reads >= maxReads || x.tree == nil {
+	if x.tree == nil {
+		return nil, false
+	}
+	if x.reads >= maxReads {
+		x.limit(limitFiles)
 		return nil, false
 	}
 	x.reads++
@@ -262,6 +284,8 @@ type Flaw struct {
 	Reaches []string
 	// Cut are the fewest edits that break the path.
 	Cut []string
+	// Why says what is not proved, of a flaw that is exploitable and no proven path.
+	Why []string
 	Fix *penstock.Fix
 }
 

@@ -301,7 +301,7 @@ func (r *wishReader) matrix(path []string, span penstock.Span, depth int) []runn
 			out = append(out, w)
 		}
 	}
-	m := r.j.Strategy.Matrix
+	m := r.j.Strategy.Get().Matrix
 	for _, item := range m.Get(path[0]).Items {
 		if len(out) < maxWishes {
 			one(item)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Date is a day, written 2026-06-18. The empty Date is no bound: as a date to ask
@@ -160,8 +161,10 @@ type Semantics struct{ rows []Row }
 
 // NewSemantics returns the built-in table.
 func NewSemantics() Semantics {
-	return Semantics{rows: slices.Concat(semanticRows, jenkinsRows)}
+	return Semantics{rows: semanticTable()}
 }
+
+var semanticTable = sync.OnceValue(func() []Row { return slices.Concat(semanticRows, jenkinsRows) })
 
 // Rows are all rows, to list them. Do not write to them.
 func (s Semantics) Rows() []Row { return s.rows }
@@ -174,8 +177,8 @@ func (s Semantics) At(date Date, forge ForgeVersion) View {
 		forge.Name = "github"
 	}
 	v := View{Date: date, Forge: forge}
-	for _, r := range s.rows {
-		if r.Forge == forge.Name && v.holds(r) {
+	for i := range s.rows {
+		if r := &s.rows[i]; r.Forge == forge.Name && v.holds(r) {
 			v.rows = append(v.rows, r)
 		}
 	}
@@ -186,10 +189,10 @@ func (s Semantics) At(date Date, forge ForgeVersion) View {
 type View struct {
 	Date  Date
 	Forge ForgeVersion
-	rows  []Row
+	rows  []*Row // of the table
 }
 
-func (v View) holds(r Row) bool {
+func (v View) holds(r *Row) bool {
 	if server := v.Forge.Server; server != (Version{}) {
 		return !r.ServiceOnly && server.compare(r.Since) >= 0 && (r.Before == (Version{}) || server.compare(r.Before) < 0)
 	}
@@ -206,7 +209,7 @@ func (v View) holds(r Row) bool {
 // names the event before the one for all, then the one that names the origin, then
 // the later. The zero Row is no answer.
 func (v View) Row(topic Topic, event string, origin Origin) Row {
-	var best Row
+	var best *Row
 	score := -1
 	for _, r := range v.rows {
 		if r.Topic != topic || r.Origin != OriginAny && r.Origin != origin || len(r.Events) > 0 && !slices.Contains(r.Events, event) {
@@ -223,7 +226,10 @@ func (v View) Row(topic Topic, event string, origin Origin) Row {
 			best, score = r, n
 		}
 	}
-	return best
+	if best == nil {
+		return Row{}
+	}
+	return *best
 }
 
 // Access is what a token may do.

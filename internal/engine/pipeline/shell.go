@@ -41,6 +41,9 @@ const (
 	// or marked it: by number, label, author or merge.
 	ShellPicked
 
+	// ShellSecrets: not one credential but all that the run has.
+	ShellSecrets
+
 	shellPlain // downloaded without transport security
 
 	shellArtifact // an archive of files of another run

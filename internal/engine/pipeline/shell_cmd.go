@@ -159,6 +159,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	case name == "gh" || name == "glab" || name == "hub":
 		return r.gh(name, args)
 	case name == "curl" || name == "wget":
+		r.sendsAll(name, args, stdin)
 		return r.download(name, args)
 	}
 	if shellInterpreters[name] {

@@ -504,6 +504,35 @@ func (r *shRun) commandLine(name string, args []shArg) {
 	r.secret(secret, SecretCommandLine, shPrint(path.Base(name)), "", a.start, a.end, "a command line is seen by every process of the machine")
 }
 
+// sendsAll reports that all secrets are sent from a file or from the input of a command.
+func (r *shRun) sendsAll(name string, args []shArg, stdin shVal) {
+	host := shHost(args)
+	if host == "" || shForgeHost(host) {
+		return
+	}
+	for i := 1; i < len(args); i++ {
+		sym := shSymbol(args[i].v)
+		opt, of, _ := strings.Cut(sym, "=")
+		switch {
+		case shIn("-T --upload-file", sym) && i+1 < len(args):
+			of = shSymbol(args[i+1].v)
+		case shIn("--post-file --body-file", opt):
+		case strings.Contains(sym, "@"):
+			of = sym[strings.IndexByte(sym, '@')+1:]
+		default:
+			continue
+		}
+		v := stdin
+		if of, _, _ = strings.Cut(of, ";"); of != "-" && of != "." {
+			v = r.st.files.m[r.resolve(of)]
+		}
+		if p := shWith(v, ShellSecrets); p != nil {
+			r.secret(p, SecretNetwork, name, host, args[i].start, args[i].end, "the value is sent to "+host)
+			return
+		}
+	}
+}
+
 // shHost is the host of the first address among the arguments, empty if not known.
 func shHost(args []shArg) string {
 	for _, a := range args[1:] {

@@ -680,11 +680,16 @@ func FuzzShell(f *testing.F) {
 	f.Add("iwr x | iex ${{ github.head_ref }}", "pwsh")
 	f.Add("Write-Host \"##vso[task.setvariable variable=x;isOutput=true]$(a.b)\"", "pwsh")
 	f.Add("echo \"##vso[task.setvariable variable=x;issecret=true]$TITLE\" $(mine)", "bash")
+	f.Add("f() { shift; eval \"$1\"; }\n. ./x.sh\ng \"$2\"\nwhile getopts a: o; do eval $OPTARG; shift 2; done\ncd ${0%/*}; $(pwd)/y \"$@\"", "bash")
 	f.Fuzz(func(t *testing.T, script, shell string) {
 		if len(script) > 1<<16 {
 			return
 		}
+		powerShellLines(script)
 		in := shellTestInput()
+		in.Name = "a/b.sh"
+		in.Args = []ShellSource{{}, {Labels: ShellUntrusted | ShellBlank, Text: "argument 2"}}
+		in.Calls = []ShellCall{{Name: "f", Args: in.Args}}
 		in.Steps = 20_000
 		in.Workspace = ShellSource{Labels: ShellWorkspace}
 		in.Templates = TemplateGitHub | TemplateGitLab | TemplateAzure | TemplateMustache | TemplateTekton

@@ -1,9 +1,9 @@
 package pipeline
 
 import (
-	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 
 	"penstock"
@@ -20,14 +20,15 @@ type stepAt struct {
 
 // Scope names the step for people: "job build, step 3".
 func (s stepAt) Scope() string {
-	step := fmt.Sprintf("step %d", s.Index+1)
+	b := make([]byte, 0, 96)
+	if s.Job != nil {
+		b = append(append(append(b, "job "...), clip(s.Job.ID.Value)...), ", "...)
+	}
+	b = strconv.AppendInt(append(b, "step "...), int64(s.Index)+1, 10)
 	if name := s.Step.ID.Value; name != "" {
-		step += " (" + clip(name) + ")"
+		b = append(append(append(b, " ("...), clip(name)...), ')')
 	}
-	if s.Job == nil {
-		return step
-	}
-	return jobScope(s.Job) + ", " + step
+	return string(b)
 }
 
 func jobScope(j *Job) string { return "job " + clip(j.ID.Value) }
@@ -73,9 +74,18 @@ func eachStep(p *Pipeline, j *Job, list []Step, yield func(stepAt) bool) bool {
 // textAt is a text with what encloses it.
 type textAt struct {
 	*Text
-	Scope string
+	in stepAt // the step that it belongs to, if it does
+	of string // what else it belongs to
 	// Condition: it is an expression even without signs around it.
 	Condition bool
+}
+
+// Scope names what the text belongs to for people, as stepAt.Scope does.
+func (t textAt) Scope() string {
+	if t.in.Step != nil {
+		return t.in.Scope()
+	}
+	return t.of
 }
 
 // size is the number of its jobs and steps.
@@ -124,17 +134,17 @@ func (p *Pipeline) texts() iter.Seq[textAt] {
 type textWalk struct {
 	yield func(textAt) bool
 	done  bool
+	at    stepAt // the step that the texts belong to
 }
 
-func (w *textWalk) text(t *Text, scope string) { w.give(textAt{Text: t, Scope: scope}) }
-func (w *textWalk) condition(t *Text, scope string) {
-	w.give(textAt{Text: t, Scope: scope, Condition: true})
-}
+func (w *textWalk) text(t *Text, scope string)      { w.give(t, scope, false) }
+func (w *textWalk) condition(t *Text, scope string) { w.give(t, scope, true) }
 
-func (w *textWalk) give(t textAt) {
-	if !w.done && t.IsSet() && len(t.Parts) > 0 {
-		w.done = !w.yield(t)
+func (w *textWalk) give(t *Text, scope string, condition bool) {
+	if w.done || !t.IsSet() || len(t.Parts) == 0 {
+		return
 	}
+	w.done = !w.yield(textAt{t, w.at, scope, condition})
 }
 
 func (w *textWalk) data(d *Data, scope string) {
@@ -164,31 +174,47 @@ func (w *textWalk) job(j *Job) {
 		w.text(&j.RunsOn.Labels[i], scope)
 	}
 	w.text(&j.RunsOn.Group, scope)
-	w.text(&j.Environment.Name, scope)
-	w.text(&j.Environment.URL, scope)
+	if j.Environment.Has() {
+		w.text(&j.Environment.Get().Name, scope)
+		w.text(&j.Environment.Get().URL, scope)
+	}
 	w.data(&j.Env, scope)
 	w.data(&j.Outputs, scope)
-	w.data(&j.Strategy.Matrix, scope)
-	w.container(&j.Container, scope)
+	if j.Strategy.Has() {
+		w.data(&j.Strategy.Get().Matrix, scope)
+	}
+	if j.Container.Has() {
+		w.container(j.Container.Get(), scope)
+	}
 	for i := range j.Services {
 		w.container(&j.Services[i].Container, scope)
 	}
-	w.text(&j.Defaults.Dir, scope)
-	w.text(&j.Concurrency.Group, scope)
+	if j.Defaults.Has() {
+		w.text(&j.Defaults.Get().Dir, scope)
+	}
+	if j.Concurrency.Has() {
+		w.text(&j.Concurrency.Get().Group, scope)
+	}
 	w.data(&j.With, scope)
-	w.data(&j.Secrets, scope)
+	if j.Secrets.Has() {
+		w.data(j.Secrets.Get(), scope)
+	}
 }
 
 func (w *textWalk) step(s stepAt) {
-	scope := s.Scope()
-	w.text(&s.Step.Name, scope)
-	w.condition(&s.Step.If, scope)
-	w.text(&s.Step.Uses.Text, scope)
-	w.data(&s.Step.With, scope)
-	w.data(&s.Step.Env, scope)
-	w.text(&s.Step.Run.Text, scope)
-	w.text(&s.Step.Run.Shell, scope)
-	w.text(&s.Step.Run.Dir, scope)
+	w.at = s
+	w.text(&s.Step.Name, "")
+	w.condition(&s.Step.If, "")
+	w.text(&s.Step.Uses.Text, "")
+	w.data(&s.Step.With, "")
+	w.data(&s.Step.Env, "")
+	w.text(&s.Step.Run.Text, "")
+	if s.Step.Run.Shell.Has() {
+		w.text(s.Step.Run.Shell.Get(), "")
+	}
+	if s.Step.Run.Dir.Has() {
+		w.text(s.Step.Run.Dir.Get(), "")
+	}
 }
 
 // expressions calls do with each expression of a text that can be read and holds one
@@ -196,7 +222,7 @@ func (w *textWalk) step(s stepAt) {
 func (t textAt) expressions(words []string, do func(e Expression, at func(penstock.Span) penstock.Span)) {
 	for _, part := range t.Parts {
 		source := t.Source(part)
-		if lower := strings.ToLower(source); !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(lower, w) }) {
+		if !slices.ContainsFunc(words, func(w string) bool { return holds(source, w) }) {
 			continue
 		}
 		e, err := ParseExpression(source)
@@ -213,7 +239,13 @@ func (p *Pipeline) place(s penstock.Span) Place {
 	return Place{path, in}
 }
 
-// words reports whether a text holds a word, in any case.
+// holds reports whether a text holds a word of ASCII letters, in any case.
 func holds(text, word string) bool {
-	return len(text) >= len(word) && strings.Contains(strings.ToLower(text), strings.ToLower(word))
+	first := word[0] | 0x20
+	for i := 0; i+len(word) <= len(text); i++ {
+		if text[i]|0x20 == first && strings.EqualFold(text[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
 }

@@ -21,6 +21,8 @@ type reader struct {
 	// left is how many values may still be made, for a front end that makes more of
 	// them than stand in the file; without a bound if it is negative.
 	left int
+	// actions are the summaries of what steps use.
+	actions map[useKey]*ActionSummary
 }
 
 // newReader reads the file and takes over what there is to say of its syntax.
