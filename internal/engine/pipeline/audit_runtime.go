@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"penstock"
@@ -47,15 +48,15 @@ var retired = []struct {
 }
 
 func runner(x *Project, p *Pipeline, j *Job, report func(Flaw)) {
+	wishes := wishesOf(j)
 	for _, l := range j.RunsOn.Labels {
-		label := strings.ToLower(l.Value)
-		if label == "self-hosted" {
-			ownRunner(p, j, l.Span, report)
-		}
 		if axis, ok := matrixAxis(l); ok {
-			matrixLabels(x, p, j, l, axis, report)
+			matrixValues(j, axis, func(t Text) { retiredLabel(x, p, j, t, report) })
 		}
 		retiredLabel(x, p, j, l, report)
+	}
+	if i := slices.IndexFunc(wishes, runnerWish.own); i >= 0 {
+		ownRunner(p, j, ownLabel(wishes[i]), report)
 	}
 	if g := j.RunsOn.Group; g.IsSet() && len(g.Parts) == 0 {
 		at := j.RunsOn.Span
@@ -92,16 +93,14 @@ func matrixValues(j *Job, axis string, do func(Text)) {
 	}
 }
 
-// matrixLabels looks at the labels that a matrix gives.
-func matrixLabels(x *Project, p *Pipeline, j *Job, l Text, axis string, report func(Flaw)) {
-	own := false
-	matrixValues(j, axis, func(t Text) {
-		own = own || strings.EqualFold(t.Value, "self-hosted")
-		retiredLabel(x, p, j, t, report)
-	})
-	if own {
-		ownRunner(p, j, l.Span, report)
+// ownLabel is where the label stands that makes a runner one's own: self-hosted, if it is
+// there.
+func ownLabel(w runnerWish) penstock.Span {
+	at := slices.IndexFunc(w, func(l runnerLabel) bool { return strings.EqualFold(l.text, "self-hosted") })
+	if at < 0 {
+		at = slices.IndexFunc(w, func(l runnerLabel) bool { return runnerWish{l}.own() })
 	}
+	return w[max(at, 0)].span
 }
 
 func retiredLabel(x *Project, p *Pipeline, j *Job, l Text, report func(Flaw)) {

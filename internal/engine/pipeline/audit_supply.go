@@ -608,7 +608,7 @@ func exposed(f ShellFact, at Place, s stepAt, report func(Flaw)) {
 	case SecretTrace:
 		flaw.Severity, flaw.Message = penstock.Low, "the shell writes each command to the log, with the secret in it; the mask covers the plain form alone."
 	case SecretCommandLine:
-		if s.Job == nil || !ownMachine(s.Job) {
+		if s.Job == nil || !ownMachine(s.Pipeline, s.Job) {
 			return // nobody else is on a hosted runner
 		}
 		flaw.Severity, flaw.Message = penstock.Low, "every process of the machine can read the arguments of this one, the secret among them."
@@ -632,11 +632,6 @@ func exposed(f ShellFact, at Place, s stepAt, report func(Flaw)) {
 		flaw.Notes = append(flaw.Notes, f.Detail)
 	}
 	report(flaw)
-}
-
-// ownMachine reports whether a job runs on a runner that the owner keeps.
-func ownMachine(j *Job) bool {
-	return j.RunsOn.Group.IsSet() || slices.ContainsFunc(j.RunsOn.Labels, func(l Text) bool { return strings.EqualFold(l.Value, "self-hosted") })
 }
 
 // plainAddress reports addresses without transport security that something is

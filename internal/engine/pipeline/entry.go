@@ -73,6 +73,8 @@ type ways struct {
 	jobs         map[reachKey]reachAnswer // within the file
 	depth        int                      // of needs that are followed
 	labels       *string                  // what labels labeler gives, nil before it was read
+	heads        map[headKey]headAnswer
+	templates    []string // what labels templates of issues give, nil before they were read
 	secrets      map[*Job][]secretRef
 	publishes    map[*Step][2]int
 	jobsByID     map[*Pipeline]map[string]*Job

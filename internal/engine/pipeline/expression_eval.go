@@ -407,7 +407,7 @@ func (x *evaluator) compare(op string, a, b Value) Value {
 			return equalTruth(a, b).Not()
 		}
 		if !a.Known() || !b.Known() {
-			return Undecided
+			return boundedTruth(op, a, b)
 		}
 		switch op {
 		case "<":
@@ -425,6 +425,24 @@ func (x *evaluator) compare(op string, a, b Value) Value {
 	return unknownBoolean(dependsOf(a, b))
 }
 
+// boundedTruth orders an unknown number that has a lower bound, and a known value.
+func boundedTruth(op string, a, b Value) Truth {
+	if b.u != nil && b.u.bounded && a.Known() {
+		a, b = b, a
+		op = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}[op]
+	}
+	if a.u == nil || !a.u.bounded || !b.primitive() {
+		return Undecided
+	}
+	switch limit := b.toNumber(); {
+	case op == ">" && a.u.least > limit, op == ">=" && a.u.least >= limit:
+		return True
+	case op == "<" && limit <= a.u.least, op == "<=" && limit < a.u.least:
+		return False
+	}
+	return Undecided
+}
+
 // equalTruth compares where one side may be unknown in part.
 func equalTruth(a, b Value) Truth {
 	if a.Known() && b.Known() {
@@ -440,6 +458,9 @@ func equalTruth(a, b Value) Truth {
 		case a.u.foreign && ownName(b.u.is) || b.u.foreign && ownName(a.u.is):
 			return False
 		}
+	}
+	if a.u != nil && a.u.bounded && b.primitive() && b.toNumber() < a.u.least {
+		return False
 	}
 	if a.u == nil || !b.Known() || a.u.kind != KindString {
 		return Undecided

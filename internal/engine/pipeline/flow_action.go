@@ -123,7 +123,7 @@ func (jr *jobRun) inputSinks(fr *frame, st *Step, s *ActionSummary) {
 // forgery is the tier of a request whose address an outsider chooses: a hosted runner
 // reaches nothing that the outsider does not.
 func (jr *jobRun) forgery() penstock.Tier {
-	if ownMachine(jr.j) {
+	if ownMachine(jr.p, jr.j) {
 		return penstock.TierExploitable
 	}
 	return penstock.TierHygiene
@@ -235,7 +235,7 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 	at := Place{fr.file.Path, st.Uses.Span}
 	if e.Argument("ref") == "" {
 		if e.What == "pull" {
-			jr.bring(fr, st, dir, taint{path: "the code of the pull request", shape: ShapeText, actor: ActorAnyone, code: true, moves: true}, at, st.Uses.Value)
+			jr.bring(fr, st, dir, taint{path: "the code of the pull request", shape: ShapeText, actor: jr.pullAuthor(), code: true, moves: true}, at, st.Uses.Value)
 		}
 		return
 	}
@@ -481,6 +481,7 @@ func (jr *jobRun) outputOf(fr *frame, st *Step, s *ActionSummary, o *ActionOutpu
 		if !pull && jr.e.Event != "issue_comment" {
 			return nil
 		}
+		t.actor = jr.pullAuthor()
 	case FromComment:
 		if !strings.Contains(jr.e.Event, "comment") && jr.e.Event != "pull_request_review" {
 			return nil
@@ -595,6 +596,9 @@ func (jr *jobRun) javascript(s string, at Place) value {
 		t.path, t.shape = "the text of a pull request, issue or comment", ShapeText
 	default:
 		return nil
+	}
+	if !has("comment.body") {
+		t.actor = jr.pullAuthor()
 	}
 	t.way = t.way.then(Hop{Place: at, Text: "the script reads " + t.path})
 	return value{t}

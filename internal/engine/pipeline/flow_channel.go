@@ -751,7 +751,7 @@ func (jr *jobRun) jobRules(fr *frame) {
 	t := taint{path: "the pull request", shape: ShapeText, actor: jr.e.Actor}
 	scope := "job " + jr.j.ID.Value
 	for _, p := range prizes {
-		if p.Kind == PrizeRunner && (p.Setting || asks(jr.j.RunsOn, p.Name)) {
+		if p.Kind == PrizeRunner && (p.Setting || jr.asks(p.Name)) {
 			at := p.Place
 			if at.Path == "" {
 				at = Place{jr.p.Path, jr.j.RunsOn.Span}
@@ -760,11 +760,6 @@ func (jr *jobRun) jobRules(fr *frame) {
 				text: "the author's own code runs on " + p.Text, message: "pull requests of strangers run on " + p.Text + ", where they can stay"}, value{t})
 			break
 		}
-	}
-	if at, ok := matrixRunner(jr.j); ok && !slices.ContainsFunc(prizes, func(p Prize) bool { return p.Kind == PrizeRunner }) {
-		own := Prize{Place: at, Kind: PrizeRunner, Text: "a runner of your own, if it lives on after the job", Step: -1, Weight: 72, Setting: true}
-		jr.sink(fr, sink{rule: "self-hosted-runner-exposed", place: Place{jr.p.Path, jr.j.RunsOn.Span}, scope: scope, extra: []Prize{own}, only: []PrizeKind{PrizeRunner},
-			text: "the author's own code runs on " + own.Text, message: "pull requests of strangers run on " + own.Text + ", where they can stay"}, value{t})
 	}
 	kinds := []PrizeKind{PrizeSecret, PrizeSecrets, PrizeIdentity, PrizeWrite, PrizeCloud, PrizePublish}
 	for _, p := range prizes {
@@ -780,31 +775,10 @@ func (jr *jobRun) jobRules(fr *frame) {
 	}
 }
 
-// matrixRunner is where a matrix names a runner of one's own that the job then asks for.
-func matrixRunner(j *Job) (at Place, ok bool) {
-	for _, l := range j.RunsOn.Labels {
-		for _, part := range l.Parts {
-			rest, found := strings.CutPrefix(strings.ToLower(strings.TrimSpace(l.Source(part))), "matrix.")
-			if !found {
-				continue
-			}
-			name, _, _ := strings.Cut(rest, ".")
-			look := func(d Data) {
-				d.Texts(func(t Text) { ok = ok || t.Value == "self-hosted" })
-			}
-			look(j.Strategy.Get().Matrix.Get(name))
-			for _, item := range j.Strategy.Get().Matrix.Get("include").Items {
-				look(item.Get(name))
-			}
-		}
-	}
-	return at, ok
-}
-
 // asks reports whether a job wants a runner with the label, as far as the file says.
-func asks(r RunsOn, label string) bool {
-	return slices.ContainsFunc(r.Labels, func(t Text) bool {
-		return strings.EqualFold(t.Value, label) || len(t.Parts) > 0 && strings.Contains(t.Value, label)
+func (jr *jobRun) asks(label string) bool {
+	return slices.ContainsFunc(jr.x.wishesOf(jr.p, jr.e, jr.j), func(w runnerWish) bool {
+		return slices.ContainsFunc(w, func(l runnerLabel) bool { return strings.EqualFold(l.text, label) })
 	})
 }
 

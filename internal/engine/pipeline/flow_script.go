@@ -391,7 +391,7 @@ func (jr *jobRun) headTaint(script string, at Place) taint {
 	// A script that compares what it gets with a commit that somebody named lets no other
 	// through.
 	moves := !strings.Contains(script, "!= \"$") || !strings.Contains(script, "exit 1")
-	t := taint{path: headPath, shape: ShapeSHA, actor: ActorAnyone, code: true, moves: moves,
+	t := taint{path: headPath, shape: ShapeSHA, actor: jr.pullAuthor(), code: true, moves: moves,
 		way: (*way)(nil).then(Hop{Place: at, Text: "the script asks the forge for the head of a pull request"})}
 	if e := jr.e; e.Origin == OriginRepository && (strings.HasPrefix(e.Event, "pull_request") || e.Event == "workflow_run") || endsForStrangers(script) {
 		t.actor = ActorWriter // the branch is one of the repository
@@ -790,7 +790,7 @@ func (jr *jobRun) fetched(fr *frame, at Place, f *ShellFact, v value, state *scr
 	case "push", "schedule", "workflow_dispatch", "repository_dispatch", "release", "create", "delete":
 		return tree{}
 	}
-	t := taint{path: "code of a pull request", actor: ActorAnyone, shape: ShapeText, file: filesCheckout, code: true, moves: true}
+	t := taint{path: "code of a pull request", actor: jr.pullAuthor(), shape: ShapeText, file: filesCheckout, code: true, moves: true}
 	fetched := state.fetch != nil && len(v) == 0
 	if fetched {
 		v = state.fetched

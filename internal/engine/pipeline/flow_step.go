@@ -282,17 +282,38 @@ func (fr *frame) github(path string) value {
 	if c.Code && c.Shape != ShapeSHA {
 		t.moves = true
 	}
-	if e := fr.run.e; e.Origin == OriginRepository && t.outsider() && ownHead(path) && event != "" {
+	if e := fr.run.e; e.Origin == OriginRepository && t.outsider() && ownHead(path, event) && event != "" {
 		t.actor = ActorWriter // the branch is one of the repository
 	}
 	return value{t}
 }
 
 // ownHead reports whether a context tells of the head of a pull request or run, or of
-// its author.
-func ownHead(path string) bool {
+// its author. What a review or comment is about is of the head as well, whoever wrote it.
+func ownHead(path, event string) bool {
+	if reviewing(event) {
+		switch path {
+		case "github.event.review.commit_id", "github.event.comment.commit_id", "github.event.comment.original_commit_id",
+			"github.event.comment.path", "github.event.comment.diff_hunk":
+			return true
+		}
+	}
 	return strings.HasPrefix(path, "github.event.pull_request.") || path == "github.head_ref" || path == "github.event.number" ||
 		strings.HasPrefix(path, "github.event.workflow_run.") && path != "github.event.workflow_run.display_title"
+}
+
+// reviewing reports whether an event is one of somebody who looks at a pull request.
+func reviewing(event string) bool {
+	return event == "pull_request_review" || event == "pull_request_review_comment"
+}
+
+// pullAuthor is who wrote the pull request of the event. Where a stranger reviews one
+// between branches of the repository it is not the stranger.
+func (r *flowRun) pullAuthor() ActorClass {
+	if r.e.Origin == OriginRepository && reviewing(r.e.Event) {
+		return ActorWriter
+	}
+	return ActorAnyone
 }
 
 // input is what the caller gives, or the one who starts the run.

@@ -160,6 +160,10 @@ func (x *Project) jobConditions(p *Pipeline, e *Entry, j *Job) (Truth, []Gate) {
 			}
 			t, g := x.jobReach(p, e, n)
 			end, h := x.endersBefore(p, e, n, len(n.Steps))
+			if called := x.Workflow(n.Uses); called != nil {
+				u, k := x.calledEnders(called, e)
+				end, h = both(end, u), append(h[:len(h):len(h)], k...)
+			}
 			truth = both(truth, both(t, end))
 			if len(gates) < maxGates {
 				gates = append(append(gates, g...), h...)
@@ -171,6 +175,22 @@ func (x *Project) jobConditions(p *Pipeline, e *Entry, j *Job) (Truth, []Gate) {
 	}
 	if g, ok := x.environmentGate(p, e, j); ok {
 		gates = append(gates, g)
+	}
+	return truth, gates
+}
+
+// calledEnders are the gates of steps that end a job of a called workflow, which fails
+// with it. Jobs that may be skipped end nothing.
+func (x *Project) calledEnders(called *Pipeline, e *Entry) (Truth, []Gate) {
+	truth := True
+	var gates []Gate
+	for i := range called.Jobs[:min(len(called.Jobs), maxNeeds)] {
+		j := &called.Jobs[i]
+		if j.If.IsSet() || len(j.Needs) > 0 || len(gates) >= maxGates {
+			continue
+		}
+		t, g := x.endersBefore(called, e, j, len(j.Steps))
+		truth, gates = both(truth, t), append(gates, g...)
 	}
 	return truth, gates
 }
@@ -781,6 +801,9 @@ func (a *asker) atom(n *ExprNode, want bool, truth Truth) (Truth, []Gate) {
 			if truth == False {
 				return False, []Gate{a.named(g, GuardOther, "what an earlier step found out")}
 			}
+			if t, gates, ok := a.headGate(n, want, g); ok {
+				return t, gates
+			}
 			return a.result(n, name, want, asks && !refuses(n, want))
 		}
 	}
@@ -1095,10 +1118,22 @@ func (a *asker) label(n *ExprNode, path string, asks bool, g Gate) (Gate, bool) 
 		g.Weakness = "a workflow of the repository gives this label by the files that are changed"
 	case set || slices.Contains(actions, "labeled"):
 		g.Stops = true
+		// A run of the stranger's own definition is of the commit that was labelled, and
+		// another push makes no run.
+		g.Once = !(set && e.Own && !slices.ContainsFunc(actions, func(a string) bool { return a != "labeled" && a != "unlabeled" }))
 	case e.Event == "issues" || e.Event == "issue_comment" && !strings.Contains(path, "pull_request"):
-		g.Weakness = "a template can give an issue its labels, and they stay when its text changes"
-		if e.Event == "issue_comment" {
+		gives := a.x.templateGives(list)
+		switch {
+		case e.Event == "issue_comment":
 			g.Weakness = "a label stays on, and anyone comments"
+		case gives == True:
+			g.Weakness = "a template of the repository gives an issue this label, whoever opens it"
+		case gives == False && slices.Equal(actions, []string{"opened"}):
+			g.Stops, g.Once = true, false // an outsider cannot open one with other labels
+		case gives == False:
+			g.Weakness = "the label stays on when the text of the issue changes"
+		default:
+			g.Weakness = "a template can give an issue its labels, and they stay when its text changes"
 		}
 	case slices.Equal(actions, []string{"opened"}):
 		g.Stops, g.Once = true, false // an outsider cannot open one with labels
@@ -1181,6 +1216,110 @@ func (x *Project) labeler(label string) bool {
 	return s != "" && (strings.Contains(s, "\n"+label+":") || strings.Contains(s, "\n'"+label+"':") || strings.Contains(s, "\n\""+label+"\":"))
 }
 
+// templateFolders hold the templates of issues. What an organisation has for all its
+// repositories counts only where a repository has none of its own.
+// https://docs.github.com/en/communities/using-templates-to-encourage-useful-issues-and-pull-requests
+var templateFolders = []string{".github/ISSUE_TEMPLATE", ".github/issue_template", "ISSUE_TEMPLATE", "docs/ISSUE_TEMPLATE"}
+
+// maxTemplates bounds how many templates are read.
+const maxTemplates = 100
+
+// templateGives reports whether a template gives an issue one of the labels: False if
+// there are templates, and none does.
+func (x *Project) templateGives(labels []string) Truth {
+	if x.ways.templates == nil {
+		x.ways.templates = x.readTemplates()
+	}
+	if len(x.ways.templates) == 0 || len(labels) == 0 {
+		return Undecided
+	}
+	answer := False
+	for _, given := range x.ways.templates {
+		switch {
+		case given == unreadLabels:
+			answer = Undecided
+		case given != "" && slices.ContainsFunc(labels, func(l string) bool { return strings.Contains(strings.ToLower(l), given) }):
+			return True
+		}
+	}
+	return answer
+}
+
+// unreadLabels stands for labels of a template that cannot be read.
+const unreadLabels = "*"
+
+// readTemplates are the labels that templates give, in lower case; an empty one for a
+// template that gives none.
+func (x *Project) readTemplates() []string {
+	out := []string{}
+	read := 0
+	for _, dir := range templateFolders {
+		for _, name := range x.below(dir) {
+			base := strings.ToLower(name[strings.LastIndexByte(name, '/')+1:])
+			form := strings.HasSuffix(base, ".yml") || strings.HasSuffix(base, ".yaml")
+			if !form && !strings.HasSuffix(base, ".md") || strings.HasPrefix(base, "config.y") {
+				continue
+			}
+			if read++; read > maxTemplates {
+				return append(out, unreadLabels)
+			}
+			text, ok := x.File(name)
+			if !ok {
+				out = append(out, unreadLabels)
+				continue
+			}
+			out = append(append(out, ""), templateLabels(string(text), form)...)
+		}
+	}
+	return out
+}
+
+// templateLabels are the labels of one template: a form, or Markdown with a head of YAML.
+func templateLabels(text string, form bool) []string {
+	if !form {
+		rest, ok := strings.CutPrefix(strings.ReplaceAll(text, "\r\n", "\n"), "---\n")
+		if !ok {
+			return nil
+		}
+		text, _, _ = strings.Cut(rest, "\n---")
+	}
+	var out []string
+	add := func(s string) {
+		s, _, _ = strings.Cut(s, " #")
+		for label := range strings.SplitSeq(strings.Trim(strings.TrimSpace(s), "[]"), ",") {
+			label = strings.TrimSpace(strings.Trim(strings.TrimSpace(label), `'"`))
+			switch {
+			case label == "":
+			case strings.ContainsAny(label[:1], "*&|>{"):
+				out = append(out, unreadLabels)
+			case len(out) < maxTemplates:
+				out = append(out, strings.ToLower(label))
+			}
+		}
+	}
+	within := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		if rest, ok := strings.CutPrefix(line, "labels:"); ok {
+			add(rest)
+			within = true
+			continue
+		}
+		item := strings.TrimSpace(line)
+		switch {
+		case item == "" || item[0] == '#':
+		case !within:
+		case strings.HasPrefix(item, "- "):
+			add(item[2:])
+		case line[0] == ' ' || item == "]" || item == "[":
+			add(item) // of a list in brackets over several lines
+		default:
+			within = false
+		}
+	}
+	return out
+}
+
 // outsiderWords begin words of outputs that say of a person that it is a stranger.
 var outsiderWords = []string{"external", "outsider", "untrusted", "stranger"}
 
@@ -1206,6 +1345,10 @@ func (a *asker) result(n *ExprNode, path string, want, asks bool) (Truth, []Gate
 			return Undecided, []Gate{g}
 		}
 	}
+	if answered, yes := a.noFalse(n, segments, want); answered {
+		// Of an answer that is always there, what is no false is a true.
+		asks, told = yes, yes != beginsWith(segments[len(segments)-1], outsiderWords)
+	}
 	if segments[0] == "needs" {
 		j := a.x.jobOf(a.p, segments[1])
 		if j == nil || j == a.j {
@@ -1217,6 +1360,41 @@ func (a *asker) result(n *ExprNode, path string, want, asks bool) (Truth, []Gate
 		return a.stepResult(n, a.j, i, segments[2:], asks, told)
 	}
 	return Undecided, nil
+}
+
+// noFalse reports whether a node, wanted so, asks for an answer that is not false, where
+// the step that gives it always says true or false, and runs whenever the node is asked.
+func (a *asker) noFalse(n *ExprNode, segments []string, want bool) (answered, yes bool) {
+	if n.Kind != ExprCompare || n.Name != "==" && n.Name != "!=" || want != (n.Name == "!=") || !slices.Equal(lowered(texts(n)), []string{"false"}) {
+		return false, false
+	}
+	if len(segments) < 4 || segments[2] != "outputs" {
+		return false, false
+	}
+	j, i, output := a.j, -1, segments[3]
+	if segments[0] == "needs" {
+		if j = a.x.jobOf(a.p, segments[1]); j == nil || j == a.j {
+			return false, false
+		}
+		if c := a.x.condition(a.j.If.Value); a.j.If.IsSet() && (c == nil || !c.Implied && !requiresSuccess(c)) {
+			return false, false // it runs all the same when that job was skipped
+		}
+		paths := ParseTemplate(j.Outputs.Get(output).Text.Value).Paths()
+		if len(paths) != 1 {
+			return false, false
+		}
+		s := splitPath(paths[0].Name)
+		if len(s) != 4 || s[0] != "steps" || s[2] != "outputs" {
+			return false, false
+		}
+		i, output = a.x.stepOf(j, s[1]), s[3]
+	} else if i = a.x.stepOf(j, segments[1]); a.step >= 0 && i >= a.step {
+		return false, false
+	}
+	if i < 0 || j.Steps[i].If.IsSet() || !a.x.alwaysAnswers(&j.Steps[i], output) {
+		return false, false
+	}
+	return true, true
 }
 
 // jobResult is result for a needed job.
@@ -1253,6 +1431,30 @@ func (a *asker) jobResult(n *ExprNode, j *Job, segments []string, want, asks, to
 		}
 		if i := a.x.stepOf(j, s[1]); i >= 0 {
 			t, g := a.stepResult(n, j, i, s[2:], asks, told)
+			if t == False {
+				return False, g
+			}
+			gates = append(gates, g...)
+		}
+	}
+	if called := a.x.Workflow(j.Uses); called != nil && a.depth < maxEnvLevels {
+		for i, path := range ParseTemplate(outputOf(called, segments[3]).Value).Paths() {
+			s := splitPath(path.Name)
+			if i == 16 {
+				break
+			}
+			if len(s) != 4 || s[0] != "jobs" {
+				continue
+			}
+			inner := a.x.jobOf(called, s[1])
+			if inner == nil {
+				continue
+			}
+			b := &asker{x: a.x, p: called, e: a.e, j: &Job{}, step: -1, depth: a.depth + 1, env: a.env, work: a.work}
+			t, g := b.jobResult(n, inner, s, want, asks, told)
+			for i := range g {
+				g[i].Place = a.where(n)
+			}
 			if t == False {
 				return False, g
 			}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -46,12 +47,14 @@ type checkAction struct {
 	// one without which it checks nothing.
 	asks, unless string
 	text         string
+	// answers is an output that is always true or false.
+	answers string
 }
 
 // checkActions are actions that check people, by owner/repo, as their documentation
 // says what they do.
 var checkActions = map[string]checkAction{
-	"actions-cool/check-user-permission":                    {kind: GuardPermission, text: "the actor's permission is asked for"},
+	"actions-cool/check-user-permission":                    {kind: GuardPermission, text: "the actor's permission is asked for", answers: "require-result"},
 	"prince-chrismc/check-actor-permissions-action":         {kind: GuardPermission, ends: true, text: "only for actors with a permission"},
 	"lannonbr/repo-permission-check-action":                 {kind: GuardPermission, ends: true, text: "only for actors with a permission"},
 	"skjnldsv/check-actor-permission":                       {kind: GuardPermission, ends: true, text: "only for actors with a permission"},
@@ -62,10 +65,10 @@ var checkActions = map[string]checkAction{
 	"peter-evans/slash-command-dispatch":                    {kind: GuardPermission, text: "only for comments of people with write access"},
 	"github/command":                                        {kind: GuardPermission, ends: true, text: "only for comments of people with write access"},
 	"github/branch-deploy":                                  {kind: GuardPermission, ends: true, text: "only for comments of people with write access"},
-	"tspascoal/get-user-teams-membership":                   {kind: GuardPermission, text: "the actor's teams are asked for"},
+	"tspascoal/get-user-teams-membership":                   {kind: GuardPermission, text: "the actor's teams are asked for", answers: "isTeamMember"},
 	"themoddinginquisition/actions-team-membership":         {kind: GuardPermission, ends: true, text: "only for members of a team"},
-	"jamesmcroft/github-actions-team-membership":            {kind: GuardPermission, text: "the actor's teams are asked for"},
-	"im-open/is-actor-authorized":                           {kind: GuardActor, text: "only for listed actors"},
+	"jamesmcroft/github-actions-team-membership":            {kind: GuardPermission, text: "the actor's teams are asked for", answers: "isTeamMember"},
+	"im-open/is-actor-authorized":                           {kind: GuardActor, text: "only for listed actors", answers: "is-authorized"},
 	"morfien101/actions-authorized-user":                    {kind: GuardActor, ends: true, text: "only for listed actors"},
 	"octokit/request-action":                                {kind: GuardPermission, asks: "route", text: "the actor's permission is asked for"},
 	"dependabot/fetch-metadata":                             {kind: GuardActor, ends: true, unless: "skip-verification", text: "only for pull requests that Dependabot wrote and signed"},
@@ -195,7 +198,13 @@ func checkScript(script string, s *Step, javascript bool) check {
 		c.kind, c.text, c.stops = GuardPermission, "only for members", true
 		c.ends = c.ends || javascript && !strings.Contains(script, "catch") // the call fails for others
 		return c
-	case strings.Contains(script, "/collaborators/") || strings.Contains(script, "/memberships/") || strings.Contains(script, "/members/") && hasAny(script, "orgs/", "teams/"):
+	case asksList(script, javascript):
+		c.kind, c.text, c.stops = GuardPermission, "only for those whom a list of the forge names", true
+		if findsPart(script, javascript) {
+			c.stops, c.weakness = false, "it looks for a part of a name: any account passes whose name is a part of a member's"
+		}
+		return c
+	case strings.Contains(script, "/collaborators/") || strings.Contains(script, "/memberships/") || hasAny(script, "/members/", "/public_members/") && hasAny(script, "orgs/", "teams/"):
 		if !hasAny(script, "gh api", "curl", "request(", "GET ", "wget") {
 			return check{}
 		}
@@ -240,6 +249,101 @@ func checkScript(script string, s *Step, javascript bool) check {
 		return check{kind: GuardActor, text: "only for accounts that a file lists"}
 	}
 	return plainExit(script, javascript)
+}
+
+// memberList is the address of a list of members or collaborators, without a name behind
+// it.
+var memberList = regexp.MustCompile(`(?:\b(?:orgs|teams)/[^\s"'` + "`" + `]{1,120}/(?:public_)?members|\brepos/[^\s"'` + "`" + `]{1,120}/collaborators)(?:[?"'\s)` + "`" + `,]|$)`)
+
+// accountWords name who causes the event, or who wrote what it is about.
+var accountWords = []string{"github_actor", "github.actor", "triggering_actor", "sender.login", "user.login", "context.actor", "$actor", "${actor", "$author", "${author", "$pr_author", "${pr_author",
+	"$commenter", "${commenter", "$comment_author", "${comment_author", "$comment_user", "${comment_user", "$user", "${user", "$login", "${login", "$who", "${who"}
+
+// asksList reports whether a script looks for an account in a list of members that it
+// fetches.
+func asksList(script string, javascript bool) bool {
+	if !memberList.MatchString(script) && !(javascript && hasAny(script, "listCollaborators", "orgs.listMembers(", "orgs.listMembers,", "listPublicMembers")) {
+		return false
+	}
+	if !javascript && !hasAny(script, "gh api", "curl", "wget", "Invoke-RestMethod") {
+		return false
+	}
+	lower := strings.ToLower(script)
+	return hasAny(lower, accountWords...) && (compares(lower, javascript) || hasAny(lower, "select(", "any(", "index(", ".some(", ".find("))
+}
+
+// listPart is a search for a bare name in a text: grep without -x or -w, a test with
+// stars around it, contains of jq.
+var listPart = regexp.MustCompile(`grep\s+(?:-[a-vyzA-Z]+\s+)*(?:-e\s+|--\s+)?"?\$\{?\w+\}?"?\s*(?:$|[;)|&<>\n]|then)|\*"?\$\{?\w+\}?"?\*|=~\s*"?\$\{?\w+\}?"?\s*\]|contains\(\s*\$\w+\s*\)`)
+
+// findsPart reports whether a script finds a name that is a part of one in the list.
+func findsPart(script string, javascript bool) bool {
+	return !javascript && listPart.MatchString(script) && !hasAny(script, ".login ==", ".login==")
+}
+
+// alwaysAnswers reports whether an output of a step is either true or false, and never
+// empty, once the step has run: by what an action documents, or by a script that writes
+// both.
+func (x *Project) alwaysAnswers(s *Step, output string) bool {
+	if s.ContinueOnError.Get().IsSet() && strings.TrimSpace(s.ContinueOnError.Get().Value) != "false" {
+		return false
+	}
+	javascript := strings.EqualFold(s.Uses.Owner+"/"+s.Uses.Repo, "actions/github-script")
+	script := s.Run.Value
+	switch {
+	case javascript:
+		script = s.With.Get("script").Text.Value
+	case s.Uses.Kind == UseRemote && s.Uses.Path == "":
+		return strings.EqualFold(checkActions[strings.ToLower(s.Uses.Owner+"/"+s.Uses.Repo)].answers, output)
+	}
+	if script == "" || len(script) > 1<<16 || len(output) > 100 {
+		return false
+	}
+	name := regexp.QuoteMeta(output)
+	if javascript {
+		if strings.EqualFold(output, "result") {
+			return strings.Contains(script, "return true") && strings.Contains(script, "return false")
+		}
+		set := regexp.MustCompile(`(?i)(?m)^([ \t]*)(?:await\s+)?core\.setOutput\(\s*['"`+"`"+`]`+name+`['"`+"`"+`]\s*,\s*(.*)$`).FindAllStringSubmatchIndex(script, 20)
+		yes, no := false, false
+		for _, m := range set {
+			said := script[m[4]:m[5]]
+			literal := strings.Trim(strings.TrimRight(said, "); "), "'\"`")
+			yes, no = yes || literal == "true", no || literal == "false"
+			if indent := script[m[2]:m[3]]; literal != "true" && literal != "false" && indent == leadOf(script) && !strings.Contains(script[:m[0]], "return;") {
+				return true // at the end of the script, whatever it is
+			}
+		}
+		return yes && no
+	}
+	if !strings.Contains(script, "GITHUB_OUTPUT") && !strings.Contains(script, "set-output") || regexp.MustCompile(`\bexit\s+0|\breturn\s+0`).MatchString(script) {
+		return false
+	}
+	writes := func(word string) bool {
+		return regexp.MustCompile(`(?i)(?:^|[\s"'=])` + name + `(?:=|::)"?` + word + `\b`).MatchString(script)
+	}
+	if writes("true") && writes("false") {
+		return true
+	}
+	// It writes a variable that is set to both.
+	m := regexp.MustCompile(`(?i)(?:^|[\s"'=])` + name + `(?:=|::)"?\$\{?(\w+)`).FindStringSubmatch(script)
+	if m == nil {
+		return false
+	}
+	variable := func(word string) bool {
+		return regexp.MustCompile(`(?m)(?:^|[\s;])` + m[1] + `=["']?` + word + `\b`).MatchString(script)
+	}
+	return variable("true") && variable("false")
+}
+
+// leadOf is what stands before the first word of a script.
+func leadOf(script string) string {
+	for line := range strings.Lines(script) {
+		if text := strings.TrimLeft(line, " \t"); strings.TrimSpace(text) != "" {
+			return line[:len(line)-len(text)]
+		}
+	}
+	return ""
 }
 
 // endsInTest reports whether the last line of a script is a test, whose answer the step

@@ -449,19 +449,15 @@ func (a *asker) scriptGates(s *Step) (Truth, []Gate) {
 	default:
 		return True, nil
 	}
-	if a.e.Origin == OriginFork && scriptEnding(script, func(left, op, right string) Truth {
-		l, r := a.bound(left), a.bound(right)
-		if ownRepository(r) && headRepository(l) || ownRepository(l) && headRepository(r) {
-			return compared(op, False)
-		}
-		if l == "github.event.pull_request.head.repo.fork" && (right == "true" || right == "false") {
-			return compared(op, truthOf(right == "true"))
-		}
-		return Undecided
-	}) == fails {
-		return False, []Gate{{Place: stepPlace(a.p, s), Kind: GuardRepository, Stops: true, Text: "not for pull requests from forks"}}
-	}
 	truth, gates := True, []Gate(nil)
+	if a.mayAskHead(s, script) && a.headScript(s, script, 0).ending(script) == fails {
+		g := Gate{Place: stepPlace(a.p, s), Kind: GuardRepository, Stops: true, Text: "not for pull requests from forks"}
+		if a.e.Origin == OriginFork {
+			return False, []Gate{g}
+		}
+		g.Stops, g.ownCode = false, true
+		gates = append(gates, g)
+	}
 	for _, need := range a.j.Needs {
 		path := "needs." + strings.ToLower(need.Value) + ".result"
 		n := a.x.jobOf(a.p, need.Value)
@@ -533,35 +529,4 @@ func ownRepository(path string) bool {
 		return true
 	}
 	return false
-}
-
-func headRepository(path string) bool {
-	return path == "github.event.pull_request.head.repo.full_name" || path == "github.event.workflow_run.head_repository.full_name"
-}
-
-// forksAsked finds a script of actions/github-script that asks whether the head of a
-// pull request is in another repository; what it does then follows.
-var forksAsked = regexp.MustCompile(`if\s*\(\s*(?:\w+\.)*head\.repo\??\.(?:full_name\s*!==?|fork\s*(?:===?\s*true\s*)?\))`)
-
-// endsForForks reports whether a script of actions/github-script fails for pull requests
-// from forks: the step, and with it the job, ends.
-func endsForForks(script string) bool {
-	if len(script) > 1<<16 {
-		return false
-	}
-	at := forksAsked.FindStringIndex(script)
-	if at == nil {
-		return false
-	}
-	rest := script[at[1]:]
-	if i := strings.IndexByte(rest, '}'); i >= 0 {
-		// A template in the condition or the message has braces of its own.
-		if n := strings.Index(rest, "\n"); n >= 0 {
-			if j := strings.Index(rest[n:], "}\n"); j >= 0 {
-				i = n + j
-			}
-		}
-		rest = rest[:i]
-	}
-	return hasAny(rest, "setFailed(", "throw ", "process.exit(1")
 }

@@ -425,35 +425,29 @@ func publishes(script string) [2]int {
 
 // runnerPrize is a runner that keeps what a job leaves on it.
 func (x *Project) runnerPrize(p *Pipeline, e *Entry, j *Job, add func(Prize)) {
-	labels := j.RunsOn.Labels
-	self := false
-	for _, l := range labels {
-		value := l.Value
-		if len(l.Parts) > 0 {
-			given := ParseTemplate(value).Evaluate(e.Env)
-			if given.Kind() == KindArray {
-				// One expression may stand for all labels.
-				for _, item := range *given.array {
-					text, known := item.Text()
-					self = self || known && strings.EqualFold(text, "self-hosted")
+	self, known := false, false // known: the settings speak of a runner
+	for _, w := range x.wishesOf(p, e, j) {
+		settled := false
+		for _, l := range w {
+			for label, kind := range x.Settings.GitHub.Runners {
+				if !strings.EqualFold(label, l.text) {
+					continue
 				}
-				continue
-			}
-			if v, known := given.Text(); known {
-				value = v
-			} else if strings.Contains(value, "self-hosted") {
-				self = true
-			}
-		}
-		for label, kind := range x.Settings.GitHub.Runners {
-			if strings.EqualFold(label, value) {
 				if kind == RunnerPersistent {
-					add(Prize{Place: placed(p, l.Span), Kind: PrizeRunner, Name: label, Text: "the runner " + clip(label) + ", which lives on after the job", Step: -1, Weight: 78})
+					add(Prize{Place: placed(p, l.span), Kind: PrizeRunner, Name: label, Text: "the runner " + clip(label) + ", which lives on after the job", Step: -1, Weight: 78})
+					return
 				}
-				return
+				settled = true
 			}
 		}
-		self = self || strings.EqualFold(value, "self-hosted")
+		if settled {
+			known = true
+		} else {
+			self = self || w.own()
+		}
+	}
+	if known && !self {
+		return
 	}
 	if e.Own {
 		// The stranger's definition names the runner.

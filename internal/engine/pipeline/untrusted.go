@@ -579,6 +579,9 @@ func (s Situation) setRef(e *Environment, pull bool) {
 
 // setStranger sets what follows from having no rights in the repository.
 func (s Situation) setStranger(e *Environment) {
+	// Of the runs of a workflow the first is the owner's, who tries it.
+	e.Set("github.run_number", AtLeast(2, "github.run_number"))
+	e.Set("github.run_attempt", AtLeast(1, "github.run_attempt"))
 	// The run's actor can be made to be a bot: its pull request is taken over, or it
 	// is asked by a comment to act.
 	for _, path := range []string{"github.actor", "github.triggering_actor", "github.event.sender.login"} {

@@ -81,7 +81,10 @@ type unknown struct {
 	// and notText a text that it is not.
 	is             string
 	notIs, notText string
-	problem        string
+	// bounded: a number that is at least least.
+	bounded bool
+	least   float64
+	problem string
 }
 
 // Null is null.
@@ -144,6 +147,11 @@ func OneOf(values []Value, depends ...string) Value {
 // end in [bot] are left open, where another account can be made to appear.
 func Foreign(exceptBots bool, depends ...string) Value {
 	return Value{truth: True, u: &unknown{depends: union(nil, depends), kind: KindString, foreign: true, exceptBots: exceptBots}}
+}
+
+// AtLeast is an unknown number that is not below a bound above 0.
+func AtLeast(least float64, depends ...string) Value {
+	return Value{truth: True, u: &unknown{depends: union(nil, depends), kind: KindNumber, bounded: true, least: least}}
 }
 
 // NonEmpty is an unknown string with more in it than white space.
