@@ -653,10 +653,11 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 		}
 	}
 	names := jr.scripted(fr, t)
+	if jr.attacked() {
+		jr.scriptArtifact(fr, st, t, names)
+	}
 	jr.javascriptCommands(fr, st, t, names, out)
-	for _, m := range setOutput.FindAllStringSubmatchIndex(t.Value, 50) {
-		name, expr := strings.ToLower(t.Value[m[2]:m[3]]), strings.TrimSpace(t.Value[m[4]:m[5]])
-		at := fr.place(t, m[0], m[1])
+	of := func(expr string, at Place) value {
 		v := jr.javascriptOf(strings.TrimSuffix(strings.TrimRight(expr, "; "), ")"), names, at)
 		number := strings.HasPrefix(expr, "Number(") || strings.HasPrefix(expr, "parseInt(") || strings.HasPrefix(expr, "'") || strings.HasPrefix(expr, `"`)
 		if read.foreign() && !number && !strings.Contains(t.Value, "parseInt(") && !strings.Contains(t.Value, "Number(") {
@@ -665,10 +666,16 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 		if env, ok := strings.CutPrefix(strings.TrimRight(expr, "); "), "process.env."); ok {
 			v = v.with(fr.variable(strings.ToLower(env)))
 		}
-		if len(v) > 0 {
+		return v
+	}
+	for _, m := range setOutput.FindAllStringSubmatchIndex(t.Value, 50) {
+		name, expr := strings.ToLower(t.Value[m[2]:m[3]]), strings.TrimSpace(t.Value[m[4]:m[5]])
+		at := fr.place(t, m[0], m[1])
+		if v := of(expr, at); len(v) > 0 {
 			out.named[name] = v.through(at, "the script gives it as the output "+clip(t.Value[m[2]:m[3]]))
 		}
 	}
+	jr.exported(fr, st, t, read, of)
 	for _, m := range localCode.FindAllStringSubmatchIndex(t.Value, 20) {
 		if tr := jr.treeAt(t.Value[m[2]:m[3]]); tr.foreign() {
 			jr.execute(fr, st, fr.place(t, m[0], m[1]), "the script loads "+clip(t.Value[m[2]:m[3]])+" of it", "the script", tr, value{tr.taint})
@@ -676,11 +683,10 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 	}
 }
 
-// written is a call of JavaScript that writes a file.
-var written = regexp.MustCompile("writeFile(?:Sync)?\\(\\s*(?:path\\.join\\([^'\"`\\n]*)?['\"`]([^'\"`\\n]+)['\"`]")
+// written is a call of JavaScript that writes a file, up to its first argument.
+var written = regexp.MustCompile(`\b(?:writeFile(?:Sync)?|createWriteStream)\(`)
 
-// javascriptCommands looks at what a script in JavaScript gives to a shell, and at the
-// artifacts that it fetches.
+// javascriptCommands looks at what a script in JavaScript gives to a shell.
 func (jr *jobRun) javascriptCommands(fr *frame, st *Step, t Text, names map[string]value, out *stepOut) {
 	if !jr.attacked() {
 		return
@@ -709,24 +715,4 @@ func (jr *jobRun) javascriptCommands(fr *frame, st *Step, t Text, names map[stri
 		c := code{path: fr.file.Path, text: text, at: t.At, shell: "bash", depth: 1}
 		jr.analyse(fr, st, c, "", out)
 	}
-	if i := strings.Index(t.Value, "downloadArtifact("); i >= 0 && strings.Contains(t.Value[:i], "workflow_run") {
-		files := written.FindAllStringSubmatch(t.Value, 10)
-		if tr, ok := jr.foreignArtifact(fr.place(t, i, i+len("downloadArtifact")), "the script", ""); ok {
-			for _, m := range files {
-				if name := cleanDir(javascriptPath(m[1])); name != "" {
-					jr.put(name, tr)
-				}
-			}
-		}
-	}
-}
-
-// javascriptPath is a path as a text of JavaScript names it.
-func javascriptPath(s string) string {
-	for _, w := range [][2]string{{"${process.env.GITHUB_WORKSPACE}/", ""}, {"${process.env.RUNNER_TEMP}", "$RUNNER_TEMP"}, {"${process.cwd()}/", ""}} {
-		if rest, ok := strings.CutPrefix(s, w[0]); ok {
-			return w[1] + rest
-		}
-	}
-	return s
 }

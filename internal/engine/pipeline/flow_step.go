@@ -725,7 +725,7 @@ func (jr *jobRun) calleeEntry(callee *Pipeline) *Entry {
 func (jr *jobRun) treeAt(p string) tree {
 	p = cleanDir(p)
 	for q := p; ; {
-		if t, ok := jr.dirs[q]; ok {
+		if t, ok := dirAt(jr.dirs, q); ok {
 			return t
 		}
 		i := strings.LastIndexByte(q, '/')

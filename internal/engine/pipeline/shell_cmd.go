@@ -209,11 +209,38 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	}
 	switch name {
 	case "tar", "bsdtar", "unzip", "patch", "7z", "7za":
+		if a, ok := shUnpacked(name, args); ok {
+			return r.readFile(a.v, start, end)
+		}
 		r.unpack(name, args, stdin)
 	}
 	r.runners(name, args)
 	r.installs(name, args)
 	return r.filter(name, args, stdin)
+}
+
+// shUnpacked is the archive whose files a program writes to its standard output.
+func shUnpacked(name string, args []shArg) (shArg, bool) {
+	out := false
+	for i, a := range args[1:] {
+		t := a.text()
+		switch {
+		case strings.HasPrefix(t, "-") && name == "unzip":
+			out = out || !strings.HasPrefix(t, "--") && strings.ContainsAny(t, "pc")
+		case name != "tar" && name != "bsdtar":
+		case t == "--to-stdout", (i == 0 || strings.HasPrefix(t, "-")) && !strings.HasPrefix(t, "--") && !shArchive(t) && strings.Contains(t, "O"):
+			out = true
+		}
+	}
+	if !out {
+		return shArg{}, false
+	}
+	for _, a := range args[1:] {
+		if sym := shSymbol(a.v); !strings.HasPrefix(sym, "-") && shArchive(sym) {
+			return a, true
+		}
+	}
+	return shArg{}, false
 }
 
 // shIsTool reports whether a word names a package, and no folder or address.
@@ -1238,7 +1265,7 @@ func (r *shRun) dirSource(p string) ShellSource {
 		if v, ok := r.st.files.m["tree:"+q]; ok {
 			return ShellSource{Labels: shLabels(v), Text: "a folder of a stranger's code"}
 		}
-		if s, ok := r.in.Dirs[q]; ok {
+		if s, ok := dirAt(r.in.Dirs, q); ok {
 			return s
 		}
 	}

@@ -1057,7 +1057,7 @@ func (r *shRun) unpack(name string, args []shArg, stdin shVal) {
 			continue
 		}
 		key := r.fileKey(a.v)
-		s, ok := r.in.Dirs[key]
+		s, ok := dirAt(r.in.Dirs, key)
 		if !ok || s.Labels&ShellWorkspace == 0 {
 			continue
 		}
