@@ -13,7 +13,7 @@ func (jr *jobRun) known(fr *frame, st *Step, s *ActionSummary, out *stepOut) {
 	jr.inputSinks(fr, st, s)
 	for _, e := range s.Effects {
 		switch e.Kind {
-		case EffectCheckout, EffectRun, EffectDownload, EffectUpload, EffectAgent, EffectMerge, EffectApprove, EffectSetEnv:
+		case EffectCheckout, EffectRun, EffectDownload, EffectUpload, EffectAgent, EffectMerge, EffectApprove, EffectSetEnv, EffectPublish:
 		default:
 			continue
 		}
@@ -36,6 +36,8 @@ func (jr *jobRun) known(fr *frame, st *Step, s *ActionSummary, out *stepOut) {
 			if e.What == "pull" {
 				jr.deputy(fr, st, Place{fr.file.Path, st.Uses.Span}, st.Uses.Value)
 			}
+		case EffectPublish:
+			jr.publish(fr, st, s, e)
 		case EffectSetEnv:
 			if e.Argument("from") == "workspace" {
 				if t := jr.treeAt(jr.inputPath(fr, st, s, e.Argument("dir"))); t.foreign() && jr.attacked() {

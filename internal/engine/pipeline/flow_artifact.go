@@ -120,7 +120,7 @@ func (jr *jobRun) artifactNames(fr *frame, t Text, names map[string]value, doubt
 			return
 		}
 		v := tr.taint
-		v.path, v.shape, v.file, v.code, v.doubt = "the name of an artifact of a run that a stranger controls", ShapeLine, filesNone, false, cmpText(v.doubt, doubt)
+		v.path, v.shape, v.file, v.code, v.doubt = artifactNameText, ShapeLine, filesNone, false, cmpText(v.doubt, doubt)
 		v.way = (*way)(nil).then(Hop{Place: fr.place(t, m[0], m[1]), Text: "the script reads the name of an artifact of that run, which its author chose"})
 		names[name] = value{v}
 	}
@@ -282,3 +282,56 @@ func (jr *jobRun) exportedName(fr *frame, st *Step, t Text, at Place, name strin
 	jr.sink(fr, sink{rule: "environment-injection", place: at, scope: jr.scope(st), step: st, runs: true, most: penstock.TierExploitable,
 		text: "the script sets the variables that the file names", message: "a file that a stranger wrote says which variables later steps have: some of them run code"}, value{read.taint})
 }
+
+// publish is an action that gives files to everybody.
+func (jr *jobRun) publish(fr *frame, st *Step, s *ActionSummary, e Effect) {
+	if !slices.Contains([]string{"pypi", "npm", "release", "rubygems", "maven"}, e.What) || e.Argument("file") == "" {
+		return
+	}
+	given := jr.inputPath(fr, st, s, e.Argument("file"))
+	for _, name := range strings.FieldsFunc(given, func(r rune) bool { return r == '\n' || r == ',' }) {
+		name = strings.TrimSpace(name)
+		for strings.HasSuffix(name, "/*") || strings.HasSuffix(name, "/**") {
+			name = strings.TrimRight(strings.TrimRight(name, "*"), "/")
+		}
+		if t := jr.treeAt(name); name != "" && t.foreign() {
+			jr.published(fr, st, Place{fr.file.Path, st.Uses.Span}, s.Name, name, "", value{t.taint})
+			return
+		}
+	}
+}
+
+// published is a file of a stranger's artifact that is given to everybody; where no file is
+// named, one that a variable names.
+func (jr *jobRun) published(fr *frame, st *Step, at Place, by, name, where string, v value) {
+	if !jr.attacked() || jr.passage(false).once {
+		return // somebody with rights has asked for just that
+	}
+	if name == "" {
+		all := fr.variables()
+		for _, k := range sortedKeys(all) {
+			o := all[k]
+			if !strings.HasSuffix(k, "_zip") && !strings.HasSuffix(k, "_file") && !strings.HasSuffix(k, "_path") {
+				continue
+			}
+			if t := jr.treeAt(o.text); o.text != "" && t.foreign() {
+				v = value{t.taint}
+			} else {
+				v = slices.DeleteFunc(slices.Clone(o.value), func(t taint) bool { return t.path != artifactNameText && t.file != filesArtifact })
+			}
+			if len(v) > 0 {
+				name = "what the variable " + clip(o.name) + " names"
+				break
+			}
+		}
+	}
+	v = slices.DeleteFunc(slices.Clone(v), func(t taint) bool { return t.file != filesArtifact && t.path != artifactNameText })
+	if len(v) == 0 {
+		return
+	}
+	jr.sink(fr, sink{rule: "artifact-poisoning", place: at, scope: jr.scope(st), step: st, prized: true, most: penstock.TierExploitable,
+		text: strings.TrimSpace(by + " publishes " + clip(name) + " " + where), message: by + " publishes files of an artifact that a stranger made"}, v)
+}
+
+// artifactNameText says what the name of an artifact is.
+const artifactNameText = "the name of an artifact of a run that a stranger controls"

@@ -488,7 +488,7 @@ func (v value) allowing(r rune) value {
 func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir string, out *stepOut, state *scriptState) {
 	at := c.place(f.Span)
 	untrusted := f.Labels&ShellUntrusted != 0
-	if untrusted && f.Kind != FactExecute && f.Kind != FactCheckout {
+	if untrusted && f.Kind != FactExecute && f.Kind != FactCheckout && f.Kind != FactPublish {
 		v = v.injecting()
 		for i := range v {
 			if v[i].file == filesCheckout && v[i].code {
@@ -571,6 +571,8 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 			return
 		}
 		jr.ownCode(fr, st, c, f, dir, out, state)
+	case FactPublish:
+		jr.published(fr, st, at, f.Command, f.Name, f.Detail, v)
 	case FactDispatch:
 		if v = v.injecting(); untrusted && len(v) > 0 {
 			if state.dispatched[f.Command] == nil {

@@ -157,6 +157,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	case name == "git":
 		return r.git(args, stdin)
 	case name == "gh" || name == "glab" || name == "hub":
+		r.publishes(name, args)
 		return r.gh(name, args)
 	case name == "curl" || name == "wget":
 		r.sendsAll(name, args, stdin)
@@ -195,6 +196,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 				named := append([]shArg{{shLit(t, rest[0].start, rest[0].end), nil, rest[0].start, rest[0].end}}, rest[1:]...)
 				before := len(r.res.Facts)
 				r.runners(t, named)
+				r.publishes(t, named)
 				if (name == "npx" || name == "bunx") && len(r.res.Facts) == before && shIsTool(t) && r.dirSource(r.st.cwd).Labels&(ShellUntrusted|ShellWorkspace) != 0 {
 					r.execute(name+" "+shPrint(t), "", runsLocal, start, end)
 				}
@@ -202,6 +204,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 		}
 		return nil
 	}
+	r.publishes(name, args)
 	if r.sourced && shIsName(name) {
 		if given := shGiven(args[1:]); given != nil {
 			r.fact(ShellFact{Kind: FactCall, Span: shSpan(start, end), Command: name, Args: given})
@@ -217,6 +220,55 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	r.runners(name, args)
 	r.installs(name, args)
 	return r.filter(name, args, stdin)
+}
+
+// publishes notes files of a stranger that a program gives to everybody: a package of a
+// registry or an asset of a release.
+func (r *shRun) publishes(name string, args []shArg) {
+	i := slices.IndexFunc(shellPublishers, func(p shellPublisher) bool { return p.cmd == name })
+	if i < 0 || len(args) > 200 {
+		return
+	}
+	row, line := &shellPublishers[i], ""
+	for _, a := range args[1:] {
+		if t := a.text(); t != "" && !strings.HasPrefix(t, "-") && len(line) < 60 {
+			line += t + " "
+		}
+	}
+	if !slices.ContainsFunc(row.subs, func(sub string) bool { return strings.HasPrefix(line, sub) }) {
+		return
+	}
+	start, end := args[0].start, args[len(args)-1].end
+	f := ShellFact{Kind: FactPublish, Span: shSpan(start, end), Command: name, Detail: row.what}
+	for _, a := range args[1:] {
+		v := a.v
+		if sym := shSymbol(v); strings.HasPrefix(sym, "-") {
+			k := strings.IndexByte(sym, '=')
+			if k < 0 {
+				continue
+			}
+			v = shAfter(v, k+1)
+		}
+		sym := shSymbol(v)
+		if !shPackage(sym) && !strings.Contains(sym, "/") {
+			continue
+		}
+		if s := r.dirSource(r.fileKey(v)); s.Labels&ShellWorkspace != 0 {
+			f.Name, f.Labels = shPrint(sym), s.Labels|ShellWorkspace|ShellUntrusted
+			f.Trace = shTrace(r.trail(r.st.wst, start, end, name+" publishes "+shPrint(sym)))
+			break
+		}
+	}
+	if f.Name != "" || row.finds {
+		r.fact(f)
+	}
+}
+
+// shPackage reports whether a name is that of a package.
+func shPackage(name string) bool {
+	return shArchive(name) || slices.ContainsFunc([]string{".whl", ".vsix", ".gem", ".nupkg", ".xpi", ".crx", ".jar", ".deb", ".rpm", ".exe", ".dmg", ".apk", "*"}, func(end string) bool {
+		return strings.HasSuffix(strings.ToLower(name), end)
+	})
 }
 
 // shUnpacked is the archive whose files a program writes to its standard output.
