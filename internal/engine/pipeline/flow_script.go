@@ -776,6 +776,7 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 		if !jr.later(st) {
 			return
 		}
+		s.prized = true // there are other variables to win, and nothing else
 	default:
 		s.message = describe(v[0].path) + " is written to GITHUB_OUTPUT: a line break in it sets other outputs of the step"
 		s.most = penstock.TierHygiene

@@ -1626,7 +1626,7 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 			}
 			v = r.shDrop(v, shHarm&^l, 0, start, end, "")
 		}
-		if strings.HasSuffix(strings.TrimSpace(filter), "length") {
+		if shJQPlain(filter) {
 			return r.shDrop(v, shHarm, 0, start, end, "")
 		}
 		if strings.Contains(filter, "@base64d") {
