@@ -300,7 +300,9 @@ func (f *flows) summary(u Use) *ActionSummary {
 	}
 	s, ok := f.actions[key]
 	if !ok {
-		s = LookupAction(u)
+		if s = LookupAction(u); s == nil {
+			s = copiedAction(u)
+		}
 		f.actions[key] = s
 	}
 	return s

@@ -89,7 +89,7 @@ func (jr *jobRun) inputSinks(fr *frame, st *Step, s *ActionSummary) {
 			if in.Detail == "javascript" && !quotedAt(t.Value, i) && (wrapsJSON(body) || v.json()) {
 				return // JSON is JavaScript, and its texts stay texts
 			}
-			bad := v.injecting()
+			bad := v.injecting().copied(s)
 			if len(bad) == 0 {
 				if in.Role == RoleCode && (in.Detail == "javascript" || in.Detail == "shell" || in.Detail == "powershell" || in.Detail == "python") {
 					jr.pasted(fr, st, place, v)
