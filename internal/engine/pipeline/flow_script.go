@@ -680,8 +680,12 @@ func cmpText(a, b string) string {
 // fetched is the tree that a script checks out with git or gh.
 func (jr *jobRun) fetched(fr *frame, at Place, f *ShellFact, v value, state *scriptState) tree {
 	switch jr.e.Event {
-	case "push", "schedule", "workflow_dispatch", "repository_dispatch", "release", "create", "delete":
+	case "push", "schedule", "workflow_dispatch", "release", "create", "delete":
 		return tree{}
+	case "repository_dispatch":
+		if !jr.e.Outsider() {
+			return tree{}
+		}
 	}
 	t := taint{path: "code of a pull request", actor: ActorAnyone, shape: ShapeText, file: filesCheckout, code: true, moves: true}
 	fetched := state.fetch != nil && len(v) == 0

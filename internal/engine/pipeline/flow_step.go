@@ -262,6 +262,16 @@ func (fr *frame) github(path string) value {
 		event = ""
 	}
 	c, ok := fr.run.control(path, event)
+	if event == "repository_dispatch" && fr.run.e.Outsider() {
+		// The payload is what the forge says of the outsider's comment.
+		of, event := payload(path)
+		if c, ok = fr.run.control(of, event); of == "" {
+			return nil
+		}
+		if strings.Contains(path, ".slash_command.") {
+			c.Shape = ShapeLine // what stands behind the command on its line
+		}
+	}
 	if !ok {
 		return nil
 	}
