@@ -1085,6 +1085,12 @@ func (r *shRun) options(name string, args []shArg) {
 		f := ShellFact{Kind: FactArgument, Span: shSpan(a.start, a.end), Sink: name, Command: name, Name: p.name, Labels: p.l}
 		if !ok {
 			f.Command, what = shSubOption(name, args, i, r.splits(a.v) != nil)
+			if what == gitUpload && !p.bare && slices.ContainsFunc(args[1:i], func(a shArg) bool {
+				t := a.text()
+				return t == "origin" || t == "upstream" || strings.HasPrefix(t, "https://")
+			}) {
+				what = "" // git ignores the option where the remote that is named is one of https
+			}
 			if f.Mild = what == ""; f.Mild {
 				what = "none is known that runs, writes or sends anything"
 			}
