@@ -335,3 +335,31 @@ func (jr *jobRun) published(fr *frame, st *Step, at Place, by, name, where strin
 
 // artifactNameText says what the name of an artifact is.
 const artifactNameText = "the name of an artifact of a run that a stranger controls"
+
+// handsOn is an action that nothing is known of, which by its name deploys or publishes, and
+// is told of an artifact of the run that a stranger controls beside a secret.
+func (jr *jobRun) handsOn(fr *frame, st *Step) {
+	if !slices.ContainsFunc(nameWords(st.Uses.Repo+"/"+st.Uses.Path), func(w string) bool { return w == "deploy" || w == "publish" || w == "release" }) {
+		return
+	}
+	var run, artifact, secret bool
+	for _, f := range st.With.Fields {
+		if f.Value.Kind != DataScalar {
+			continue
+		}
+		text := f.Value.Text.Value
+		run = run || strings.Contains(text, "github.event.workflow_run.id")
+		artifact = artifact || strings.Contains(strings.ToLower(f.Name.Value), "artifact")
+		secret = secret || strings.Contains(text, "secrets.") && !strings.Contains(text, "secrets.GITHUB_TOKEN")
+	}
+	if !run || !artifact || !secret {
+		return
+	}
+	at := Place{fr.file.Path, st.Uses.Span}
+	t, ok := jr.foreignArtifact(at, st.Uses.Owner+"/"+st.Uses.Repo, "")
+	if !ok {
+		return
+	}
+	t.taint.doubt = cmpText(t.taint.doubt, "what the action "+clip(st.Uses.Value)+" does is judged by its name")
+	jr.published(fr, st, at, st.Uses.Owner+"/"+st.Uses.Repo, "the artifact", "", value{t.taint})
+}

@@ -550,6 +550,7 @@ func (jr *jobRun) unknown(fr *frame, st *Step, out *stepOut) {
 		return
 	}
 	jr.worker(fr, st)
+	jr.handsOn(fr, st)
 	if !st.ID.IsSet() {
 		return
 	}
