@@ -16,6 +16,13 @@ func dirAt[V any](dirs map[string]V, p string) (V, bool) {
 	if ok {
 		return v, true
 	}
+	star := strings.Contains(p, "*")
+	for k := range dirs {
+		star = star || strings.Contains(k, "*")
+	}
+	if !star {
+		return v, false
+	}
 	for _, k := range sortedKeys(dirs) {
 		if !strings.Contains(k, "*") && !strings.Contains(p, "*") || strings.Count(k, "/") != strings.Count(p, "/") {
 			continue
