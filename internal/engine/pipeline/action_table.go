@@ -125,7 +125,8 @@ const (
 	// EffectAgent lets a model act. What: the model's maker. reads=a,b are the texts
 	// that it reads by itself: pull, issue, comment, workspace, none. admits=write is who
 	// may start it by default, or the input that says so; gate=INPUT,INPUT admit others,
-	// where gate-needs=INPUT is set. tools=none says that it can only answer.
+	// where gate-needs=INPUT is set, and gate-events=a,b are beginnings of the events in
+	// which anybody is asked for rights at all. tools=none says that it can only answer.
 	EffectAgent EffectKind = "agent"
 	// EffectGuard asks for a right. What: the right that is asked for, or input=NAME.
 	// out=NAME is the output that tells; fails says that the step fails without it.
@@ -351,6 +352,8 @@ type ActionSummary struct {
 	Instead string
 	// Advisories are those that touch the version, or the commit.
 	Advisories []ActionAdvisory
+	// Copied: it is known by its name alone, which an action of another owner has.
+	Copied bool
 }
 
 // Input returns an input by its name, in any case, nil without a meaning.
@@ -454,6 +457,32 @@ func LookupAction(u Use) *ActionSummary {
 	return t.summary(repo, nil, u)
 }
 
+// copiedAction is what the table says of an action of the same name by another owner, where
+// that runs an agent, a program that it is given, or brings in artifacts: copies do the same
+// as a rule. Only names of several words tell enough.
+func copiedAction(u Use) *ActionSummary {
+	name := strings.ToLower(u.Repo)
+	if u.Kind != UseRemote || u.Path != "" || strings.Count(name, "-") == 0 || len(name) > 100 {
+		return nil
+	}
+	t := actionIndex()
+	for _, k := range t.byName[name] {
+		s := t.summary(t.get(k), nil, u)
+		does := slices.ContainsFunc(s.Effects, func(e Effect) bool {
+			return e.Kind == EffectAgent || e.Kind == EffectDownload && e.Argument("cross") != ""
+		}) ||
+			slices.ContainsFunc(s.Inputs, func(in ActionInput) bool { return in.Role == RoleCode })
+		if !does {
+			continue
+		}
+		c := *s
+		c.Name, c.Copied = u.Owner+"/"+u.Repo, true
+		c.Archived, c.Advisories, c.Runtime = "", nil, ""
+		return &c
+	}
+	return nil
+}
+
 // VerifiedCreator reports whether the forge's marketplace shows the owner as one
 // whose identity it has checked.
 func VerifiedCreator(owner string) bool { return actionIndex().verified[strings.ToLower(owner)] }
@@ -461,6 +490,7 @@ func VerifiedCreator(owner string) bool { return actionIndex().verified[strings.
 // actionTable is the table of rules/pipeline/actions.yaml.
 type actionTable struct {
 	actions  map[string]*lazyAction // by name in lower case
+	byName   map[string][]string    // the whole names of actions, by that of the repository alone
 	verified map[string]bool        // owners in lower case
 }
 
@@ -527,6 +557,12 @@ var actionIndex = sync.OnceValue(func() *actionTable {
 	t, err := readActions(embedded(actionsFile))
 	if err != nil {
 		return &actionTable{} // a test reads the same text
+	}
+	t.byName = make(map[string][]string)
+	for _, k := range sortedKeys(t.actions) {
+		if _, name, _ := strings.Cut(k, "/"); !strings.Contains(name, "/") {
+			t.byName[name] = append(t.byName[name], k)
+		}
 	}
 	return t
 })

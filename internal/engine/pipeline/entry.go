@@ -223,6 +223,9 @@ func (x *Project) githubEntries(p *Pipeline) []Entry {
 		case "workflow_call":
 			all = append(all, x.callEntries(p, t)...)
 		default:
+			if event == "repository_dispatch" {
+				all = append(all, x.dispatchEntries(p, t)...)
+			}
 			if e, ok := gitHubEvents[event]; ok && !(event == "push" && tagsOnly(t)) {
 				all = append(all, x.actionEntries(p, t, Situation{Event: event, Actor: e.actor}, e.after)...)
 			}

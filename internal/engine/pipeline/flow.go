@@ -323,6 +323,14 @@ func (f *flows) control(path, event string) (Control, bool) {
 	return a.control, a.ok
 }
 
+// summary is what the table says of an action, or of the one that it is a copy of.
+func (f *flows) summary(u Use) *ActionSummary {
+	if s := LookupAction(u); s != nil {
+		return s
+	}
+	return copiedAction(u)
+}
+
 func (f *flows) prizesOf(p *Pipeline, e *Entry, j *Job) []Prize {
 	key := prizeKey{j, e}
 	all, ok := f.prizes[key]

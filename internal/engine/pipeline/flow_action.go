@@ -13,7 +13,7 @@ func (jr *jobRun) known(fr *frame, st *Step, s *ActionSummary, out *stepOut) {
 	jr.inputSinks(fr, st, s)
 	for _, e := range s.Effects {
 		switch e.Kind {
-		case EffectCheckout, EffectRun, EffectDownload, EffectUpload, EffectAgent, EffectMerge, EffectApprove, EffectSetEnv:
+		case EffectCheckout, EffectRun, EffectDownload, EffectUpload, EffectAgent, EffectMerge, EffectApprove, EffectSetEnv, EffectPublish:
 		default:
 			continue
 		}
@@ -36,6 +36,8 @@ func (jr *jobRun) known(fr *frame, st *Step, s *ActionSummary, out *stepOut) {
 			if e.What == "pull" {
 				jr.deputy(fr, st, Place{fr.file.Path, st.Uses.Span}, st.Uses.Value)
 			}
+		case EffectPublish:
+			jr.publish(fr, st, s, e)
 		case EffectSetEnv:
 			if e.Argument("from") == "workspace" {
 				if t := jr.treeAt(jr.inputPath(fr, st, s, e.Argument("dir"))); t.foreign() && jr.attacked() {
@@ -87,7 +89,7 @@ func (jr *jobRun) inputSinks(fr *frame, st *Step, s *ActionSummary) {
 			if in.Detail == "javascript" && !quotedAt(t.Value, i) && (wrapsJSON(body) || v.json()) {
 				return // JSON is JavaScript, and its texts stay texts
 			}
-			bad := v.injecting()
+			bad := v.injecting().copied(s)
 			if len(bad) == 0 {
 				if in.Role == RoleCode && (in.Detail == "javascript" || in.Detail == "shell" || in.Detail == "powershell" || in.Detail == "python") {
 					jr.pasted(fr, st, place, v)
@@ -711,7 +713,7 @@ func (jr *jobRun) javascriptOf(s string, names map[string]value, at Place) value
 }
 
 var (
-	setOutput = regexp.MustCompile(`core\.(?:setOutput|exportVariable)\(\s*['"` + "`" + `]([A-Za-z0-9_-]+)['"` + "`" + `]\s*,\s*([^\n]*)`)
+	setOutput = regexp.MustCompile(`core\.setOutput\(\s*['"` + "`" + `]([A-Za-z0-9_-]+)['"` + "`" + `]\s*,\s*([^\n]*)`)
 	readFile  = regexp.MustCompile(`readFile(?:Sync)?\(\s*['"` + "`" + `]([^'"` + "`" + `\n]+)['"` + "`" + `]`)
 	localCode = regexp.MustCompile(`(?:require|import)\(\s*['"` + "`" + `](?:\$\{process\.env\.GITHUB_WORKSPACE\}/|\./|\.\./)([^'"` + "`" + `\n]+)['"` + "`" + `]`)
 )
@@ -732,15 +734,16 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 		}
 	}
 	names := jr.scripted(fr, t)
+	if jr.attacked() {
+		jr.scriptArtifact(fr, st, t, names)
+	}
 	jr.javascriptCommands(fr, st, t, names, out)
-	for _, m := range submatches(setOutput, t.Value, 50, "setOutput", "exportVariable") {
-		name, expr := strings.ToLower(t.Value[m[2]:m[3]]), strings.TrimSpace(t.Value[m[4]:m[5]])
-		at := fr.place(t, m[0], m[1])
+	of := func(expr string, before int, at Place) value {
 		v := jr.javascriptOf(strings.TrimSuffix(strings.TrimRight(expr, "; "), ")"), names, at)
 		number := strings.HasPrefix(expr, "Number(") || strings.HasPrefix(expr, "parseInt(") || strings.HasPrefix(expr, "'") || strings.HasPrefix(expr, `"`)
 		if read.foreign() && !number && !strings.Contains(t.Value, "parseInt(") && !strings.Contains(t.Value, "Number(") {
 			o := read.taint
-			if javascriptNumber(t.Value[:m[0]], expr) {
+			if javascriptNumber(t.Value[:before], expr) {
 				o.shape = ShapeNumber
 			}
 			v = v.with(value{o})
@@ -748,17 +751,16 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 		if env, ok := strings.CutPrefix(strings.TrimRight(expr, "); "), "process.env."); ok {
 			v = v.with(fr.variable(strings.ToLower(env)))
 		}
-		switch written := t.Value[m[2]:m[3]]; {
-		case strings.HasPrefix(t.Value[m[0]:], "core.exportVariable"):
-			if len(v) > 0 {
-				jr.env[name] = envVar{name: written, value: v.through(at, "the script sets the variable "+clip(written)+" of later steps")}
-			} else {
-				delete(jr.env, name)
-			}
-		case len(v) > 0:
-			out.named[name] = out.named[name].with(v.through(at, "the script gives it as the output "+clip(written)))
+		return v
+	}
+	for _, m := range submatches(setOutput, t.Value, 50, "setOutput") {
+		name, expr := strings.ToLower(t.Value[m[2]:m[3]]), strings.TrimSpace(t.Value[m[4]:m[5]])
+		at := fr.place(t, m[0], m[1])
+		if v := of(expr, m[0], at); len(v) > 0 {
+			out.named[name] = out.named[name].with(v.through(at, "the script gives it as the output "+clip(t.Value[m[2]:m[3]])))
 		}
 	}
+	jr.exported(fr, st, t, read, of)
 	for _, m := range submatches(localCode, t.Value, 20, "require", "import") {
 		if tr := jr.treeAt(t.Value[m[2]:m[3]]); tr.foreign() {
 			jr.execute(fr, st, fr.place(t, m[0], m[1]), "the script loads "+clip(t.Value[m[2]:m[3]])+" of it", "the script", tr, value{tr.taint})
@@ -810,11 +812,10 @@ func javascriptNumber(before, expr string) bool {
 	return from >= 0 && !regexp.MustCompile(`(?:^|[^\w$.])`+regexp.QuoteMeta(name)+`\s*[+]?=[^=]`).MatchString(before[from:])
 }
 
-// written is a call of JavaScript that writes a file.
-var written = regexp.MustCompile("writeFile(?:Sync)?\\(\\s*(?:path\\.join\\([^'\"`\\n]*)?['\"`]([^'\"`\\n]+)['\"`]")
+// written is a call of JavaScript that writes a file, up to its first argument.
+var written = regexp.MustCompile(`\b(?:writeFile(?:Sync)?|createWriteStream)\(`)
 
-// javascriptCommands looks at what a script in JavaScript gives to a shell, and at the
-// artifacts that it fetches.
+// javascriptCommands looks at what a script in JavaScript gives to a shell.
 func (jr *jobRun) javascriptCommands(fr *frame, st *Step, t Text, names map[string]value, out *stepOut) {
 	if !jr.attacked() {
 		return
@@ -845,24 +846,4 @@ func (jr *jobRun) javascriptCommands(fr *frame, st *Step, t Text, names map[stri
 		c := code{path: fr.file.Path, text: text, at: t.At, shell: "bash", depth: 1}
 		jr.analyse(fr, st, c, "", out)
 	}
-	if i := strings.Index(t.Value, "downloadArtifact("); i >= 0 && strings.Contains(t.Value[:i], "workflow_run") {
-		files := written.FindAllStringSubmatch(t.Value, 10)
-		if tr, ok := jr.foreignArtifact(fr.place(t, i, i+len("downloadArtifact")), "the script", ""); ok {
-			for _, m := range files {
-				if name := cleanDir(javascriptPath(m[1])); name != "" {
-					jr.put(name, tr)
-				}
-			}
-		}
-	}
-}
-
-// javascriptPath is a path as a text of JavaScript names it.
-func javascriptPath(s string) string {
-	for _, w := range [][2]string{{"${process.env.GITHUB_WORKSPACE}/", ""}, {"${process.env.RUNNER_TEMP}", "$RUNNER_TEMP"}, {"${process.cwd()}/", ""}} {
-		if rest, ok := strings.CutPrefix(s, w[0]); ok {
-			return w[1] + rest
-		}
-	}
-	return s
 }

@@ -54,6 +54,7 @@ func (jr *jobRun) download(fr *frame, st *Step, s *ActionSummary, e Effect) {
 		if t, ok = jr.foreignArtifact(at, s.Name, name); !ok {
 			return
 		}
+		t.taint = value{t.taint}.copied(s)[0]
 	} else {
 		jr.ownArtifact(dir, name, at)
 		return
@@ -178,7 +179,7 @@ func (jr *jobRun) uploadOf(p *Pipeline, name string) Place {
 			if st.Uses.Kind != UseRemote {
 				continue
 			}
-			s := LookupAction(st.Uses)
+			s := jr.summary(st.Uses)
 			if s == nil {
 				continue
 			}
@@ -369,7 +370,7 @@ func (f *flows) restores(p *Pipeline, j *Job) (Place, string) {
 					return at, what
 				}
 			case UseRemote:
-				s := LookupAction(st.Uses)
+				s := f.summary(st.Uses)
 				if s == nil {
 					continue
 				}
@@ -445,6 +446,9 @@ func (jr *jobRun) agent(fr *frame, st *Step, s *ActionSummary, e Effect, out *st
 		if needs := e.Argument("gate-needs"); needs != "" && st.With.Get(needs).Kind != DataScalar {
 			open = false
 		}
+		if events := e.Argument("gate-events"); events != "" && !slices.ContainsFunc(strings.Split(events, ","), func(k string) bool { return strings.HasPrefix(jr.e.Event, k) }) {
+			open = true
+		}
 		if !open {
 			return
 		}
@@ -514,6 +518,7 @@ func (jr *jobRun) agent(fr *frame, st *Step, s *ActionSummary, e Effect, out *st
 	}
 	strong, tools := jr.agentTools(fr, st, s, e)
 	for _, a := range all {
+		a.v = a.v.copied(s)
 		k := sink{rule: "agent-prompt-injection", place: a.at, scope: jr.scope(st), step: st, text: "it is a part of what the agent of " + s.Name + " is asked",
 			message: describe(a.v[0].path) + " is read by an agent that acts with the rights of the job", prized: true}
 		if !strong {
@@ -524,6 +529,18 @@ func (jr *jobRun) agent(fr *frame, st *Step, s *ActionSummary, e Effect, out *st
 		}
 		jr.sink(fr, k, a.v)
 	}
+}
+
+// copied are the taints with the doubt that an action is known by its name alone.
+func (v value) copied(s *ActionSummary) value {
+	if !s.Copied {
+		return v
+	}
+	v = slices.Clone(v)
+	for i := range v {
+		v[i].doubt = cmpText(v[i].doubt, "what the action "+clip(s.Name)+" does is judged by its name, which one of another owner has")
+	}
+	return v
 }
 
 // readsForge is what a prompt says that makes an agent read texts of the forge itself.

@@ -281,7 +281,7 @@ var deeds = map[string]string{
 	"pull_request": "opens a pull request", "pull_request_target": "opens a pull request", "pull_request_review": "reviews a pull request",
 	"pull_request_review_comment": "comments on the code of a pull request", "issues": "opens an issue", "issue_comment": "writes a comment on an issue or a pull request",
 	"commit_comment": "writes a comment on a commit", "discussion": "opens a discussion", "discussion_comment": "writes a comment on a discussion",
-	"fork": "forks the repository", "watch": "stars the repository", "gollum": "edits the wiki", "workflow_run": "causes a run whose end starts this one",
+	"repository_dispatch": "writes a command as a comment", "fork": "forks the repository", "watch": "stars the repository", "gollum": "edits the wiki", "workflow_run": "causes a run whose end starts this one",
 	"push": "gets a commit into the repository", "check_run": "gets a commit checked", "check_suite": "gets a commit checked", "status": "gets a status set on a commit",
 	"merge_group": "has a pull request put into the merge queue", "workflow_call": "causes the run of a workflow that calls this one", "release": "publishes a release",
 	"merge_request_event": "opens a merge request", AzurePullRequest: "opens a pull request", JenkinsChange: "opens a pull request", AzureCI: "gets a commit into the repository",

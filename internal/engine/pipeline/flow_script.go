@@ -597,7 +597,7 @@ func (v value) allowing(r rune) value {
 func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir string, out *stepOut, state *scriptState) {
 	at := c.place(f.Span)
 	untrusted := f.Labels&ShellUntrusted != 0
-	if untrusted && f.Kind != FactExecute && f.Kind != FactCheckout {
+	if untrusted && f.Kind != FactExecute && f.Kind != FactCheckout && f.Kind != FactPublish {
 		v = v.injecting()
 		for i := range v {
 			if v[i].file == filesCheckout && v[i].code {
@@ -680,6 +680,8 @@ func (jr *jobRun) fact(fr *frame, st *Step, c code, f *ShellFact, v value, dir s
 			return
 		}
 		jr.ownCode(fr, st, c, f, dir, out, state)
+	case FactPublish:
+		jr.published(fr, st, at, f.Command, f.Name, f.Detail, v)
 	case FactDispatch:
 		if v = v.injecting(); untrusted && len(v) > 0 {
 			if state.dispatched[f.Command] == nil {
@@ -787,8 +789,12 @@ func cmpText(a, b string) string {
 // fetched is the tree that a script checks out with git or gh.
 func (jr *jobRun) fetched(fr *frame, at Place, f *ShellFact, v value, state *scriptState) tree {
 	switch jr.e.Event {
-	case "push", "schedule", "workflow_dispatch", "repository_dispatch", "release", "create", "delete":
+	case "push", "schedule", "workflow_dispatch", "release", "create", "delete":
 		return tree{}
+	case "repository_dispatch":
+		if !jr.e.Outsider() {
+			return tree{}
+		}
 	}
 	t := taint{path: "code of a pull request", actor: jr.pullAuthor(), shape: ShapeText, file: filesCheckout, code: true, moves: true}
 	fetched := state.fetch != nil && len(v) == 0
@@ -891,6 +897,7 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 		if !jr.later(st) {
 			return
 		}
+		s.prized = true // there are other variables to win, and nothing else
 	default:
 		s.message = describe(v[0].path) + " is written to GITHUB_OUTPUT: a line break in it sets other outputs of the step"
 		s.most = penstock.TierHygiene

@@ -268,6 +268,16 @@ func (fr *frame) github(path string) value {
 		event = ""
 	}
 	c, ok := fr.run.control(path, event)
+	if event == "repository_dispatch" && fr.run.e.Outsider() {
+		// The payload is what the forge says of the outsider's comment.
+		of, event := payload(path)
+		if c, ok = fr.run.control(of, event); of == "" {
+			return nil
+		}
+		if strings.Contains(path, ".slash_command.") {
+			c.Shape = ShapeLine // what stands behind the command on its line
+		}
+	}
 	if !ok {
 		return nil
 	}
@@ -552,7 +562,7 @@ func (jr *jobRun) use(fr *frame, st *Step, out *stepOut) {
 			jr.inline(fr, st, a, out)
 		}
 	case UseRemote:
-		if s := LookupAction(u); s != nil {
+		if s := jr.summary(u); s != nil {
 			jr.known(fr, st, s, out)
 		} else {
 			jr.unknown(fr, st, out)
@@ -567,6 +577,7 @@ func (jr *jobRun) unknown(fr *frame, st *Step, out *stepOut) {
 		return
 	}
 	jr.worker(fr, st)
+	jr.handsOn(fr, st)
 	if !st.ID.IsSet() {
 		return
 	}
@@ -707,7 +718,7 @@ func (jr *jobRun) call(fr *frame) {
 	callee := jr.x.Workflow(j.Uses)
 	if callee == nil {
 		if j.Uses.Kind == UseRemote {
-			if s := LookupAction(j.Uses); s != nil {
+			if s := jr.summary(j.Uses); s != nil {
 				jr.inputSinks(fr, &Step{Uses: j.Uses, With: j.With, Span: j.Span}, s)
 			}
 		}
@@ -760,7 +771,7 @@ func (jr *jobRun) calleeEntry(callee *Pipeline) *Entry {
 func (jr *jobRun) treeAt(p string) tree {
 	p = cleanDir(p)
 	for q := p; ; {
-		if t, ok := jr.dirs[q]; ok {
+		if t, ok := dirAt(jr.dirs, q); ok {
 			return t
 		}
 		i := strings.LastIndexByte(q, '/')

@@ -216,6 +216,9 @@ const (
 	// FactCall: a command that is none of the script's own has an untrusted argument: a
 	// function, where another script was sourced before. Command is its name.
 	FactCall ShellKind = "call"
+	// FactPublish: a package or release is published; Name is the file of a stranger that
+	// is, empty where the program finds its files itself.
+	FactPublish ShellKind = "publish"
 	// FactSource: the script itself reads what strangers write; Name says what.
 	FactSource ShellKind = "source"
 )

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -448,4 +449,52 @@ func shRejectGlob(p string) bool {
 	q, ok := strings.CutPrefix(p, "*")
 	q, ok2 := strings.CutSuffix(q, "*")
 	return ok && ok2 && shRejectClass(q)
+}
+
+var (
+	// jqPlain is the last part of a program of jq that gives numbers, truths or texts which
+	// the program itself says.
+	jqPlain = regexp.MustCompile(`^(?:length|not|tonumber|type|floor|round|any|all|(?:any|all|has|test|contains|inside|startswith|endswith|index)\([^()]*(?:\([^()]*\))?[^()]*\)|` + jqSaid + `)$`)
+	// jqChoice is a choice between such texts.
+	jqChoice = regexp.MustCompile(`^if\s[^;]*?\sthen\s+` + jqSaid + `(?:\s+elif\s[^;]*?\sthen\s+` + jqSaid + `)*\s+else\s+` + jqSaid + `\s+end$`)
+	// jqCompares is a comparison of a field with a text or a number.
+	jqCompares = regexp.MustCompile(`^[\w.\[\]?]+\s*(?:==|!=|<=?|>=?)\s*` + jqSaid + `(?:\s+(?:and|or)\s+[\w.\[\]?]+\s*(?:==|!=|<=?|>=?)\s*` + jqSaid + `)*$`)
+)
+
+// jqSaid is a number, a truth or a text without a program in it.
+const jqSaid = `(?:-?\d+(?:\.\d+)?|true|false|null|empty|"[^"\\]*")`
+
+// shJQPlain reports whether a program of jq gives nothing of the texts that it reads:
+// numbers, truths, or texts of its own.
+func shJQPlain(filter string) bool {
+	if len(filter) > 2000 || strings.Contains(filter, "\x00") {
+		return false
+	}
+	last, depth, quoted := 0, 0, false
+	word := func(i int, w string) bool {
+		return strings.HasPrefix(filter[i:], w) && (i == 0 || !shellWordByte(filter[i-1])) && (i+len(w) == len(filter) || !shellWordByte(filter[i+len(w)]))
+	}
+	for i := 0; i < len(filter); i++ {
+		c := filter[i]
+		switch {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '(' || c == '[' || c == '{' || word(i, "if") || word(i, "def") || word(i, "reduce") || word(i, "foreach") || word(i, "try"):
+			depth++
+		case c == ')' || c == ']' || c == '}' || word(i, "end"):
+			depth--
+		case c == '|' && depth == 0:
+			if strings.HasPrefix(filter[i:], "|=") {
+				return false
+			}
+			last = i + 1
+		case (c == ',' || c == ';' || strings.HasPrefix(filter[i:], "//")) && depth == 0:
+			return false // several results, or another in place of one
+		}
+	}
+	part := strings.TrimSpace(filter[last:])
+	return jqPlain.MatchString(part) || jqChoice.MatchString(part) || jqCompares.MatchString(part)
 }

@@ -186,6 +186,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	case name == "git":
 		return r.git(args, stdin)
 	case name == "gh" || name == "glab" || name == "hub":
+		r.publishes(name, args)
 		return r.gh(name, args)
 	case name == "curl" || name == "wget":
 		r.sendsAll(name, args, stdin)
@@ -224,6 +225,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 				named := append([]shArg{{shLit(t, rest[0].start, rest[0].end), nil, rest[0].start, rest[0].end}}, rest[1:]...)
 				before := len(r.res.Facts)
 				r.runners(t, named)
+				r.publishes(t, named)
 				if (name == "npx" || name == "bunx") && len(r.res.Facts) == before && shIsTool(t) && r.dirSource(r.st.cwd).Labels&(ShellUntrusted|ShellWorkspace) != 0 {
 					r.execute(name+" "+shPrint(t), "", runsLocal, start, end)
 				}
@@ -231,6 +233,7 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 		}
 		return nil
 	}
+	r.publishes(name, args)
 	if r.sourced && shIsName(name) {
 		if given := shGiven(args[1:]); given != nil {
 			r.fact(ShellFact{Kind: FactCall, Span: shSpan(start, end), Command: name, Args: given})
@@ -238,11 +241,87 @@ func (r *shRun) exec(args []shArg, stdin shVal, depth int) shVal {
 	}
 	switch name {
 	case "tar", "bsdtar", "unzip", "patch", "7z", "7za":
+		if a, ok := shUnpacked(name, args); ok {
+			return r.readFile(a.v, start, end)
+		}
 		r.unpack(name, args, stdin)
 	}
 	r.runners(name, args)
 	r.installs(name, args)
 	return r.filter(name, args, stdin)
+}
+
+// publishes notes files of a stranger that a program gives to everybody: a package of a
+// registry or an asset of a release.
+func (r *shRun) publishes(name string, args []shArg) {
+	i := slices.IndexFunc(shellPublishers, func(p shellPublisher) bool { return p.cmd == name })
+	if i < 0 || len(args) > 200 {
+		return
+	}
+	row, line := &shellPublishers[i], ""
+	for _, a := range args[1:] {
+		if t := a.text(); t != "" && !strings.HasPrefix(t, "-") && len(line) < 60 {
+			line += t + " "
+		}
+	}
+	if !slices.ContainsFunc(row.subs, func(sub string) bool { return strings.HasPrefix(line, sub) }) {
+		return
+	}
+	start, end := args[0].start, args[len(args)-1].end
+	f := ShellFact{Kind: FactPublish, Span: shSpan(start, end), Command: name, Detail: row.what}
+	for _, a := range args[1:] {
+		v := a.v
+		if sym := shSymbol(v); strings.HasPrefix(sym, "-") {
+			k := strings.IndexByte(sym, '=')
+			if k < 0 {
+				continue
+			}
+			v = shAfter(v, k+1)
+		}
+		sym := shSymbol(v)
+		if !shPackage(sym) && !strings.Contains(sym, "/") {
+			continue
+		}
+		if s := r.dirSource(r.fileKey(v)); s.Labels&ShellWorkspace != 0 {
+			f.Name, f.Labels = shPrint(sym), s.Labels|ShellWorkspace|ShellUntrusted
+			f.Trace = shTrace(r.trail(r.st.wst, start, end, name+" publishes "+shPrint(sym)))
+			break
+		}
+	}
+	if f.Name != "" || row.finds {
+		r.fact(f)
+	}
+}
+
+// shPackage reports whether a name is that of a package.
+func shPackage(name string) bool {
+	return shArchive(name) || slices.ContainsFunc([]string{".whl", ".vsix", ".gem", ".nupkg", ".xpi", ".crx", ".jar", ".deb", ".rpm", ".exe", ".dmg", ".apk", "*"}, func(end string) bool {
+		return strings.HasSuffix(strings.ToLower(name), end)
+	})
+}
+
+// shUnpacked is the archive whose files a program writes to its standard output.
+func shUnpacked(name string, args []shArg) (shArg, bool) {
+	out := false
+	for i, a := range args[1:] {
+		t := a.text()
+		switch {
+		case strings.HasPrefix(t, "-") && name == "unzip":
+			out = out || !strings.HasPrefix(t, "--") && strings.ContainsAny(t, "pc")
+		case name != "tar" && name != "bsdtar":
+		case t == "--to-stdout", (i == 0 || strings.HasPrefix(t, "-")) && !strings.HasPrefix(t, "--") && !shArchive(t) && strings.Contains(t, "O"):
+			out = true
+		}
+	}
+	if !out {
+		return shArg{}, false
+	}
+	for _, a := range args[1:] {
+		if sym := shSymbol(a.v); !strings.HasPrefix(sym, "-") && shArchive(sym) {
+			return a, true
+		}
+	}
+	return shArg{}, false
 }
 
 // shIsTool reports whether a word names a package, and no folder or address.
@@ -1036,6 +1115,12 @@ func (r *shRun) options(name string, args []shArg) {
 		f := ShellFact{Kind: FactArgument, Span: shSpan(a.start, a.end), Sink: name, Command: name, Name: p.name, Labels: p.l}
 		if !ok {
 			f.Command, what = shSubOption(name, args, i, r.splits(a.v) != nil)
+			if what == gitUpload && !p.bare && slices.ContainsFunc(args[1:i], func(a shArg) bool {
+				t := a.text()
+				return t == "origin" || t == "upstream" || strings.HasPrefix(t, "https://")
+			}) {
+				what = "" // git ignores the option where the remote that is named is one of https
+			}
 			if f.Mild = what == ""; f.Mild {
 				what = "none is known that runs, writes or sends anything"
 			}
@@ -1268,7 +1353,7 @@ func (r *shRun) dirSource(p string) ShellSource {
 		if v, ok := r.st.files.m["tree:"+q]; ok {
 			return ShellSource{Labels: shLabels(v), Text: "a folder of a stranger's code"}
 		}
-		if s, ok := r.in.Dirs[q]; ok {
+		if s, ok := dirAt(r.in.Dirs, q); ok {
 			return s
 		}
 	}

@@ -847,6 +847,9 @@ func (r *shRun) command(c syntax.Command, s *syntax.Stmt, stdin shVal) shVal {
 			if len(l.Items) == 1 && safe && !l.InPos.IsValid() {
 				v = nil
 			}
+			if t, ok := shText(v); ok && len(l.Items) == 1 && len(v) > 1 {
+				v = shLit(t, a, b) // one text of several parts, as "$DIR"/*.json
+			}
 			if len(l.Items) != 1 || len(v) != 1 || !safe {
 				v = shCollapse(r.unlined(v))
 			}

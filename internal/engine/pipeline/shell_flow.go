@@ -1206,7 +1206,7 @@ func (r *shRun) unpack(name string, args []shArg, stdin shVal) {
 			continue
 		}
 		key := r.fileKey(a.v)
-		s, ok := r.in.Dirs[key]
+		s, ok := dirAt(r.in.Dirs, key)
 		if !ok || s.Labels&ShellWorkspace == 0 {
 			continue
 		}
@@ -1781,7 +1781,7 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 			}
 			v = r.shDrop(v, shHarm&^l, 0, start, end, "")
 		}
-		if strings.HasSuffix(strings.TrimSpace(filter), "length") {
+		if shJQPlain(filter) {
 			return r.shDrop(v, shHarm, 0, start, end, "")
 		}
 		if strings.Contains(filter, "@base64d") {

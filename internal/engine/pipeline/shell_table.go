@@ -127,6 +127,29 @@ var shellRunners = []shellRunner{
 	{cmd: "nix", sub: "build develop run flake shell", what: "evaluates and builds the flake"}, {cmd: "nix-build", what: "builds what default.nix says"}, {cmd: "nix-shell", what: "runs the shell hook of shell.nix"}, {cmd: "devbox", sub: "run shell", what: "runs the scripts of devbox.json"}, {cmd: "direnv", sub: "allow exec", what: "runs .envrc"}, {cmd: "mise", sub: "run install exec", what: "runs the tasks and hooks of mise.toml"},
 }
 
+// shellPublisher is a program that gives a file to everybody who installs or updates.
+type shellPublisher struct {
+	cmd string
+	// subs are how its operands begin, what is what it publishes to.
+	subs []string
+	what string
+	// finds: it takes its files from variables of the environment.
+	finds bool
+}
+
+// shellPublishers are those that take files which are built: what builds them first runs
+// the workspace's code and is in shellRunners.
+var shellPublishers = []shellPublisher{
+	{cmd: "npm", subs: []string{"publish "}, what: "to the registry of npm"}, {cmd: "pnpm", subs: []string{"publish "}, what: "to the registry of npm"},
+	{cmd: "twine", subs: []string{"upload "}, what: "to the index of Python"}, {cmd: "uv", subs: []string{"publish "}, what: "to the index of Python"},
+	{cmd: "gem", subs: []string{"push "}, what: "to the registry of Ruby"},
+	{cmd: "dotnet", subs: []string{"nuget push "}, what: "to the registry of NuGet"}, {cmd: "nuget", subs: []string{"push "}, what: "to the registry of NuGet"},
+	{cmd: "vsce", subs: []string{"publish "}, what: "to the store of extensions"}, {cmd: "ovsx", subs: []string{"publish "}, what: "to the store of extensions"},
+	{cmd: "publish-extension", subs: []string{""}, what: "to the stores of browser extensions", finds: true},
+	{cmd: "chrome-webstore-upload", subs: []string{""}, what: "to the store of browser extensions"}, {cmd: "web-ext", subs: []string{"sign ", "submit "}, what: "to the store of browser extensions"},
+	{cmd: "gh", subs: []string{"release upload ", "release create "}, what: "as an asset of a release"}, {cmd: "glab", subs: []string{"release upload ", "release create "}, what: "as an asset of a release"},
+}
+
 // shellPrefixes run the rest of their arguments as a command, after a sub-command.
 var shellPrefixes = []struct{ cmd, sub string }{
 	{"poetry", "run"}, {"pipenv", "run"}, {"uv", "run"}, {"pdm", "run"}, {"hatch", "run"}, {"rye", "run"}, {"bundle", "exec"},

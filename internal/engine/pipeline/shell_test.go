@@ -791,3 +791,18 @@ func TestShellLines(t *testing.T) {
 		}
 	}
 }
+
+func TestJQPlain(t *testing.T) {
+	for filter, want := range map[string]bool{
+		"if .update_only then 1 else 0 end": true, `if .a == "x|y" then "yes" elif .b then "no" else "none" end`: true, "length": true,
+		".items | length": true, "[.[] | select(.name)] | length": true, `.title | test("^fix")`: true, ".number | tonumber": true, ".draft | not": true,
+		`.state == "open"`: true, `.a.b >= 3 and .state != "closed"`: true, `.labels | map(.name) | any(. == "run")`: true, `"fixed"`: true,
+		".title": false, "if .a then .title else 0 end": false, `if .a then "\(.title)" else "" end`: false, ".a // 1": false, ".title, 1": false,
+		".title | ascii_downcase": false, "1 | .title": false, ".a |= length": false, `"\(.title)"`: false, `.title + "x"`: false, "": false,
+		`if .a then 1 else 0 end | . as $x | .title`: false, "[.title, 1]": false, `.lengths`: false,
+	} {
+		if got := shJQPlain(filter); got != want {
+			t.Errorf("%s: %v, want %v", filter, got, want)
+		}
+	}
+}
