@@ -243,17 +243,21 @@ func (f *flows) entriesOf(p *Pipeline) []Entry {
 func (f *flows) workflow(p *Pipeline) {
 	es := f.entriesOf(p)
 	seen := make(map[string]bool)
+	conditional := false
+	conditions(p, func(*Job, int, Text) { conditional = true })
 	for i := range es {
 		e := &es[i]
 		if e.caller != nil || !e.passable() {
 			continue // its callers run it, or only people with rights, who have an entry of their own
 		}
 		// Entries of people with rights differ in nothing that is looked at but the
-		// event, by which inputs exist.
+		// event, by which inputs exist and conditions hold.
 		if !e.Outsider() {
 			key := e.Event
-			if e.Event != "workflow_dispatch" && e.Event != "repository_dispatch" && e.Event != "workflow_call" && e.Event != "release" && e.Event != "push" && e.Event != "schedule" {
+			if !conditional && e.Event != "workflow_dispatch" && e.Event != "repository_dispatch" && e.Event != "workflow_call" && e.Event != "release" && e.Event != "push" && e.Event != "schedule" {
 				key = "other"
+			} else if e.Event == "workflow_run" && len(e.Via) > 0 {
+				key += e.Via[len(e.Via)-1].Text
 			}
 			if seen[key] {
 				continue

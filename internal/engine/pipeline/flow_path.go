@@ -58,7 +58,11 @@ func (jr *jobRun) passage(whole bool) passage {
 	if !whole {
 		r := jr.stepReach()
 		p.open = p.open && !r.shut()
-		gates = append(slices.Clone(gates), r.gates...)
+		if jr.e.Outsider() || jr.p.Forge != GitHub {
+			gates = append(slices.Clone(gates), r.gates...)
+		} else {
+			p.open = r.truth != False // people with rights pass what asks who is there
+		}
 	}
 	for _, g := range gates {
 		text := "the way passes a check: " + g.Text

@@ -480,7 +480,9 @@ type Situation struct {
 	// DefaultBranch and Repository (owner/name) are the repository's; empty if they
 	// are not known.
 	DefaultBranch, Repository string
-	Status                    Status
+	// Owner is the owner of the repository, where that alone is known.
+	Owner  string
+	Status Status
 }
 
 // Environment is what the contexts of expressions hold in the situation: an if is
@@ -495,6 +497,12 @@ func (s Situation) Environment() *Environment {
 		e.Set("github.repository_owner", String(owner))
 		e.Set("github.event.repository.owner.login", String(owner))
 		e.Set("github.event.repository.fork", Boolean(false))
+	} else if s.Owner != "" {
+		name := UnknownString(s.Owner+"/", "", "github.repository")
+		name.u.is = "github.repository"
+		e.Set("github.repository", name)
+		e.Set("github.repository_owner", String(s.Owner))
+		e.Set("github.event.repository.owner.login", String(s.Owner))
 	}
 	if s.DefaultBranch != "" {
 		e.Set("github.event.repository.default_branch", String(s.DefaultBranch))
