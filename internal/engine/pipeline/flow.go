@@ -33,6 +33,8 @@ type taint struct {
 	// code says that the text names a commit, branch or repository whose content the
 	// actor writes; moves that it can name something else by the time it is used.
 	code, moves bool
+	// told: the forge was asked for it by the number of the event, and of no other.
+	told bool
 	// checked says that a script has let nothing harmful through.
 	checked bool
 	// encoded says that it is JSON.

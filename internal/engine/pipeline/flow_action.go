@@ -247,6 +247,12 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 			from = &repo[i]
 		}
 	}
+	if refSet && len(ref) == 0 && chooses(refText) {
+		if env := fr.decides(fr.run.template(refText)); env != nil {
+			s, known := fr.run.template(refText).Evaluate(env).Text()
+			refSet = !known || s != ""
+		}
+	}
 	forked := from != nil
 	for i, t := range ref {
 		if !t.code || !t.outsider() {
@@ -305,8 +311,7 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 		case guard == GuardRefuses:
 			jr.guarded(fr, st, at, t, row)
 			jr.put(dir, tree{})
-			// The head of a fork that the event names fails the step, and with it the job.
-			jr.ended = jr.ended || jr.e.Origin == OriginFork && strings.HasPrefix(t.path, "github.event.") && !st.ContinueOnError.IsSet() && !st.If.IsSet() && len(fr.stack) == 1
+			jr.ended = jr.ended || jr.refused(fr, st, t, repo)
 			return
 		case guard == GuardUnknown:
 			t.doubt = "this commit of actions/checkout is not known, and later ones refuse the code of forks"
@@ -321,6 +326,38 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 	}
 	jr.bring(fr, st, dir, t, at, st.Uses.Value)
 }
+
+// refused reports whether the guard of actions/checkout ends the job for every fork: the
+// head is the one of the event, by what the event itself or the forge says of it. A commit
+// that the forge is asked for can be a later one, which the guard does not know.
+func (jr *jobRun) refused(fr *frame, st *Step, t taint, repo value) bool {
+	if jr.e.Origin != OriginFork || len(fr.stack) != 1 || st.ContinueOnError.IsSet() && strings.TrimSpace(st.ContinueOnError.Value) != "false" {
+		return false
+	}
+	if st.If.IsSet() && jr.stepReach().truth != True {
+		return false
+	}
+	return strings.HasPrefix(t.path, "github.event.") || len(repo) > 0 && !slices.ContainsFunc(repo, func(r taint) bool {
+		return !r.outsider() || !r.told && !strings.HasPrefix(r.path, "github.event.")
+	})
+}
+
+// asked marks what a script knows of the pull request of the event, where it asks the
+// forge for no other.
+func (jr *jobRun) asked(script string, v value) value {
+	if jr.e.Event != "pull_request_target" || len(v) == 0 || !hasAny(script, "pulls.get(", "pulls.get (") || hasAny(script, "pulls.list", "search.", "context.payload.workflow_run") ||
+		!hasAny(script, "context.payload.pull_request.number", "context.issue.number", "context.payload.number", "github.event.number", "github.event.pull_request.number") {
+		return v
+	}
+	v = slices.Clone(v)
+	for i := range v {
+		v[i].told = v[i].told || v[i].code && v[i].path == headOwner
+	}
+	return v
+}
+
+// headOwner names the repository of a head that a script has asked for.
+const headOwner = "the repository of a pull request"
 
 // bring makes a folder a stranger's checkout.
 func (jr *jobRun) bring(fr *frame, st *Step, dir string, t taint, at Place, by string) {
@@ -581,7 +618,7 @@ func (jr *jobRun) javascript(s string, at Place) value {
 	case has("head.ref", "headRefName"):
 		t.path, t.shape, t.code, t.moves = "the branch of a pull request", ShapeRef, true, true
 	case has("head.repo.full_name", "head.repo.clone_url", "head.repo.owner.login", "head.repo.name", "head.user.login"):
-		t.path, t.shape, t.code = "the repository of a pull request", ShapeSlug, true
+		t.path, t.shape, t.code = headOwner, ShapeSlug, true
 	case has("pull_request.title", "issue.title", "data.title", "pr.title"):
 		t.path, t.shape = "the title of a pull request or issue", ShapeLine
 	case has("pull_request.body", "issue.body", "comment.body", "data.body", "pr.body"):
@@ -665,6 +702,7 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 		if env, ok := strings.CutPrefix(strings.TrimRight(expr, "); "), "process.env."); ok {
 			v = v.with(fr.variable(strings.ToLower(env)))
 		}
+		v = jr.asked(t.Value, v)
 		if len(v) > 0 {
 			out.named[name] = v.through(at, "the script gives it as the output "+clip(t.Value[m[2]:m[3]]))
 		}

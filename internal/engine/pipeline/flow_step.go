@@ -137,10 +137,30 @@ func (fr *frame) value(t Text) value {
 		return nil
 	}
 	var out value
-	for _, c := range fr.run.template(t.Value).TextPaths() {
+	template := fr.run.template(t.Value)
+	paths := template.TextPaths()
+	if len(paths) > 0 && chooses(t.Value) {
+		if env := fr.decides(template); env != nil {
+			paths = template.paths(func(e Expression) []ContextPath { return e.TextPathsIn(env) })
+		}
+	}
+	for _, c := range paths {
 		out = out.with(fr.read(c.Name, fr.place(t, int(c.Span.Start), int(c.Span.End))))
 	}
 	return out
+}
+
+// chooses reports whether a text may have alternatives.
+func chooses(text string) bool {
+	return strings.Contains(text, "&&") || strings.Contains(text, "||") || strings.Contains(text, "case(")
+}
+
+// decides is what is known of the run where alternatives stand; nil if nothing is.
+func (fr *frame) decides(t Template) *Environment {
+	if fr.lone || fr.run.p.Forge != GitHub || fr.run.e.Env == nil || fr.run.e.Event == "workflow_call" {
+		return nil
+	}
+	return fr.knows(t)
 }
 
 // read is resolve with the first hop of the way, where the way begins here.

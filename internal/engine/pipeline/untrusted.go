@@ -508,6 +508,19 @@ func (s Situation) Environment() *Environment {
 		e.Set("github.event.repository.default_branch", String(s.DefaultBranch))
 	}
 	pull := slices.Contains(strings.Fields(pullEvents), s.Event)
+	filled := []string{"github.sha"}
+	if s.DefaultBranch == "" {
+		filled = append(filled, "github.event.repository.default_branch")
+	}
+	if pull {
+		filled = append(filled, "github.event.pull_request.base.sha", "github.event.pull_request.base.ref", "github.event.pull_request.head.sha", "github.event.pull_request.head.ref",
+			"github.head_ref", "github.base_ref")
+	}
+	for _, path := range filled {
+		v := NonEmpty(path)
+		v.u.is = path
+		e.Set(path, v)
+	}
 	if !pull {
 		e.Set("github.event.pull_request", Null())
 		e.Set("github.head_ref", String(""))
