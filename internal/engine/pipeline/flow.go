@@ -465,7 +465,7 @@ func (f *flows) emit(report func(Flaw)) {
 		if key.rule == "template-expansion" && f.drafts[draftKey{"template-injection", key.path, key.span}] != nil {
 			continue
 		}
-		if key.rule == "untrusted-checkout" && f.superseded(key) {
+		if key.rule == "untrusted-checkout" && f.superseded(key) || key.rule == "checkout-race" && f.outrun(d) {
 			continue
 		}
 		slices.Sort(d.Events)
@@ -474,6 +474,30 @@ func (f *flows) emit(report func(Flaw)) {
 		}
 		report(d.Flaw)
 	}
+}
+
+// outrun reports whether the code of a checkout that can change after somebody's approval
+// was seen to run in the job without that, too: then there is no race to win.
+func (f *flows) outrun(race *draft) bool {
+	job, _, _ := strings.Cut(race.Scope, ",")
+	through := func(h Hop) bool {
+		return strings.Contains(h.Text, "it is checked out") || strings.Contains(h.Text, "into the workspace") || strings.Contains(h.Text, "brings in files of that run")
+	}
+	for _, other := range f.order {
+		d := f.drafts[other]
+		if other.rule != "untrusted-code-execution" && other.rule != "artifact-poisoning" || other.path != race.Path || tierRank[d.Tier] < tierRank[race.Tier] {
+			continue
+		}
+		if j, _, _ := strings.Cut(d.Scope, ","); j != job {
+			continue
+		}
+		for _, h := range d.Trace {
+			if through(h) && slices.ContainsFunc(race.Trace, func(r Hop) bool { return through(r) && r.Place == h.Place }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // superseded reports whether code of the checkout at a place was seen to run.
