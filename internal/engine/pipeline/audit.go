@@ -74,6 +74,7 @@ func (x *Project) Audit(report func(Flaw)) {
 		}
 	}
 	x.flow(add)
+	flaws = x.openGates(flaws)
 	x.idleGates(flaws)
 	flaws = joined(flaws)
 	x.repair(flaws)

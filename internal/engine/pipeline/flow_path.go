@@ -65,6 +65,7 @@ func (jr *jobRun) passage(whole bool) passage {
 		}
 	}
 	for _, g := range gates {
+		weak := GuardKind("")
 		text := "the way passes a check: " + g.Text
 		if g.setting != "" && !slices.Contains(p.settings, g.setting) {
 			p.settings = append(p.settings, g.setting)
@@ -81,7 +82,8 @@ func (jr *jobRun) passage(whole bool) passage {
 		case g.Stops:
 			p.open = false
 		case g.Weakness != "":
-			text += ", which does not hold: " + g.Weakness
+			text += doesNotHold + g.Weakness
+			weak = g.Kind
 		case g.Once && g.Kind != GuardEnvironment:
 			p.once, p.sure = true, false
 			text += ", which looks at something that can change afterwards"
@@ -90,11 +92,14 @@ func (jr *jobRun) passage(whole bool) passage {
 			text += ", whose answer is not known"
 		}
 		if len(p.gates) < 8 {
-			p.gates = append(p.gates, Hop{Place: g.Place, Text: text, Row: g.Row})
+			p.gates = append(p.gates, Hop{Place: g.Place, Text: text, Row: g.Row, Weak: weak})
 		}
 	}
 	return p
 }
+
+// doesNotHold stands in the hop of a weak gate before the weakness.
+const doesNotHold = ", which does not hold: "
 
 // known reports whether there are settings of the repository at all.
 func (g GitHubSettings) known() bool {
