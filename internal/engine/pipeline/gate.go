@@ -496,6 +496,9 @@ func (a *asker) scriptEnder(s *Step, i int) (ender, bool) {
 	switch {
 	case s.Run.IsSet():
 		out.truth, out.gates = a.scriptGates(s)
+		if t, g := a.comparedGates(s); out.truth != False {
+			out.truth, out.gates = both(out.truth, t), append(out.gates[:len(out.gates):len(out.gates)], g...)
+		}
 	case strings.EqualFold(s.Uses.Owner+"/"+s.Uses.Repo, "actions/github-script") && endsForForks(s.With.Get("script").Text.Value):
 		g := Gate{Place: stepPlace(a.p, s), Kind: GuardRepository, Text: "the code of forks is refused"}
 		if a.e.Origin == OriginFork {

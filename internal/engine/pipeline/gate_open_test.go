@@ -32,6 +32,16 @@ func TestOpenGates(t *testing.T) {
 ` + checkout + `      - if: contains(github.event.pull_request.labels.*.name, 'ready')
         run: echo ready
 `, nil},
+		{"a label that a script asks for", `    if: github.event_name == 'pull_request_target'
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          READY=${{ contains(github.event.pull_request.labels.*.name, 'ready') }}
+          if [[ ( $READY == 'false' ) ]]; then
+            exit 1
+          fi
+` + checkout + `      - run: make
+`, []string{"label-gate:12"}},
 		{"the author beside an association", `    if: >-
       github.event_name == 'issue_comment' && (contains(fromJSON('["MEMBER","CONTRIBUTOR"]'), github.event.comment.author_association) || github.event.comment.user.login == github.event.issue.user.login)
     runs-on: ubuntu-latest
