@@ -245,6 +245,7 @@ func (x *Project) Audit(report func(Flaw)) {
 	f := newFlows(x)
 	f.tally = t
 	f.run(t.add)
+	t.flaws = x.openGates(t.flaws)
 	x.idleGates(t.flaws, t.harm)
 	t.join()
 	t.cut()

@@ -242,6 +242,61 @@ func auditGates(x *Project, p *Pipeline, report func(Flaw)) {
 	found.report(report)
 }
 
+// ownDefinition reports whether a rule is about runs of a stranger's own definition, which
+// asks nobody.
+func ownDefinition(rule string) bool {
+	return rule == "self-hosted-runner-exposed" || rule == "secrets-on-untrusted-code" || rule == "untrusted-definition"
+}
+
+// openGates raises gates that do not hold to exploitable where a way to harm leads through
+// them, and adds those that no audit of the definition alone has seen: whatever the words
+// behind a gate, what was followed through it counts.
+func (x *Project) openGates(flaws []Flaw) []Flaw {
+	at := make(map[flawKey]int)
+	for i := range flaws {
+		key := flawKey{flaws[i].Rule, flaws[i].Place}
+		if _, twice := at[key]; !twice {
+			at[key] = i
+		}
+	}
+	for i, n := 0, len(flaws); i < n; i++ {
+		harm := flaws[i]
+		if harm.tier() == penstock.TierHygiene || ownDefinition(harm.Rule) {
+			continue
+		}
+		for k, h := range harm.Trace {
+			rule, ok := gateRules[h.Weak] // how another run ends is asked everywhere, and for no one's rights
+			_, weakness, found := strings.Cut(h.Text, doesNotHold)
+			if !ok || !found || weakness == weakContains {
+				continue
+			}
+			if h.Weak == GuardLabel && !slices.ContainsFunc(harm.Events, func(e string) bool { return strings.HasPrefix(e, "pull_request") }) {
+				continue // labels sort issues more often than they approve
+			}
+			flaw := Flaw{Rule: rule.rule, Place: h.Place, Message: fmt.Sprintf(rule.message, weakness)}
+			flaw.Scope, _, _ = strings.Cut(harm.Scope, ",")
+			key := flawKey{flaw.Rule, flaw.Place}
+			old, known := at[key]
+			if known {
+				if flaws[old].tier() != penstock.TierHygiene {
+					continue
+				}
+				flaw = flaws[old]
+			}
+			flaw.Tier, flaw.Actor, flaw.Events, flaw.Reaches = penstock.TierExploitable, harm.Actor, harm.Events, harm.Reaches
+			flaw.Notes = append(slices.Clone(flaw.Notes), "the way of "+harm.Rule+" leads through it")
+			flaw.Trace = append(slices.Clone(harm.Trace[:k]), Hop{Place: h.Place, Text: "the condition passes: " + weakness, Row: h.Row}, Hop{Place: harm.Place, Text: "behind it: " + harm.Message})
+			if known {
+				flaws[old] = flaw
+			} else {
+				at[key] = len(flaws)
+				flaws = append(flaws, flaw)
+			}
+		}
+	}
+	return flaws
+}
+
 // harm is where ways to harm lead through.
 type harm struct {
 	places map[Place]bool
@@ -254,7 +309,7 @@ func newHarm() harm { return harm{make(map[Place]bool), make(map[harmScope]bool)
 
 // add notes where a flaw does harm, if it does.
 func (h harm) add(f *Flaw) {
-	if f.tier() == penstock.TierHygiene || idleGate(f) {
+	if f.tier() == penstock.TierHygiene || idleGate(f) || ownDefinition(f.Rule) {
 		return
 	}
 	job, _, _ := strings.Cut(f.Scope, ",")

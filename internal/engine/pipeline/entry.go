@@ -64,7 +64,8 @@ type ways struct {
 	rights       map[rightsKey]*rights
 	conditions   map[string]*Condition // nil for what cannot be read
 	callers      map[*Pipeline][]callSite
-	called       bool // callers is made
+	repository   *repository // nil before it is looked for
+	called       bool        // callers is made
 	names        map[string][]*Pipeline
 	checks       map[*Step]check
 	enders       map[enderKey][]ender
@@ -358,6 +359,7 @@ func (x *Project) entry(p *Pipeline, t *Trigger, s Situation, after, actions str
 // environment is what contexts hold, with the actions that the event can have.
 func (x *Project) environment(s Situation, actions string) *Environment {
 	s.DefaultBranch = x.Settings.GitHub.DefaultBranch
+	s.Repository, s.Owner = x.repositoryName()
 	key := environmentKey{s, actions}
 	if env := x.ways.environments[key]; env != nil {
 		return env

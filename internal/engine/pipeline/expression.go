@@ -601,7 +601,26 @@ func (e Expression) TextPaths() []ContextPath {
 	return c.out
 }
 
-type pathCollector struct{ out []ContextPath }
+// TextPathsIn are those of TextPaths that env leaves open: of a && b || c it often says
+// which one it is.
+func (e Expression) TextPathsIn(env *Environment) []ContextPath {
+	c := pathCollector{env: env}
+	c.text(e.Root)
+	return c.out
+}
+
+type pathCollector struct {
+	out []ContextPath
+	env *Environment // decides alternatives, if it is there
+}
+
+// truth is what env says of a node.
+func (c *pathCollector) truth(n *ExprNode) Truth {
+	if c.env == nil {
+		return Undecided
+	}
+	return Expression{Root: n}.Evaluate(c.env).Truth()
+}
 
 func (c *pathCollector) add(n *ExprNode) bool {
 	name, ok := pathOf(n)
@@ -653,18 +672,38 @@ func (c *pathCollector) text(n *ExprNode) {
 		}
 		c.text(n)
 	case ExprAnd:
-		c.text(n.Args[len(n.Args)-1])
+		last := len(n.Args) - 1
+		for _, a := range n.Args[:last] {
+			if c.truth(a) == False {
+				return // the result is empty
+			}
+		}
+		c.text(n.Args[last])
 	case ExprOr:
 		for _, a := range n.Args {
-			c.text(a)
+			t := c.truth(a)
+			if t != False {
+				c.text(a)
+			}
+			if t == True {
+				return
+			}
 		}
 	case ExprCall:
 		switch n.Name {
 		case "contains", "startswith", "endswith", "hashfiles", "success", "failure", "always", "cancelled":
 		case "case":
-			for i, a := range n.Args {
-				if i%2 == 1 || i == len(n.Args)-1 {
-					c.text(a)
+			for i := 0; i < len(n.Args); i += 2 {
+				if i == len(n.Args)-1 {
+					c.text(n.Args[i])
+					return
+				}
+				t := c.truth(n.Args[i])
+				if t != False {
+					c.text(n.Args[i+1])
+				}
+				if t == True {
+					return
 				}
 			}
 		default: // also functions that we do not know

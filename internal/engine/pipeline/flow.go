@@ -34,6 +34,8 @@ type taint struct {
 	// code says that the text names a commit, branch or repository whose content the
 	// actor writes; moves that it can name something else by the time it is used.
 	code, moves bool
+	// told: the forge was asked for it by the number of the event, and of no other.
+	told bool
 	// checked says that a script has let nothing harmful through.
 	checked bool
 	// encoded says that it is JSON.
@@ -193,6 +195,7 @@ type flows struct {
 	// runners are the jobs that ask for a runner, by its label; of those in weighed only
 	// the two that have the most to lose are left.
 	runners map[string][]victim
+	harmed  map[through]int // the tier of the worst harm through it, while it is reported
 	weighed map[string]bool
 	// byFile and byName find workflows that can be started by hand, and hands their entries.
 	byFile, byName map[string]*Pipeline
@@ -215,7 +218,7 @@ type prizeKey struct {
 func newFlows(x *Project) *flows {
 	return &flows{
 		x: x, tally: newTally(x), held: make(map[tierRule]int), joints: make(map[joint]int), left: make(map[draftKey]leftDraft),
-		ran: make(map[Place]bool), drafts: make(map[draftKey]*draft), templates: make(map[string]Template), bodies: make(map[string]Expression),
+		ran: make(map[Place]bool), harmed: make(map[through]int), drafts: make(map[draftKey]*draft), templates: make(map[string]Template), bodies: make(map[string]Expression),
 		controls: make(map[[2]string]controlAnswer), scripts: make(map[string]*ShellResult),
 		entries: make(map[*Pipeline][]Entry), prizes: make(map[prizeKey][]Prize), inlined: make(map[*Pipeline]bool),
 	}
@@ -274,17 +277,21 @@ func (f *flows) entriesOf(p *Pipeline) []Entry {
 func (f *flows) workflow(p *Pipeline) {
 	es := f.entriesOf(p)
 	seen := make(map[string]bool)
+	conditional := false
+	conditions(p, func(*Job, int, Text) { conditional = true })
 	for i := range es {
 		e := &es[i]
 		if e.caller != nil || !e.passable() {
 			continue // its callers run it, or only people with rights, who have an entry of their own
 		}
 		// Entries of people with rights differ in nothing that is looked at but the
-		// event, by which inputs exist.
+		// event, by which inputs exist and conditions hold.
 		if !e.Outsider() {
 			key := e.Event
-			if e.Event != "workflow_dispatch" && e.Event != "repository_dispatch" && e.Event != "workflow_call" && e.Event != "release" && e.Event != "push" && e.Event != "schedule" {
+			if !conditional && e.Event != "workflow_dispatch" && e.Event != "repository_dispatch" && e.Event != "workflow_call" && e.Event != "release" && e.Event != "push" && e.Event != "schedule" {
 				key = "other"
+			} else if e.Event == "workflow_run" && len(e.Via) > 0 {
+				key += e.Via[len(e.Via)-1].Text
 			}
 			if seen[key] {
 				continue
@@ -528,6 +535,7 @@ func (f *flows) emit(report func(Flaw)) {
 		return cmp.Or(strings.Compare(a.path, b.path), cmp.Compare(a.span.Start, b.span.Start), cmp.Compare(a.span.End, b.span.End), strings.Compare(a.rule, b.rule))
 	})
 	for _, d := range f.drafts {
+		f.noteThrough(d)
 		if !runsCode(&d.Flaw) {
 			continue
 		}
@@ -543,6 +551,9 @@ func (f *flows) emit(report func(Flaw)) {
 			continue
 		}
 		d := f.drafts[key]
+		if key.rule == "checkout-race" && f.outrun(d) {
+			continue
+		}
 		slices.Sort(d.Events)
 		if d.Tier == penstock.TierProvenPath {
 			d.Cut = f.minimalCut(d.cuts)
@@ -558,6 +569,41 @@ func (f *flows) emit(report func(Flaw)) {
 			f.tally.over[fileRule{key.rule, key.path}]++
 		}
 	}
+}
+
+// through is a checkout, or a download of an artifact, in a job.
+type through struct {
+	path, job string
+	place     Place
+}
+
+// throughs calls do for each checkout and download on the way of a draft.
+func (d *draft) throughs(do func(through)) {
+	job, _, _ := strings.Cut(d.Scope, ",")
+	for _, h := range d.Trace {
+		if strings.Contains(h.Text, "it is checked out") || strings.Contains(h.Text, "into the workspace") || strings.Contains(h.Text, "brings in files of that run") {
+			do(through{d.Path, job, h.Place})
+		}
+	}
+}
+
+// noteThrough notes what harm leads through.
+func (f *flows) noteThrough(d *draft) {
+	if d.Rule != "untrusted-code-execution" && d.Rule != "artifact-poisoning" {
+		return
+	}
+	d.throughs(func(t through) { f.harmed[t] = max(f.harmed[t], tierRank[d.Tier]) })
+}
+
+// outrun reports whether the code of a checkout that can change after somebody's approval
+// was seen to run in the job without that, too: then there is no race to win.
+func (f *flows) outrun(race *draft) bool {
+	found := false
+	race.throughs(func(t through) {
+		rank, harmed := f.harmed[t]
+		found = found || harmed && rank >= tierRank[race.Tier]
+	})
+	return found
 }
 
 // superseded reports whether what a draft says is a part of another: an expansion that is

@@ -249,6 +249,12 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 			from = &repo[i]
 		}
 	}
+	if refSet && len(ref) == 0 && chooses(refText) {
+		if env := fr.decides(fr.run.template(refText)); env != nil {
+			s, known := fr.run.template(refText).Evaluate(env).Text()
+			refSet = !known || s != ""
+		}
+	}
 	forked := from != nil
 	for i, t := range ref {
 		if !t.code || !t.outsider() {
@@ -311,8 +317,7 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 		case guard == GuardRefuses:
 			jr.guarded(fr, st, at, t, row)
 			jr.put(dir, tree{})
-			// The head of a fork that the event names fails the step, and with it the job.
-			jr.ended = jr.ended || jr.e.Origin == OriginFork && strings.HasPrefix(t.path, "github.event.") && !st.ContinueOnError.Get().IsSet() && !st.If.IsSet() && len(fr.stack) == 1
+			jr.ended = jr.ended || jr.refused(fr, st, t, repo)
 			return
 		case guard == GuardUnknown:
 			t.doubt = "this commit of actions/checkout is not known, and later ones refuse the code of forks"
@@ -330,6 +335,38 @@ func (jr *jobRun) checkout(fr *frame, st *Step, s *ActionSummary, e Effect) {
 
 // checkedOutText ends the hop at a checkout.
 const checkedOutText = ": it is checked out"
+
+// refused reports whether the guard of actions/checkout ends the job for every fork: the
+// head is the one of the event, by what the event itself or the forge says of it. A commit
+// that the forge is asked for can be a later one, which the guard does not know.
+func (jr *jobRun) refused(fr *frame, st *Step, t taint, repo value) bool {
+	if jr.e.Origin != OriginFork || len(fr.stack) != 1 || st.ContinueOnError.Get().IsSet() && strings.TrimSpace(st.ContinueOnError.Get().Value) != "false" {
+		return false
+	}
+	if st.If.IsSet() && jr.stepReach().truth != True {
+		return false
+	}
+	return strings.HasPrefix(t.path, "github.event.") || len(repo) > 0 && !slices.ContainsFunc(repo, func(r taint) bool {
+		return !r.outsider() || !r.told && !strings.HasPrefix(r.path, "github.event.")
+	})
+}
+
+// asked marks what a script knows of the pull request of the event, where it asks the
+// forge for no other.
+func (jr *jobRun) asked(script string, v value) value {
+	if jr.e.Event != "pull_request_target" || len(v) == 0 || !hasAny(script, "pulls.get(", "pulls.get (") || hasAny(script, "pulls.list", "search.", "context.payload.workflow_run") ||
+		!hasAny(script, "context.payload.pull_request.number", "context.issue.number", "context.payload.number", "github.event.number", "github.event.pull_request.number") {
+		return v
+	}
+	v = slices.Clone(v)
+	for i := range v {
+		v[i].told = v[i].told || v[i].code && v[i].path == headOwner
+	}
+	return v
+}
+
+// headOwner names the repository of a head that a script has asked for.
+const headOwner = "the repository of a pull request"
 
 // bring makes a folder a stranger's checkout.
 func (jr *jobRun) bring(fr *frame, st *Step, dir string, t taint, at Place, by string) {
@@ -591,7 +628,7 @@ func (jr *jobRun) javascript(s string, at Place) value {
 	case has("head.ref", "headRefName"):
 		t.path, t.shape, t.code, t.moves = "the branch of a pull request", ShapeRef, true, true
 	case has("head.repo.full_name", "head.repo.clone_url", "head.repo.owner.login", "head.repo.name", "head.user.login"):
-		t.path, t.shape, t.code = "the repository of a pull request", ShapeSlug, true
+		t.path, t.shape, t.code = headOwner, ShapeSlug, true
 	case has("pull_request.title", "issue.title", "data.title", "pr.title"):
 		t.path, t.shape = "the title of a pull request or issue", ShapeLine
 	case has("pull_request.body", "issue.body", "comment.body", "data.body", "pr.body"):
@@ -751,7 +788,7 @@ func (jr *jobRun) javascriptStep(fr *frame, st *Step, input string, out *stepOut
 		if env, ok := strings.CutPrefix(strings.TrimRight(expr, "); "), "process.env."); ok {
 			v = v.with(fr.variable(strings.ToLower(env)))
 		}
-		return v
+		return jr.asked(t.Value, v)
 	}
 	for _, m := range submatches(setOutput, t.Value, 50, "setOutput") {
 		name, expr := strings.ToLower(t.Value[m[2]:m[3]]), strings.TrimSpace(t.Value[m[4]:m[5]])

@@ -60,9 +60,14 @@ func (jr *jobRun) passage(whole bool) passage {
 	if !whole {
 		r := jr.stepReach()
 		p.open = p.open && !r.shut()
-		gates = append(slices.Clone(gates), r.gates...)
+		if jr.e.Outsider() || jr.p.Forge != GitHub {
+			gates = append(slices.Clone(gates), r.gates...)
+		} else {
+			p.open = r.truth != False // people with rights pass what asks who is there
+		}
 	}
 	for _, g := range gates {
+		weak := GuardKind("")
 		text, doubt := "the way passes a check: "+g.Text, ""
 		if g.setting != "" && !slices.Contains(p.settings, g.setting) {
 			p.settings = append(p.settings, g.setting)
@@ -80,7 +85,8 @@ func (jr *jobRun) passage(whole bool) passage {
 		case g.Stops:
 			p.open = false
 		case g.Weakness != "":
-			text += ", which does not hold: " + g.Weakness
+			text += doesNotHold + g.Weakness
+			weak = g.Kind
 		case g.Once && g.Kind != GuardEnvironment:
 			p.once, p.sure = true, false
 			text += ", which looks at something that can change afterwards"
@@ -94,11 +100,14 @@ func (jr *jobRun) passage(whole bool) passage {
 			p.doubts = append(p.doubts, Hop{Place: g.Place, Text: doubt})
 		}
 		if len(p.gates) < 8 {
-			p.gates = append(p.gates, Hop{Place: g.Place, Text: text, Row: g.Row})
+			p.gates = append(p.gates, Hop{Place: g.Place, Text: text, Row: g.Row, Weak: weak})
 		}
 	}
 	return p
 }
+
+// doesNotHold stands in the hop of a weak gate before the weakness.
+const doesNotHold = ", which does not hold: "
 
 // known reports whether there are settings of the repository at all.
 func (g GitHubSettings) known() bool {

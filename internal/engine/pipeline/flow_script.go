@@ -184,7 +184,13 @@ func (fr *frame) body(text string, at Place) value {
 		fr.run.bodies[text] = e
 	}
 	var out value
-	for _, c := range e.TextPaths() {
+	paths := e.TextPaths()
+	if len(paths) > 0 && chooses(text) {
+		if env := fr.decides(Template{Parts: []TemplatePart{{IsExpression: true, Expression: e}}}); env != nil {
+			paths = e.TextPathsIn(env)
+		}
+	}
+	for _, c := range paths {
 		out = out.with(fr.read(c.Name, at))
 	}
 	return out

@@ -121,7 +121,9 @@ type frame struct {
 	job    *jobRun // nil beside jobs
 	file   *Pipeline
 	inputs map[string]value
-	steps  map[string]*stepOut
+	// literals are the inputs of an action that are given as plain texts.
+	literals map[string]string
+	steps    map[string]*stepOut
 	// over are the variables of the steps around, innermost last.
 	over  []map[string]envVar
 	stack []*Pipeline
@@ -141,10 +143,30 @@ func (fr *frame) value(t Text) value {
 		return nil
 	}
 	var out value
-	for _, c := range fr.run.template(t.Value).TextPaths() {
+	template := fr.run.template(t.Value)
+	paths := template.TextPaths()
+	if len(paths) > 0 && chooses(t.Value) {
+		if env := fr.decides(template); env != nil {
+			paths = template.paths(func(e Expression) []ContextPath { return e.TextPathsIn(env) })
+		}
+	}
+	for _, c := range paths {
 		out = out.with(fr.read(c.Name, fr.place(t, int(c.Span.Start), int(c.Span.End))))
 	}
 	return out
+}
+
+// chooses reports whether a text may have alternatives.
+func chooses(text string) bool {
+	return strings.Contains(text, "&&") || strings.Contains(text, "||") || strings.Contains(text, "case(")
+}
+
+// decides is what is known of the run where alternatives stand; nil if nothing is.
+func (fr *frame) decides(t Template) *Environment {
+	if fr.lone || fr.run.p.Forge != GitHub || fr.run.e.Env == nil || fr.run.e.Event == "workflow_call" {
+		return nil
+	}
+	return fr.knows(t)
 }
 
 // read is resolve with the first hop of the way, where the way begins here.
@@ -459,12 +481,8 @@ func (r *flowRun) attacked() bool { return r.e.Outsider() && !r.e.Own }
 
 // run goes through the job.
 func (jr *jobRun) run() {
-	jr.reach = reached{truth: True}
-	if jr.e.Outsider() {
-		jr.reach.truth, jr.reach.gates = jr.x.Reach(jr.p, jr.e, jr.j)
-		if jr.reach.shut() {
-			return
-		}
+	if jr.reach = jr.reachOf(); jr.reach.shut() {
+		return
 	}
 	fr := &frame{run: jr.flowRun, job: jr, file: jr.p, inputs: jr.inputs, steps: make(map[string]*stepOut), stack: []*Pipeline{jr.p}}
 	for _, d := range []Data{jr.p.Env, jr.j.Env} {
@@ -489,6 +507,57 @@ func (jr *jobRun) run() {
 	}
 }
 
+// reachOf is Reach. People with rights pass what asks who is there: for them only a
+// condition that is false for everybody shuts.
+func (jr *jobRun) reachOf() reached {
+	var r reached
+	switch {
+	case jr.e.Outsider():
+		r.truth, r.gates = jr.x.Reach(jr.p, jr.e, jr.j)
+		return r
+	case jr.p.Forge != GitHub || jr.e.Event == "workflow_call":
+		return reached{truth: True} // of a call by somebody else the event is not known
+	}
+	if r.truth, r.gates = jr.x.Reach(jr.p, jr.e, jr.j); r.truth == False {
+		return reached{truth: False, gates: []Gate{{Stops: true}}}
+	}
+	return reached{truth: True}
+}
+
+// skips reports whether the condition of a step is false in the run.
+func (jr *jobRun) skips(fr *frame, st *Step) bool {
+	if len(fr.stack) == 1 {
+		r := jr.stepReach()
+		return r.shut() || r.truth == False && !jr.e.Outsider()
+	}
+	c := jr.x.condition(st.If.Value)
+	return c != nil && jr.e.Env != nil && c.Template.Evaluate(fr.knows(c.Template)).Truth() == False
+}
+
+// knows is what contexts hold in the frame, as far as a text asks: the inputs of an
+// action are not those of the workflow.
+func (fr *frame) knows(t Template) *Environment {
+	env := fr.run.e.Env
+	if len(fr.stack) < 2 {
+		return env
+	}
+	own := false
+	for _, c := range t.Paths() {
+		if !strings.HasPrefix(c.Name, "inputs.") {
+			continue
+		}
+		if !own {
+			own, env = true, env.over()
+		}
+		v := Unknown(c.Name)
+		if s, ok := fr.literals[strings.TrimPrefix(c.Name, "inputs.")]; ok {
+			v = String(s)
+		}
+		env.Set(c.Name, v)
+	}
+	return env
+}
+
 // stepReach is StepReach with a memory.
 func (jr *jobRun) stepReach() reached {
 	a, ok := jr.reached[jr.n]
@@ -510,16 +579,8 @@ func (jr *jobRun) step(fr *frame, st *Step) {
 			return
 		}
 	}
-	if st.If.IsSet() && jr.e.Outsider() {
-		if len(fr.stack) == 1 {
-			if jr.stepReach().shut() {
-				return
-			}
-		} else if jr.e.Env != nil {
-			if v, err := jr.e.Env.Truth(st.If.Value); err == nil && v.Truth() == False {
-				return
-			}
-		}
+	if st.If.IsSet() && !fr.lone && jr.e.Event != "workflow_call" && (jr.e.Outsider() || jr.p.Forge == GitHub) && jr.skips(fr, st) {
+		return
 	}
 	for i := range st.Parallel {
 		jr.step(fr, &st.Parallel[i])
@@ -690,11 +751,17 @@ func (jr *jobRun) inline(fr *frame, st *Step, a *Pipeline, out *stepOut) {
 		jr.x.limit(limitDepth)
 		return
 	}
-	in := &frame{run: fr.run, job: jr, file: a, inputs: make(map[string]value), steps: make(map[string]*stepOut), over: fr.over, stack: append(slices.Clone(fr.stack), a)}
+	in := &frame{run: fr.run, job: jr, file: a, inputs: make(map[string]value), literals: make(map[string]string), steps: make(map[string]*stepOut), over: fr.over, stack: append(slices.Clone(fr.stack), a)}
 	in.calls = append(slices.Clone(fr.calls), Hop{Place: Place{fr.file.Path, st.Uses.Span}, Text: "the step uses the action of this repository " + clip(st.Uses.Value)})
 	for _, d := range a.Inputs {
 		name := strings.ToLower(d.Name.Value)
 		given := st.With.Get(d.Name.Value)
+		switch {
+		case given.Kind == DataScalar && !strings.Contains(given.Text.Value, "${{"):
+			in.literals[name] = given.Text.Value
+		case given.Kind != DataScalar && !strings.Contains(d.Default.Value, "${{"):
+			in.literals[name] = d.Default.Value
+		}
 		if given.Kind == DataScalar {
 			v := fr.value(given.Text)
 			in.inputs[name] = v.through(Place{fr.file.Path, given.Text.Span}, "it is given to the action as "+d.Name.Value)

@@ -516,6 +516,9 @@ func (a *asker) scriptEnder(s *Step, i int) (ender, bool) {
 	switch {
 	case s.Run.IsSet():
 		out.truth, out.gates = a.scriptGates(s)
+		if t, g := a.comparedGates(s); out.truth != False {
+			out.truth, out.gates = both(out.truth, t), append(out.gates[:len(out.gates):len(out.gates)], g...)
+		}
 	case strings.EqualFold(s.Uses.Owner+"/"+s.Uses.Repo, "actions/github-script") && endsForForks(s.With.Get("script").Text.Value):
 		g := Gate{Place: stepPlace(a.p, s), Kind: GuardRepository, Text: "the code of forks is refused"}
 		if a.e.Origin == OriginFork {
@@ -1068,6 +1071,9 @@ func (a *asker) actor(n *ExprNode, path string, who whose, asks bool, g Gate, pa
 	case who == whoseGit:
 		g.Weakness = "the author of a commit is what its author writes there"
 		return g, true
+	case len(list) == 0 && ofAuthor(n, e.subject()):
+		g.Text, g.Weakness = "only for the author of the issue or pull request", "whoever opens an issue or a pull request is its author"
+		return g, true
 	case len(list) == 0 && paths > 1 && !strings.Contains(a.text.Value, "vars.") && !strings.Contains(a.text.Value, "secrets."):
 		return Gate{}, true // two accounts, which may both be the outsider's
 	}
@@ -1091,6 +1097,25 @@ func (a *asker) actor(n *ExprNode, path string, who whose, asks bool, g Gate, pa
 		g.Once = who == whoseActor && e.changing()
 	}
 	return g, true
+}
+
+// ofAuthor reports whether a comparison asks that who causes the event has written the
+// issue or pull request that it is about.
+func ofAuthor(n *ExprNode, subject string) bool {
+	if n.Kind != ExprCompare || len(n.Args) != 2 {
+		return false
+	}
+	for i, arg := range n.Args {
+		acts, ok := pathOf(arg)
+		wrote, also := pathOf(n.Args[1-i])
+		if !ok || !also || wrote != "github.event.issue.user.login" && wrote != "github.event.pull_request.user.login" || subject != "" && strings.HasPrefix(wrote, subject) {
+			continue
+		}
+		if who, _ := actorPath(acts); who == whoseActor || subject != "" && acts == subject+"user.login" {
+			return true
+		}
+	}
+	return false
 }
 
 // label judges a condition about labels.

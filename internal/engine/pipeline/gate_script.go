@@ -317,6 +317,9 @@ func atomTruth(atom string, decide func(left, op, right string) Truth) Truth {
 	if rest, ok := strings.CutPrefix(atom, "! "); ok {
 		atom, not = strings.TrimSpace(rest), true
 	}
+	if inner, ok := strings.CutPrefix(atom, "[[ ( "); ok && strings.Count(atom, "(") == 1 {
+		atom = "[[ " + strings.Replace(inner, " )", "", 1)
+	}
 	atom = spaceless.ReplaceAllString(atom, "${{$1}}")
 	m := comparison.FindStringSubmatch(atom)
 	if m == nil {

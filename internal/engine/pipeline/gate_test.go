@@ -89,7 +89,7 @@ func TestGatesOfConditions(t *testing.T) {
 		{prt, "vars.ENABLED == 'true'", Undecided, ""},
 		{comment, "github.event.issue.pull_request && github.event.comment.body == '/test'", Undecided, ""},
 		{comment, "startsWith(github.event.comment.body, '/deploy')", Undecided, ""},
-		{comment, "github.event.issue.user.login == github.event.comment.user.login", Undecided, ""},
+		{comment, "github.event.issue.user.login == github.event.comment.user.login", Undecided, "actor weak"},
 
 		// forks
 		{prt, "github.event.pull_request.head.repo.full_name == github.repository", False, "repository stops"},

@@ -301,4 +301,6 @@ type Hop struct {
 	Text string
 	// Row is the rule of the forge by which it works, nil if there is none.
 	Row *Row
+	// Weak is the kind of a check that does not hold, through which the way leads.
+	Weak GuardKind
 }

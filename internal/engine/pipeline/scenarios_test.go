@@ -329,7 +329,7 @@ func checkAnswer(t *testing.T, name string, a answer, files map[string][]byte) {
 
 // settingKeys are the keys of the settings file by forge.
 var settingKeys = map[string][]string{
-	"github":  {"visibility", "default-branch", "default-token", "created", "fork-approval", "fork-secrets", "fork-write-token", "runners", "environments", "protected-branches"},
+	"github":  {"repository", "visibility", "default-branch", "default-token", "created", "fork-approval", "fork-secrets", "fork-write-token", "runners", "environments", "protected-branches"},
 	"gitlab":  {"visibility", "default-branch", "fork-pipelines", "protected-branches", "protected-variables", "variables", "merge-request-protected", "runners", "environments"},
 	"azure":   {"repository", "fork-builds", "fork-secrets", "fork-full-access", "comment-required", "implied-trigger", "secret-variables", "variable-groups", "pools", "environments"},
 	"jenkins": {"forks", "trust", "single", "agents", "credentials"},

@@ -63,6 +63,9 @@ type EnvironmentSettings struct {
 
 // GitHubSettings are those of a repository at GitHub.
 type GitHubSettings struct {
+	// Repository is owner/name. Without it the name counts that the conditions of the
+	// project compare with.
+	Repository    string     `yaml:"repository" doc:"owner/name; if nothing is said, the one that most conditions on github.repository ask for"`
 	Visibility    Visibility `yaml:"visibility" doc:"public, internal or private"`
 	DefaultBranch string     `yaml:"default-branch" doc:"its name; main if nothing is said"`
 	// DefaultToken is read or write: what the job's token may do without
@@ -202,6 +205,9 @@ func (s *Settings) ParseSettings(name string, data []byte) error {
 		for label, kind := range runners.kinds {
 			checks = append(checks, bad(runners.key+"."+label, string(kind), "ephemeral", "persistent"))
 		}
+	}
+	if r := file.GitHub.Repository; r != "" && !slugForm.MatchString(r) {
+		checks = append(checks, fmt.Errorf("%s:%d: github.repository: %q is not owner/name", name, keys["github.repository"], clip(r)))
 	}
 	if d := file.GitHub.Created; d != "" {
 		if _, err := ParseDate(string(d)); err != nil {

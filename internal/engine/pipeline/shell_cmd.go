@@ -1569,12 +1569,17 @@ func (r *shRun) runners(name string, args []shArg) {
 	if sub == "version" && name != "npm" && name != "lerna" && name != "yarn" || sub == "-" && len(args) == 2 && shIn("--version -v -V --help -h -version", args[1].text()) {
 		return
 	}
+	in := r.st.cwd
 	if dir != "" {
-		if r.outside(r.resolve(dir)) {
+		in = r.resolve(dir)
+	}
+	if r.outside(in) {
+		if r.dirSource(in).Labels&(ShellUntrusted|ShellWorkspace) == 0 {
 			return
 		}
-	} else if r.outside(r.st.cwd) {
-		return
+		cwd := r.st.cwd
+		r.st.cwd = in
+		defer func() { r.st.cwd = cwd }()
 	}
 	if name == "pip" || name == "pip3" {
 		r.pip(name, sub, args, start, end)
@@ -1684,7 +1689,7 @@ func (r *shRun) pip(name, sub string, args []shArg, start, end int) {
 func (r *shRun) executeAt(a shArg, command, what string, start, end int) {
 	cwd := r.st.cwd
 	sym, _, _ := strings.Cut(shSymbol(a.v), "[") // the extras of a package
-	if r.st.cwd = r.resolve(sym); !r.outside(r.st.cwd) {
+	if r.st.cwd = r.resolve(sym); !r.outside(r.st.cwd) || r.dirSource(r.st.cwd).Labels&(ShellUntrusted|ShellWorkspace) != 0 {
 		r.execute(command, "", what, start, end)
 	}
 	r.st.cwd = cwd

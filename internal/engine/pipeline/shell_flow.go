@@ -1376,7 +1376,7 @@ func (r *shRun) git(args []shArg, stdin shVal) shVal {
 		} else {
 			dir = r.resolve(strings.TrimSuffix(path.Base(url), ".git"))
 		}
-		if ref != nil && dir != "" && dir[0] != 0 && !r.outside(dir) {
+		if ref != nil && dir != "" && dir != "." && dir[0] != 0 {
 			r.checkoutTo(dir, "git clone", args, ref, start, end)
 		} else if ref != nil {
 			r.checkout(args, "git clone", ref, start, end, true)

@@ -480,7 +480,9 @@ type Situation struct {
 	// DefaultBranch and Repository (owner/name) are the repository's; empty if they
 	// are not known.
 	DefaultBranch, Repository string
-	Status                    Status
+	// Owner is the owner of the repository, where that alone is known.
+	Owner  string
+	Status Status
 }
 
 // Environment is what the contexts of expressions hold in the situation: an if is
@@ -495,11 +497,30 @@ func (s Situation) Environment() *Environment {
 		e.Set("github.repository_owner", String(owner))
 		e.Set("github.event.repository.owner.login", String(owner))
 		e.Set("github.event.repository.fork", Boolean(false))
+	} else if s.Owner != "" {
+		name := UnknownString(s.Owner+"/", "", "github.repository")
+		name.u.is = "github.repository"
+		e.Set("github.repository", name)
+		e.Set("github.repository_owner", String(s.Owner))
+		e.Set("github.event.repository.owner.login", String(s.Owner))
 	}
 	if s.DefaultBranch != "" {
 		e.Set("github.event.repository.default_branch", String(s.DefaultBranch))
 	}
 	pull := slices.Contains(strings.Fields(pullEvents), s.Event)
+	filled := []string{"github.sha"}
+	if s.DefaultBranch == "" {
+		filled = append(filled, "github.event.repository.default_branch")
+	}
+	if pull {
+		filled = append(filled, "github.event.pull_request.base.sha", "github.event.pull_request.base.ref", "github.event.pull_request.head.sha", "github.event.pull_request.head.ref",
+			"github.head_ref", "github.base_ref")
+	}
+	for _, path := range filled {
+		v := NonEmpty(path)
+		v.u.is = path
+		e.Set(path, v)
+	}
 	if !pull {
 		e.Set("github.event.pull_request", Null())
 		e.Set("github.head_ref", String(""))
