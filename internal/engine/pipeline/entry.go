@@ -75,7 +75,8 @@ type ways struct {
 	depth        int                      // of needs that are followed
 	labels       *string                  // what labels labeler gives, nil before it was read
 	heads        map[headKey]headAnswer
-	templates    []string // what labels templates of issues give, nil before they were read
+	assigned     map[string][][]string // what scripts that may know of a head assign, by their text
+	templates    []string              // what labels templates of issues give, nil before they were read
 	secrets      map[*Job][]secretRef
 	publishes    map[*Step][2]int
 	jobsByID     map[*Pipeline]map[string]*Job

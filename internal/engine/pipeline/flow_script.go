@@ -414,6 +414,9 @@ var (
 // endsForStrangers reports whether a script asks from which repository the head of a pull request
 // is, and ends by what it hears: then what it gives on is a branch of this repository.
 func endsForStrangers(script string) bool {
+	if !strings.Contains(script, "exit") {
+		return false
+	}
 	at := asksWhoseHead.FindStringIndex(script)
 	if at == nil && hasAny(script, "head.repo.full_name", "headRepository", "headrepository") {
 		at = namesOwn.FindStringIndex(script)

@@ -262,6 +262,9 @@ var accountWords = []string{"github_actor", "github.actor", "triggering_actor", 
 // asksList reports whether a script looks for an account in a list of members that it
 // fetches.
 func asksList(script string, javascript bool) bool {
+	if !hasAny(script, "/members", "/public_members", "/collaborators", "listCollaborators", "listMembers", "listPublicMembers") {
+		return false
+	}
 	if !memberList.MatchString(script) && !(javascript && hasAny(script, "listCollaborators", "orgs.listMembers(", "orgs.listMembers,", "listPublicMembers")) {
 		return false
 	}

@@ -65,7 +65,15 @@ type headScript struct {
 
 func (a *asker) headScript(s *Step, script string, depth int) *headScript {
 	h := &headScript{a: a, s: s, script: strings.ReplaceAll(script, "\\\n", " "), names: make(map[string]Value), depth: depth}
-	for _, m := range headName.FindAllStringSubmatch(h.script, maxHeadNames) {
+	assigned, known := a.x.ways.assigned[script]
+	if !known {
+		assigned = headName.FindAllStringSubmatch(h.script, maxHeadNames)
+		if a.x.ways.assigned == nil {
+			a.x.ways.assigned = make(map[string][][]string)
+		}
+		a.x.ways.assigned[script] = assigned
+	}
+	for _, m := range assigned {
 		if v, ok := headQuery(m[2]); ok && strings.Contains(m[2], "$(") {
 			h.names[m[1]] = v
 		} else if v, ok := h.word(strings.Trim(m[2], `"'`)); ok && (strings.HasPrefix(m[2], `"$`) || strings.HasPrefix(m[2], "$")) {
@@ -78,15 +86,21 @@ func (a *asker) headScript(s *Step, script string, depth int) *headScript {
 // mayAskHead reports whether a script, by its words, can end for what it knows of the
 // repository of a head.
 func (a *asker) mayAskHead(s *Step, script string) bool {
-	if len(script) > maxHeadScript || !strings.Contains(script, "=") || !hasAny(script, "exit", "return", "false", "[", "test ") {
+	return strings.Contains(script, "=") && hasAny(script, "exit", "return", "false", "[", "test ") && a.mayTellHead(s, script)
+}
+
+// mayTellHead reports whether a script, by its words and variables, can know of the
+// repository of a head: most do not, and need no closer look.
+func (a *asker) mayTellHead(s *Step, script string) bool {
+	if len(script) > maxHeadScript {
 		return false
 	}
-	if hasAny(script, "head", "isCrossRepository", "${{") {
+	if hasAny(script, "head", "isCrossRepository") || strings.Contains(script, "${{") && hasAny(script, "steps.", "needs.", "jobs.") {
 		return true
 	}
-	for _, env := range []Data{s.Env, a.j.Env, a.p.Env} {
-		for _, f := range env.Fields {
-			if hasAny(f.Value.Text.Value, "head", "steps.", "needs.") {
+	for _, env := range []*Data{&s.Env, &a.j.Env, &a.p.Env} {
+		for i := range env.Fields {
+			if hasAny(env.Fields[i].Value.Text.Value, "head", "steps.", "needs.") {
 				return true
 			}
 		}
@@ -405,7 +419,7 @@ func (a *asker) headStep(s *Step, i int, output string, depth int) (Value, bool)
 		return b.headTemplate(ParseTemplate(outputOf(p, output).Value), depth+1)
 	}
 	script := s.Run.Value
-	if !s.Run.IsSet() || len(script) > maxHeadScript {
+	if !s.Run.IsSet() || !strings.Contains(script, output) || !a.mayTellHead(s, script) {
 		return Value{}, false
 	}
 	if d := DialectOf(stepShell(a.p, a.j, s)); d != DialectBash && d != DialectSh {
@@ -418,6 +432,9 @@ func (a *asker) headStep(s *Step, i int, output string, depth int) (Value, bool)
 // headGate judges a condition about what steps and jobs found out of the repository of
 // the head: the truth for a pull request from a fork, and the gate that it is.
 func (a *asker) headGate(n *ExprNode, want bool, g Gate) (Truth, []Gate, bool) {
+	if !a.e.Outsider() {
+		return Undecided, nil, false
+	}
 	env := a.env.over()
 	empty := a.env.over()
 	known, open := false, false
