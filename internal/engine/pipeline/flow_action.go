@@ -665,7 +665,7 @@ func (jr *jobRun) scripted(fr *frame, t Text) map[string]value {
 			out[name] = out[name].with(v)
 		}
 	}
-	if indexAny(t.Value, "head", "title", "body", "merge_commit", "MergeCommit") < 0 {
+	if indexAny(t.Value, "head.", "headRef", ".title", ".body", "merge_commit", "MergeCommit") < 0 && !(strings.Contains(t.Value, "} =") && indexAny(t.Value, "title", "body", "head") >= 0) {
 		return out // nothing that javascript knows
 	}
 	// Twice: a name may be given before what it is made of stands in the script.
