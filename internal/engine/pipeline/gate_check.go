@@ -193,6 +193,9 @@ func checkScript(script string, s *Step, javascript bool) check {
 				c.weakness = ""
 			}
 		}
+		if c.stops && !javascript && authorPasses(script, s) {
+			c.stops, c.weakness = false, "the author of the pull request or issue passes, too"
+		}
 		return c
 	case hasAny(script, "checkMembershipForUser", "getMembershipForUser", "listMembersInOrg", "checkPublicMembershipForUser", "checkCollaborator", "listMembersForAuthenticatedUser"):
 		c.kind, c.text, c.stops = GuardPermission, "only for members", true
@@ -250,6 +253,67 @@ func checkScript(script string, s *Step, javascript bool) check {
 	}
 	return plainExit(script, javascript)
 }
+
+// ifEqual is an if of a shell that compares two words.
+var ifEqual = regexp.MustCompile(`^if\s+((?:\[\[?|test)\s+\S+\s+==?\s+\S+?(?:\s+\]\]?)?)$`)
+
+// authorPasses reports whether a shell script that asks for rights says yes as well where
+// who causes the event is the author of what it is about, which an outsider is of what
+// is his.
+func authorPasses(script string, s *Step) bool {
+	account := func(word string) string {
+		word = shellWord(word)
+		if name, ok := strings.CutPrefix(word, "$"); ok && !strings.HasPrefix(word, "${{") {
+			if c := shellContexts[name]; c != "" {
+				return c
+			}
+			word = s.Env.Get(name).Text.Value
+		}
+		paths := ParseTemplate(word).Paths()
+		if len(paths) != 1 {
+			return ""
+		}
+		if context, _ := payload(paths[0].Name); context != "" {
+			return context
+		}
+		return paths[0].Name
+	}
+	wrote := func(path string) bool {
+		return path == "github.event.issue.user.login" || path == "github.event.pull_request.user.login"
+	}
+	acts := func(path string) bool {
+		who, ok := actorPath(path)
+		return ok && !wrote(path) && (who == whoseActor || path == "github.event.comment.user.login" || path == "github.event.review.user.login")
+	}
+	lines := shellLines(script)
+	for n, line := range lines {
+		m := ifEqual.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		words := comparison.FindStringSubmatch(m[1])
+		if words == nil {
+			continue
+		}
+		left, right := account(words[1]), account(words[3])
+		if !(wrote(left) && acts(right)) && !(wrote(right) && acts(left)) {
+			continue
+		}
+		for _, then := range lines[n+1:] {
+			word, _, _ := strings.Cut(then, " ")
+			if word == "fi" || word == "else" || word == "elif" || exitOf(then) == fails {
+				break
+			}
+			if exitLine.MatchString(then) || saysYes.MatchString(then) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// saysYes is a command that sets something to true.
+var saysYes = regexp.MustCompile(`(?i)^(?:echo\s+)?["']?[\w-]+=["']?(?:true|yes|1)["']?(?:\s|;|$)`)
 
 // memberList is the address of a list of members or collaborators, without a name behind
 // it.

@@ -166,7 +166,7 @@ func (h *headScript) ending(script string) ending {
 
 // output is what the script gives as an output for a pull request from a fork.
 func (h *headScript) output(name string) (Value, bool) {
-	if len(name) > 100 || !strings.Contains(h.script, name) || !hasAny(h.script, "GITHUB_OUTPUT", "set-output") {
+	if len(name) > 100 || !strings.Contains(strings.ToLower(h.script), strings.ToLower(name)) || !hasAny(h.script, "GITHUB_OUTPUT", "set-output") {
 		return Value{}, false
 	}
 	quoted := regexp.QuoteMeta(name)

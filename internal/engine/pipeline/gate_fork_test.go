@@ -32,6 +32,7 @@ func TestGatesOfHeads(t *testing.T) {
 		{"a fork that is wanted", shell(api + "echo \"is_fork=$(jq .head.repo.fork <<< $PR)\"" + out), "@is_fork == 'true'", ""},
 		{"a text that is never false", shell(api + "echo \"own=$([ 1 = 1 ] && echo false)\"" + out), "@own", ""},
 		{"gh, crossing", shell("X=$(gh pr view $N --json isCrossRepository --jq .isCrossRepository)\necho \"fork=$X\"" + out), "@fork == 'false'", closed},
+		{"an output in capitals", shell("echo \"LOUD=$(gh pr view --json isCrossRepository --jq .isCrossRepository \"$N\" )\"" + out), "@LOUD == 'false'", closed},
 		{"gh, crossing, over two lines", shell("X=$(gh pr view $N \\\n  --json isCrossRepository --jq .isCrossRepository)\necho \"fork=$X\"" + out), "@fork != 'true'", closed},
 		{"gh, a query that writes the line", shell("gh pr view $N --json isCrossRepository,headRefOid --jq '\"fork=\\(.isCrossRepository)\\nsha=\\(.headRefOid)\"'" + out), "@fork == 'false'", closed},
 		{"gh, a name of two", shell("R=$(gh pr view $N --json headRepositoryOwner,headRepository --jq '.headRepositoryOwner.login + \"/\" + .headRepository.name')\necho repo=$R" + out), "@repo == github.repository", closed},
@@ -72,7 +73,7 @@ func TestGatesOfHeads(t *testing.T) {
 		{"GraphQL", code("const r = await github.graphql(query);\ncore.setOutput('fork', r.repository.pullRequest.isCrossRepository);"), "@fork == 'false'", closed},
 	} {
 		outputs := "    outputs:\n      context: ${{ github.event.pull_request.head.repo.fork }}\n"
-		for _, name := range []string{"repo", "who", "is_fork", "fork", "own", "go", "result"} {
+		for _, name := range []string{"repo", "who", "is_fork", "fork", "own", "go", "result", "LOUD"} {
 			outputs += "      " + name + ": ${{ steps.pr.outputs." + name + " }}\n"
 		}
 		for _, across := range []bool{false, true} {

@@ -94,9 +94,13 @@ func shellLines(script string) []string {
 			case c == '\'' || c == '"':
 				quote = c
 			case c == '{' && i > 0 && line[i-1] != '$' && strings.HasSuffix(strings.TrimSpace(line[:i]), "|"), c == '{' && strings.HasSuffix(strings.TrimSpace(line[:i]), "&&"):
-				// The list in braces behind || or && is one command with it.
-				if n := strings.IndexByte(line[i:], '}'); n > 0 {
+				// The list in braces behind || or && is one command with it, if it ends on
+				// the line.
+				if n := closingBrace(line[i:]); n > 0 {
 					i += n
+				} else {
+					add(line[start : i+1])
+					start = i + 1
 				}
 			case c == ';':
 				add(line[start:i])
@@ -106,6 +110,22 @@ func shellLines(script string) []string {
 		add(line[start:])
 	}
 	return out
+}
+
+// closingBrace is where the braces close that a text begins with; 0 if they do not.
+func closingBrace(text string) int {
+	depth := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return 0
 }
 
 // powerShellIf is an if of PowerShell whose block begins on its line.
@@ -186,7 +206,7 @@ func runLines(lines []string, n int, decide func(left, op, right string) Truth, 
 		line := lines[n]
 		word, rest, _ := strings.Cut(line, " ")
 		switch {
-		case word == "fi" || word == "else" || word == "elif" || word == "}" || word == "done" || word == "esac":
+		case word == "fi" || word == "else" || word == "elif" || word == "}" || word == "done" || word == "esac" || strings.HasPrefix(word, ")"):
 			return result, n
 		case word == "if":
 			if depth > 20 {
@@ -213,11 +233,47 @@ func runLines(lines []string, n int, decide func(left, op, right string) Truth, 
 					set(unclear)
 				}
 			}
+		case word == "{" || strings.HasSuffix(line, "&& {") || strings.HasSuffix(line, "|| {"):
+			// A list in braces, for everybody or by what stands before it.
+			if depth > 20 {
+				return unclear, len(lines)
+			}
+			var e ending
+			e, n = runLines(lines, n+1, decide, depth+1)
+			set(ifSo(e, line, decide))
+		case line == "(" || strings.HasSuffix(line, "&& (") || strings.HasSuffix(line, "|| (") || strings.HasSuffix(line, "$("):
+			// What leaves a shell of its own does not leave the script.
+			if depth > 20 {
+				return unclear, len(lines)
+			}
+			var e ending
+			if e, n = runLines(lines, n+1, decide, depth+1); e == fails && !strings.HasSuffix(line, "$(") {
+				set(ifSo(e, line, decide))
+			}
 		default:
 			set(runCommand(line, decide))
 		}
 	}
 	return result, n
+}
+
+// ifSo is how a list in braces ends for someone, by the line that begins it.
+func ifSo(e ending, line string, decide func(left, op, right string) Truth) ending {
+	before := strings.TrimSpace(strings.TrimRight(line, "{("))
+	t := True
+	if before != "" {
+		t = conditionTruth(before[:len(before)-2], decide)
+		if strings.HasSuffix(before, "||") {
+			t = t.Not()
+		}
+	}
+	switch {
+	case t == False || t == Undecided && e == fails:
+		return goesOn // of two ways the one that leads on is taken
+	case t == Undecided && e == leaves:
+		return unclear
+	}
+	return e
 }
 
 // runIf follows an if; condition is what stands behind the word.

@@ -306,6 +306,56 @@ func TestGatesOfSteps(t *testing.T) {
           }
 `, True, ""},
 		{"a function of Python that returns", "pull_request_target", "      - shell: python\n        run: |\n          def f(x=1):\n            return 1\n          f()\n", True, ""},
+		{"an exit in braces of several lines", "pull_request_target", `      - run: |
+          x="$(cat version)"
+          [[ "${x}" =~ ^[0-9a-f]{7,40}$ ]] || {
+            echo no
+            exit 1
+          }
+          { echo "x=$x"; } >> "$GITHUB_OUTPUT"
+          make || { echo "${x}"
+            exit 1; }
+          make || { echo ${x}; exit 1; }
+          make || (
+            exit 1
+          )
+`, True, ""},
+		{"a repository, with braces of several lines", "pull_request_target", `      - env:
+          HEAD: ${{ github.event.pull_request.head.repo.full_name }}
+        run: |
+          {
+            echo "x=1"
+          } >> "$GITHUB_OUTPUT"
+          [[ "$HEAD" == "$GITHUB_REPOSITORY" ]] || {
+            echo no
+            exit 1
+          }
+`, False, "repository stops"},
+		{"a repository, with braces for its own", "pull_request_target", `      - env:
+          HEAD: ${{ github.event.pull_request.head.repo.full_name }}
+        run: |
+          [[ "$HEAD" == "$GITHUB_REPOSITORY" ]] && {
+            exit 1
+          }
+`, True, ""},
+		{"a permission, or the author", "issue_comment", `      - env:
+          WHO: ${{ github.event.comment.user.login }}
+          AUTHOR: ${{ github.event.issue.user.login }}
+        run: |
+          if [ "$WHO" = "$AUTHOR" ]; then
+            exit 0
+          fi
+          gh api "repos/$GITHUB_REPOSITORY/collaborators/$WHO/permission" --jq .permission | grep -E 'admin|write' || exit 1
+`, True, "permission weak once"},
+		{"a permission, and not the author", "issue_comment", `      - env:
+          WHO: ${{ github.event.comment.user.login }}
+          AUTHOR: ${{ github.event.issue.user.login }}
+        run: |
+          if [ "$WHO" = "$AUTHOR" ]; then
+            exit 1
+          fi
+          gh api "repos/$GITHUB_REPOSITORY/collaborators/$WHO/permission" --jq .permission | grep -E 'admin|write' || exit 1
+`, True, "permission stops once"},
 		{"association in a script", "issue_comment", `      - env:
           WHO: ${{ github.event.comment.author_association }}
         run: |

@@ -1721,6 +1721,9 @@ func (r *shRun) transform(name string, args []shArg, v shVal, start, end int) sh
 				return r.checked(v, start, end, "sed removes other characters")
 			}
 		}
+		if shSedLine(args) {
+			return one()
+		}
 		return r.encoded(v, start, end)
 	case "grep", "egrep":
 		count, only := false, false
@@ -1837,6 +1840,29 @@ func shOneField(t string) bool {
 	rest, ok := strings.CutPrefix(t, "{print$")
 	rest, ok2 := strings.CutSuffix(rest, "}")
 	return ok && ok2 && (rest == "NF" || len(rest) == 1 && rest[0] >= '1' && rest[0] <= '9')
+}
+
+// shSedPrints is a program of sed that prints one line: without -n, and with it.
+var shSedPrints = [2]*regexp.Regexp{
+	regexp.MustCompile(`^(?:(?:[0-9]+|\$)!d|[0-9]+q;d|1q)$`),
+	regexp.MustCompile(`^(?:(?:[0-9]+|\$)p|[0-9]+\{p;q;?\})$`),
+}
+
+// shSedLine reports whether a call of sed prints one line of what it reads, by its number.
+func shSedLine(args []shArg) bool {
+	quiet := 0
+	for _, a := range args[min(1, len(args)):] {
+		switch t := a.text(); {
+		case t == "-n":
+			quiet = 1
+		case t == "-E" || t == "-r" || t == "-e":
+		case strings.HasPrefix(t, "-"):
+			return false
+		default:
+			return shSedPrints[quiet].MatchString(strings.ReplaceAll(t, " ", ""))
+		}
+	}
+	return false
 }
 
 // shSafeSet reports whether a set of tr has harmless characters only.
