@@ -419,7 +419,7 @@ func (a *asker) headStep(s *Step, i int, output string, depth int) (Value, bool)
 		return b.headTemplate(ParseTemplate(outputOf(p, output).Value), depth+1)
 	}
 	script := s.Run.Value
-	if !s.Run.IsSet() || !strings.Contains(script, output) || !a.mayTellHead(s, script) {
+	if !s.Run.IsSet() || output == "" || !holds(script, output) || !a.mayTellHead(s, script) {
 		return Value{}, false
 	}
 	if d := DialectOf(stepShell(a.p, a.j, s)); d != DialectBash && d != DialectSh {
