@@ -19,7 +19,7 @@ import (
 // them by reading: facts and line numbers only, no text of the files.
 const labelsFile = "testdata/labels.tsv"
 
-// What the workflows must give; docs/measured.md says what they gave.
+// What all sets of workflows together must give; docs/measured.md says what they gave.
 const (
 	leastPrecision = 0.92
 	leastRecall    = 0.88
