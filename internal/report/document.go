@@ -168,7 +168,7 @@ func known(f *penstock.Finding) bool {
 }
 
 // byFile brings flaws of one file together, the file with the best ranked one
-// first; within a file they stand by place. What was there before comes after
+// first; within a file the worst are first, and then they stand by place. What was there before comes after
 // what is new, hygiene after both, and one file of many commits is one file.
 func byFile(all []bundle) []bundle {
 	type group struct {
@@ -191,6 +191,8 @@ func byFile(all []bundle) []bundle {
 			boolCompare(of(a).idle, of(b).idle),
 			boolCompare(of(a).known, of(b).known),
 			cmp.Compare(rank[of(a)], rank[of(b)]),
+			cmp.Compare(tierRank(a.Finding), tierRank(b.Finding)),
+			cmp.Compare(b.Severity, a.Severity),
 			a.Compare(b.Finding),
 		)
 	})

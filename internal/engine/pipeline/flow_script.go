@@ -903,6 +903,9 @@ func (jr *jobRun) channel(fr *frame, st *Step, c code, f *ShellFact, v value, ou
 		s.most = penstock.TierExploitable
 	case rule == "environment-injection":
 		s.message = describe(v[0].path) + " is written to GITHUB_ENV: a line break in it sets any variable of later steps, and so runs code"
+		if name == "" {
+			s.message = describe(v[0].path) + " is written to GITHUB_ENV: it says which variables later steps have, and some of them run code"
+		}
 		if !jr.later(st) {
 			return
 		}

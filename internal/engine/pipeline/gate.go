@@ -518,8 +518,9 @@ func (a *asker) scriptEnder(s *Step, i int) (ender, bool) {
 	out := ender{step: i, truth: True}
 	switch {
 	case s.Run.IsSet():
-		out.truth, out.gates = a.scriptGates(s)
-		if t, g := a.comparedGates(s); out.truth != False {
+		script := a.shellOf(s)
+		out.truth, out.gates = a.scriptGates(s, script)
+		if t, g := a.comparedGates(s, script); out.truth != False {
 			out.truth, out.gates = both(out.truth, t), append(out.gates[:len(out.gates):len(out.gates)], g...)
 		}
 	case strings.EqualFold(s.Uses.Owner+"/"+s.Uses.Repo, "actions/github-script") && endsForForks(s.With.Get("script").Text.Value):

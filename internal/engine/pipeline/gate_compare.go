@@ -58,15 +58,7 @@ func (a *asker) expressionOf(word, script string) string {
 
 // comparedGates are the gates of a shell script that compares what the run is and ends:
 // each comparison is asked as the condition that it would be in an if.
-func (a *asker) comparedGates(s *Step) (Truth, []Gate) {
-	script := s.Run.Value
-	switch DialectOf(stepShell(a.p, a.j, s)) {
-	case DialectBash, DialectSh:
-	case DialectPowerShell:
-		script = powerShellLines(script)
-	default:
-		return True, nil
-	}
+func (a *asker) comparedGates(s *Step, script string) (Truth, []Gate) {
 	if !hasAny(script, "exit ", "false", "[[", "[ ") || !strings.Contains(script, "=") {
 		return True, nil
 	}

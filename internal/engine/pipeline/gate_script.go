@@ -497,17 +497,20 @@ func compared(op string, equal Truth) Truth {
 	return equal
 }
 
-// scriptGates are gates of a shell script that compares and ends: whether the pull
-// request is of the own repository, and how needed jobs ended.
-func (a *asker) scriptGates(s *Step) (Truth, []Gate) {
-	script := s.Run.Value
+// shellOf is the script of a step as one for a shell, empty if it is none.
+func (a *asker) shellOf(s *Step) string {
 	switch DialectOf(stepShell(a.p, a.j, s)) {
 	case DialectBash, DialectSh:
+		return s.Run.Value
 	case DialectPowerShell:
-		script = powerShellLines(script)
-	default:
-		return True, nil
+		return powerShellLines(s.Run.Value)
 	}
+	return ""
+}
+
+// scriptGates are gates of a shell script that compares and ends: whether the pull
+// request is of the own repository, and how needed jobs ended.
+func (a *asker) scriptGates(s *Step, script string) (Truth, []Gate) {
 	truth, gates := True, []Gate(nil)
 	if a.mayAskHead(s, script) && a.headScript(s, script, 0).ending(script) == fails {
 		g := Gate{Place: stepPlace(a.p, s), Kind: GuardRepository, Stops: true, Text: "not for pull requests from forks"}

@@ -362,7 +362,7 @@ func (r *shRun) entry(ch, name string, v shVal, command string, start, end int, 
 		p = shWith(v, ShellSecret|ShellWorkspace|ShellChecked)
 	}
 	if p != nil {
-		f.Trace = shTrace(r.trail(p.t, int(f.Start), int(f.End), "is written to "+ch))
+		f.Trace = shTrace(p.t) // that it is written there, the fact says
 	}
 	if ch == SinkPath && len(v) > 0 && f.Labels&ShellUntrusted == 0 {
 		if key := r.resolve(shSymbol(v)); key != "" && key[0] != 0 {
