@@ -354,3 +354,17 @@ func TestWhyInFormats(t *testing.T) {
 		t.Errorf("jsonl: %s, %v", line, err)
 	}
 }
+
+// What is worst in a file stands first, wherever it lies in the file.
+func TestByFile(t *testing.T) {
+	high, critical, other := sameWay("linux", 20), sameWay("mac", 40), sameWay("linux", 10)
+	high.Severity, high.Rule = penstock.High, "pipeline/x"
+	other.Location.Path = "b.yml"
+	var got []*penstock.Finding
+	for _, b := range byFile(bundles(ranked([]*penstock.Finding{high, other, critical}))) {
+		got = append(got, b.Finding)
+	}
+	if want := []*penstock.Finding{other, critical, high}; !slices.Equal(got, want) {
+		t.Errorf("the order is %d, %d, %d", got[0].Severity, got[1].Severity, got[2].Severity)
+	}
+}

@@ -180,3 +180,29 @@ func TestGatesOfHeadsHostile(t *testing.T) {
 		endsForForks(script)
 	}
 }
+
+// The reader of scripts in JavaScript takes what strangers write.
+func FuzzHeadCode(f *testing.F) {
+	for _, s := range []string{
+		"const { data: pr } = await github.rest.pulls.get({ pull_number: n });\nif (pr.head.repo.fork) {\n  core.setFailed('no');\n  return;\n}\ncore.setOutput('o', 'true')",
+		"core.setOutput('o', pr.head.repo.full_name === `${context.repo.owner}/x` ? 'a' : 'b')",
+		"const own = a && b || c;\nif (own) core.setOutput(\"o\", own); else { throw new Error(`${own}`) }",
+		"return pr.head.repo?.full_name\n", "if ((({{{ `${'\\'", "core.setOutput('o', (((",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, script string) {
+		if len(script) > maxHeadScript {
+			return
+		}
+		for _, name := range []string{"o", "result"} {
+			if v, ok := newHeadCode(script).output(name); ok && !v.Known() && (v.u == nil || !v.u.foreign && v.u.is == "") {
+				t.Fatalf("an answer that says nothing: %+v", v)
+			}
+		}
+		if endsForForks(script) && !strings.Contains(script, "head") && !strings.Contains(script, "isCrossRepository") {
+			t.Fatal("ends for forks, though it asks for no head")
+		}
+		javascriptNumber(script, "x")
+	})
+}
